@@ -1,0 +1,1 @@
+"""The sa-chat screen and command line."""

@@ -1,0 +1,1 @@
+"""The sa-chat engine: reads documents sparsely and answers about them."""

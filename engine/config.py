@@ -1,0 +1,61 @@
+"""Configuration: validated frozen dataclasses.  Imports neither torch nor transformers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .errors import UsageError
+
+DEFAULT_ALPHA = 0.95
+EMBEDDED_MODEL = "embedded"
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What the engine is started with.
+
+    Raises `UsageError` for values out of range.
+    """
+
+    model: str = EMBEDDED_MODEL  # a folder, a hub id, or "embedded"
+    device: str = "auto"  # "auto", "cpu" or "cuda"
+    attention: str = "sparse"  # "sparse" or "dense"
+    alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
+    max_context: int | None = None  # tokens; None: what the model declares
+    max_answer_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise UsageError(
+                f"Unknown device {self.device!r}.", "Use --device auto, cpu or cuda."
+            )
+        if self.attention not in ("sparse", "dense"):
+            raise UsageError(
+                f"Unknown attention mode {self.attention!r}.", "Use --attention sparse or dense."
+            )
+        if not (math.isfinite(self.alpha) and 0.0 < self.alpha <= 1.0):
+            raise UsageError(
+                f"alpha must be above 0 and at most 1, not {self.alpha:g}.",
+                "Try --alpha 0.95; 1 is exactly dense attention.",
+            )
+        if self.max_context is not None and self.max_context < 256:
+            raise UsageError(
+                f"The context must hold at least 256 tokens, not {self.max_context}.",
+                "Leave --max-context out to use all that the model can read.",
+            )
+        if self.max_answer_tokens < 1:
+            raise UsageError(
+                f"An answer needs at least one token, not {self.max_answer_tokens}.",
+                "Leave the limit out, or use 512.",
+            )
+
+
+@dataclass(frozen=True)
+class OpenOptions:
+    """Which documents to open, and which parts of them."""
+
+    paths: tuple[str, ...]
+    pages: str | None = None  # "1-20,25": positions from 1, not printed labels
+    include: tuple[str, ...] = ()  # glob patterns, relative to the folder
+    exclude: tuple[str, ...] = ()

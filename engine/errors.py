@@ -1,0 +1,65 @@
+"""Every error a user can meet: one sentence, one hint, one exit code.
+
+The exception tree opens here, imports nothing, and crosses the process boundary as a
+`Failed` event (see `events.py`).  Bugs are `assert`s and tracebacks, never one of these.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SaChatError(Exception):
+    """Base of all errors shown to users.
+
+    `message` is one clear sentence; `hint` says what to do about it.
+    """
+
+    kind: ClassVar[str] = "engine"
+    exit_code: ClassVar[int] = 5
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SaChatError):
+    """The command line or a request asks for something impossible."""
+
+    kind = "usage"
+    exit_code = 2
+
+
+class DocumentError(SaChatError):
+    """The document cannot be read."""
+
+    kind = "document"
+    exit_code = 3
+
+
+class ContextOverflow(SaChatError):
+    """The document does not fit the model's context."""
+
+    kind = "overflow"
+    exit_code = 4
+
+
+class ModelError(SaChatError):
+    """The model or its tokenizer cannot be loaded."""
+
+    kind = "model"
+    exit_code = 5
+
+
+class EngineError(SaChatError):
+    """The engine failed while it worked, or its process ended."""
+
+    kind = "engine"
+    exit_code = 5
+
+
+EXIT_CODES: dict[str, int] = {
+    cls.kind: cls.exit_code
+    for cls in (UsageError, DocumentError, ContextOverflow, ModelError, EngineError)
+}

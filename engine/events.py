@@ -1,0 +1,220 @@
+"""What the engine says: frozen dataclasses, one per event, units in the names.
+
+Events flow out of every step in one direction, to whoever listens: the screen, the
+one-shot mode, a test.  `protocol.py` turns them into JSON lines and back.  This module
+imports neither torch nor textual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a document that a person would name: a chapter, a page, a file."""
+
+    title: str
+    path: str
+    level: int  # 0 is a whole file; 1 its chapters; and so on
+    page: str | None  # printed page label of its first line, when it has pages
+    line: int  # 1-based line in `path` (or on the page) where it starts
+    tokens: int  # including everything below it
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something under the given paths that the model will not see."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DeviceUse:
+    """Memory of one device in bytes.  On CPU it is the memory of the engine's process."""
+
+    name: str
+    used_bytes: int  # by this engine
+    peak_bytes: int  # by this engine, since it started
+    total_bytes: int  # of the device
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A quotation in an answer, and where the document has it.
+
+    Unverified quotations have no place: `page` is None and `line` is 0.
+    """
+
+    quote: str
+    path: str
+    page: str | None
+    line: int  # 1-based; in the file, or on the page for documents with pages
+    verified: bool
+
+
+@dataclass(frozen=True)
+class Ttft:
+    """Time to first token of a cold question, split.  Idle time while the user types is
+    not in it.  `select_s` is counted apart from, not inside, `prefill_s`."""
+
+    parse_s: float = 0.0
+    tokenize_s: float = 0.0
+    select_s: float = 0.0
+    prefill_s: float = 0.0
+    first_token_s: float = 0.0
+
+    @property
+    def total_s(self) -> float:
+        return (
+            self.parse_s + self.tokenize_s + self.select_s + self.prefill_s + self.first_token_s
+        )
+
+
+@dataclass(frozen=True)
+class AttentionFigures:
+    """What the prefill computed, over document tokens (definitions: handbook, chapter 'Figures').
+
+    density = computed (query, key) pairs / causal pairs; coverage = mean softmax mass that the
+    kept keys hold, on held-out rows that selection did not sample; 1.0 in dense mode.
+    """
+
+    mode: str  # "sparse" or "dense"
+    alpha: float
+    density: float
+    coverage: float
+
+    @property
+    def sparsity(self) -> float:
+        return 1.0 - self.density
+
+
+@dataclass(frozen=True)
+class LoadProgress:
+    """The model is being loaded; `fraction` runs from 0 to 1."""
+
+    stage: str  # one of "parse", "tokenize", "model"
+    fraction: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ModelReady:
+    """The model is in memory."""
+
+    name: str
+    parameters: int
+    layers: int
+    heads: int
+    context_tokens: int
+    dtype: str
+    device: str
+    load_s: float
+
+
+@dataclass(frozen=True)
+class DocumentReady:
+    """The document is parsed, counted in the model's own tokens, and fits."""
+
+    title: str
+    paths: tuple[str, ...]
+    sections: tuple[Section, ...]
+    left_out: tuple[LeftOut, ...]
+    prompt_tokens: int  # document and template, before any question
+    context_tokens: int
+    reserve_tokens: int  # kept free for questions and answers
+    dropped_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class PrefillProgress:
+    """One chunk more is in the cache."""
+
+    tokens_done: int
+    tokens_total: int
+    seconds: float
+    density: float  # over all chunks so far
+    density_by_head: tuple[tuple[float, ...], ...]  # [layers][heads], over all chunks so far
+    devices: tuple[DeviceUse, ...] = ()
+
+
+@dataclass(frozen=True)
+class PrefillDone:
+    """The document is in the cache; `ttft.first_token_s` is still 0."""
+
+    tokens: int
+    ttft: Ttft
+    attention: AttentionFigures
+    density_by_head: tuple[tuple[float, ...], ...]
+    devices: tuple[DeviceUse, ...] = ()
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """More text of the answer to question `ask_id`; always whole characters."""
+
+    ask_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to question `ask_id` is complete (or was stopped: see `stop_reason`)."""
+
+    ask_id: str
+    question: str
+    text: str
+    citations: tuple[Citation, ...]
+    tokens: int
+    tokens_per_s: float
+    question_ttft_s: float  # from the question to the first token of its answer
+    stop_reason: str  # "stop", "length" or "cancelled"
+    ttft: Ttft  # the cold TTFT; `first_token_s` is that of the first question
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The prefill was cancelled; what is in the cache stays, `open` again continues anew."""
+
+    what: str  # "prefill"
+
+
+@dataclass(frozen=True)
+class DeviceStats:
+    """Sent on request and about once a second while the engine works."""
+
+    devices: tuple[DeviceUse, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A request failed.  The engine lives on unless `fatal`."""
+
+    message: str
+    hint: str
+    kind: str  # see errors.py
+    ask_id: str | None = None
+    fatal: bool = False
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The engine's last word after `close`."""
+
+    reason: str = field(default="closed")
+
+
+Event = (
+    LoadProgress
+    | ModelReady
+    | DocumentReady
+    | PrefillProgress
+    | PrefillDone
+    | TextDelta
+    | Answer
+    | Cancelled
+    | DeviceStats
+    | Failed
+    | Closed
+)

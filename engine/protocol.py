@@ -1,0 +1,101 @@
+"""The wire: one JSON object a line.  Requests go down, events come up.
+
+A line is `{"type": "<class name>", ...fields}`.  Unknown fields are an error, so that two
+versions never misunderstand each other in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any
+
+from . import events
+from .config import OpenOptions
+from .errors import EngineError
+
+
+@dataclass(frozen=True)
+class Open:
+    """Read the documents, count them, prefill them."""
+
+    options: OpenOptions
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Answer one question.  Waits for the prefill; several wait in order."""
+
+    ask_id: str
+    question: str
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Stop the work in hand: the answer being written, else the prefill.
+    Questions that wait stay in the queue unless `queued` is set."""
+
+    queued: bool = False
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Send a `DeviceStats` now."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """Finish: the engine says `Closed` and its process ends with 0."""
+
+
+Request = Open | Ask | Cancel | Stats | Close
+
+_TYPES: dict[str, type] = {
+    cls.__name__: cls
+    for cls in (*typing.get_args(Request), *typing.get_args(events.Event))
+}
+
+
+def encode(message: Request | events.Event) -> str:
+    """One line of JSON, without the line end."""
+    return json.dumps(
+        {"type": type(message).__name__, **asdict(message)}, ensure_ascii=False
+    )
+
+
+def decode(line: str) -> Any:
+    """The request or event in `line`.  Raises `EngineError` if it is none."""
+    try:
+        data = json.loads(line)
+        cls = _TYPES[data.pop("type")]
+        return _build(cls, data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineError(
+            f"The engine protocol carried a line that is no message: {line[:80]!r}",
+            "Screen and engine are of different versions; install sa-chat again.",
+        ) from error
+
+
+def _build(cls: type, data: dict[str, Any]) -> Any:
+    hints = typing.get_type_hints(cls)
+    unknown = data.keys() - {f.name for f in fields(cls)}
+    if unknown:
+        raise TypeError(f"unknown fields {sorted(unknown)}")
+    return cls(**{name: _convert(hints[name], value) for name, value in data.items()})
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """JSON has lists and objects where the dataclasses have tuples and dataclasses."""
+    if isinstance(value, dict) and is_dataclass(hint):
+        return _build(typing.cast(type, hint), value)
+    if typing.get_origin(hint) is tuple and isinstance(value, list):
+        inner = typing.get_args(hint)[0]
+        return tuple(_convert(inner, item) for item in value)
+    if isinstance(hint, types.UnionType) and value is not None:
+        (inner,) = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+        return _convert(inner, value)
+    if hint is float and isinstance(value, int):
+        return float(value)
+    return value
