@@ -59,7 +59,13 @@ class EngineError(SaChatError):
     exit_code = 5
 
 
-EXIT_CODES: dict[str, int] = {
-    cls.kind: cls.exit_code
-    for cls in (UsageError, DocumentError, ContextOverflow, ModelError, EngineError)
+_BY_KIND: dict[str, type[SaChatError]] = {
+    cls.kind: cls for cls in (UsageError, DocumentError, ContextOverflow, ModelError, EngineError)
 }
+
+EXIT_CODES: dict[str, int] = {kind: cls.exit_code for kind, cls in _BY_KIND.items()}
+
+
+def error_of_kind(kind: str, message: str, hint: str) -> SaChatError:
+    """The exception that a `Failed` event stands for; `kind` is a key of `EXIT_CODES`."""
+    return _BY_KIND[kind](message, hint)

@@ -6,10 +6,11 @@ versions never misunderstand each other in silence.
 
 from __future__ import annotations
 
+import functools
 import json
 import types
 import typing
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
 from . import events
@@ -53,16 +54,13 @@ class Close:
 Request = Open | Ask | Cancel | Stats | Close
 
 _TYPES: dict[str, type] = {
-    cls.__name__: cls
-    for cls in (*typing.get_args(Request), *typing.get_args(events.Event))
+    cls.__name__: cls for cls in (*typing.get_args(Request), *typing.get_args(events.Event))
 }
 
 
 def encode(message: Request | events.Event) -> str:
     """One line of JSON, without the line end."""
-    return json.dumps(
-        {"type": type(message).__name__, **asdict(message)}, ensure_ascii=False
-    )
+    return json.dumps({"type": type(message).__name__, **asdict(message)}, ensure_ascii=False)
 
 
 def decode(line: str) -> Any:
@@ -71,16 +69,33 @@ def decode(line: str) -> Any:
         data = json.loads(line)
         cls = _TYPES[data.pop("type")]
         return _build(cls, data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EngineError(
             f"The engine protocol carried a line that is no message: {line[:80]!r}",
             "Screen and engine are of different versions; install sa-chat again.",
         ) from error
 
 
+def to_line(message: Request | events.Event) -> bytes:
+    """The bytes that go into the pipe.  Paths that are not UTF-8 survive the way."""
+    return (encode(message) + "\n").encode("utf-8", "surrogatepass")
+
+
+def from_line(line: bytes) -> Any:
+    """The request or event in `line`.  Raises `EngineError` if it is none."""
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        text = line.decode("utf-8", "replace")
+    return decode(text)
+
+
+_hints = functools.cache(typing.get_type_hints)
+
+
 def _build(cls: type, data: dict[str, Any]) -> Any:
-    hints = typing.get_type_hints(cls)
-    unknown = data.keys() - {f.name for f in fields(cls)}
+    hints = _hints(cls)
+    unknown = data.keys() - hints.keys()
     if unknown:
         raise TypeError(f"unknown fields {sorted(unknown)}")
     return cls(**{name: _convert(hints[name], value) for name, value in data.items()})
@@ -98,4 +113,6 @@ def _convert(hint: Any, value: Any) -> Any:
         return _convert(inner, value)
     if hint is float and isinstance(value, int):
         return float(value)
+    if not isinstance(value, type(None) if isinstance(hint, types.UnionType) else hint):
+        raise TypeError(f"{value!r} is no {hint}")
     return value

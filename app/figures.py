@@ -1,0 +1,78 @@
+"""Measured figures as lines of plain text."""
+
+from __future__ import annotations
+
+from sa_chat.engine.events import (
+    Answer,
+    Citation,
+    DeviceUse,
+    DocumentReady,
+    PrefillDone,
+    PrefillProgress,
+)
+
+from . import text
+
+
+def progress(event: PrefillProgress) -> str:
+    """How far the prefill is, and how long it will take at the rate so far."""
+    tokens_left = event.tokens_total - event.tokens_done
+    left_s = event.seconds / max(event.tokens_done, 1) * tokens_left
+    return (
+        f"reading: {text.percent(event.tokens_done / event.tokens_total)} of "
+        f"{text.count(event.tokens_total)} tokens, density {event.density:.2f}, "
+        f"about {text.duration(left_s)} left"
+    )
+
+
+def document(event: DocumentReady) -> list[str]:
+    """Title and size, and what was left out."""
+    lines = [
+        f"{text.one_line(event.title)}: {text.plural(event.prompt_tokens, 'token')} "
+        f"of {text.count(event.context_tokens)}"
+    ]
+    if event.dropped_tokens:
+        lines.append(f"dropped: {text.plural(event.dropped_tokens, 'token')}")
+    lines += [
+        f"left out: {text.one_line(item.path)} ({text.one_line(item.reason)})"
+        for item in event.left_out
+    ]
+    return lines
+
+
+def prefill(event: PrefillDone) -> list[str]:
+    """The split of the time to first token so far, and what attention computed."""
+    ttft, attention = event.ttft, event.attention
+    return [
+        f"read in {text.seconds(ttft.total_s)}: parse {text.seconds(ttft.parse_s)}, "
+        f"tokenize {text.seconds(ttft.tokenize_s)}, select {text.seconds(ttft.select_s)}, "
+        f"prefill {text.seconds(ttft.prefill_s)}",
+        f"attention: {attention.mode}, alpha {attention.alpha:g}, "
+        f"density {attention.density:.3f}, sparsity {attention.sparsity:.3f}, "
+        f"coverage {attention.coverage:.3f}",
+    ]
+
+
+def answer(event: Answer) -> list[str]:
+    """Speed of the answer, then each quotation with its place."""
+    return [
+        f"first token after {text.seconds(event.question_ttft_s)}; "
+        f"{text.plural(event.tokens, 'token')} at {text.rate(event.tokens_per_s)}",
+        *(citation(item) for item in event.citations),
+    ]
+
+
+def citation(item: Citation) -> str:
+    quote = f'"{text.one_line(item.quote)}"'
+    if not item.verified:
+        return f"not in the document: {quote}"
+    page = "" if item.page is None else f", page {text.one_line(item.page)}"
+    return f"verified: {quote} {text.one_line(item.path)}{page}, line {item.line}"
+
+
+def memory(devices: tuple[DeviceUse, ...]) -> list[str]:
+    return [
+        f"memory: {text.one_line(device.name)} {text.size(device.used_bytes)} "
+        f"(peak {text.size(device.peak_bytes)}) of {text.size(device.total_bytes)}"
+        for device in devices
+    ]

@@ -1,0 +1,1 @@
+"""The screens: the conversation, and the help over it."""

@@ -1,0 +1,131 @@
+"""A conversation with one engine process: what to send when, and how to begin again.
+
+The session owns the client and the state, and knows no widget.  The engine keeps the queue of
+questions; the session keeps their text, so that a new engine can be asked what an old one owed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from itertools import count
+from typing import Protocol
+
+from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.errors import SaChatError
+from sa_chat.engine.events import Event, Failed
+from sa_chat.engine.protocol import Ask, Cancel, Open, Request
+
+from .state import ChatState, Phase, TurnStatus, apply, asked, reopened
+
+
+class EngineClient(Protocol):
+    """The screen's end of an engine process (`bridge.EngineProcess`, or a stand-in in tests)."""
+
+    async def start(self) -> None:
+        """Start the process.  Raises `SaChatError` if it cannot be started."""
+
+    async def send(self, request: Request) -> None:
+        """Send one request.  Raises `SaChatError` if the process is gone."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """Events until the process ends; a death that nobody asked for is a fatal `Failed`."""
+
+    async def stop(self) -> None:
+        """End the process, however it is."""
+
+
+ClientFactory = Callable[[], EngineClient]
+
+
+class Session:
+    """Drives one engine at a time and holds the state of the conversation."""
+
+    def __init__(self, options: OpenOptions, client_factory: ClientFactory) -> None:
+        self.state = ChatState()
+        self._options = options
+        self._client_factory = client_factory
+        self._client: EngineClient | None = None
+        self._ids = (f"q{number}" for number in count(1))
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is an answer or a prefill to stop."""
+        working = (Phase.LOADING, Phase.PREFILLING)
+        return self.state.phase in working or self.state.writing is not None
+
+    async def run(self) -> AsyncIterator[Event]:
+        """Start an engine, open the document, ask what waits, and yield all events.
+
+        Every call starts a new engine; a failure to start one is a fatal `Failed`.
+        """
+        await self.stop()
+        client = self._client = self._client_factory()
+        try:
+            await client.start()
+        except SaChatError as error:
+            yield _fatal(error)
+            return
+        await self._send(Open(self._options))
+        await self._ask_what_waits()
+        async for event in client.events():
+            yield event
+
+    def take(self, event: Event) -> None:
+        """Move the state on by one event."""
+        self.state = apply(self.state, event)
+
+    async def ask(self, question: str) -> None:
+        """Put `question` in the queue, and send it unless the engine is gone.
+
+        A document that was not read to its end is opened again.
+        """
+        phase, ask_id = self.state.phase, next(self._ids)
+        if phase is Phase.PAUSED or phase is Phase.FAILED:
+            await self.reopen()
+        self.state = asked(self.state, ask_id, question)
+        if phase is not Phase.DEAD:
+            await self._send(Ask(ask_id, question))
+
+    async def cancel(self) -> None:
+        """Stop the answer being written, else the prefill, else nothing."""
+        if self.busy:
+            await self._send(Cancel())
+
+    async def reopen(self) -> None:
+        """Read the document again with the engine that runs.
+
+        A stopped engine still has its queue; one that could not open the document has refused it.
+        """
+        refused = self.state.phase is Phase.FAILED
+        self.state = replace(reopened(self.state), phase=Phase.LOADING)
+        await self._send(Open(self._options))
+        if refused:
+            await self._ask_what_waits()
+
+    def begin_again(self) -> None:
+        """Forget what the old engine had read; the conversation stays.  `run` follows."""
+        self.state = reopened(self.state)
+
+    async def stop(self) -> None:
+        """End the engine process, if there is one."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.stop()
+
+    async def _ask_what_waits(self) -> None:
+        for turn in self.state.turns:
+            if turn.status is TurnStatus.QUEUED:
+                await self._send(Ask(turn.ask_id, turn.question))
+
+    async def _send(self, request: Request) -> None:
+        if self._client is None:
+            return
+        try:
+            await self._client.send(request)
+        except SaChatError as error:
+            self.take(_fatal(error))
+
+
+def _fatal(error: SaChatError) -> Failed:
+    return Failed(error.message, error.hint, error.kind, fatal=True)

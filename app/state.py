@@ -1,0 +1,222 @@
+"""What the screen knows: one frozen state, and the one function that moves it on.
+
+`apply(state, event)` takes every event of the engine; the few functions below it take what the
+user does.  Nothing here knows a widget or a process, so the whole life of a conversation can be
+tested as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from sa_chat.engine import events
+from sa_chat.engine.events import Event
+
+_MARKS = 8  # progress events that the estimate of the remaining time looks back on
+
+
+class Phase(Enum):
+    """What the engine is busy with, as far as the document goes."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    PREFILLING = "prefilling"
+    READY = "ready"
+    PAUSED = "paused"  # the user stopped the prefill
+    FAILED = "failed"  # the document could not be opened; the engine lives
+    DEAD = "dead"  # the engine's process has ended
+
+
+class TurnStatus(Enum):
+    """How far one question has come."""
+
+    QUEUED = "queued"
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"  # by the user
+    INTERRUPTED = "interrupted"  # the engine ended in mid-answer
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        """Whether the engine still owes something."""
+        return self in (TurnStatus.QUEUED, TurnStatus.WRITING)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and its answer, as far as it has come."""
+
+    ask_id: str
+    question: str
+    status: TurnStatus = TurnStatus.QUEUED
+    text: str = ""
+    answer: events.Answer | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something went wrong: one sentence and one hint, in the conversation."""
+
+    message: str
+    hint: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class ChatState:
+    """Everything that is on the screen."""
+
+    phase: Phase = Phase.STARTING
+    load: events.LoadProgress | None = None
+    model: events.ModelReady | None = None
+    document: events.DocumentReady | None = None
+    progress: events.PrefillProgress | None = None
+    marks: tuple[tuple[int, float], ...] = ()  # (tokens done, seconds) of the last progress events
+    prefill: events.PrefillDone | None = None
+    ttft: events.Ttft | None = None
+    devices: tuple[events.DeviceUse, ...] = ()
+    entries: tuple[Turn | Notice, ...] = ()
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return tuple(entry for entry in self.entries if isinstance(entry, Turn))
+
+    @property
+    def writing(self) -> Turn | None:
+        """The question in hand: the first open one, once the document is read."""
+        if self.phase is not Phase.READY:
+            return None
+        return next((turn for turn in self.turns if turn.status.open), None)
+
+    @property
+    def last_answer(self) -> Turn | None:
+        """The newest turn that has any answer text."""
+        return next((turn for turn in reversed(self.turns) if turn.text), None)
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left of the prefill at the pace of the last few chunks; None if unknown."""
+        if self.progress is None or not self.marks:
+            return None
+        (from_tokens, from_s), (to_tokens, to_s) = self.marks[0], self.marks[-1]
+        if len(self.marks) == 1:
+            from_tokens, from_s = 0, 0.0
+        if to_tokens <= from_tokens or to_s <= from_s:
+            return None
+        left = self.progress.tokens_total - self.progress.tokens_done
+        return left * (to_s - from_s) / (to_tokens - from_tokens)
+
+
+def apply(state: ChatState, event: Event) -> ChatState:
+    """The state after `event`.  An event that is out of place changes nothing."""
+    match event:
+        case events.LoadProgress():
+            return replace(state, phase=Phase.LOADING, load=event)
+        case events.ModelReady():
+            return replace(state, model=event)
+        case events.DocumentReady():
+            return replace(state, phase=Phase.PREFILLING, document=event)
+        case events.PrefillProgress():
+            mark = (event.tokens_done, event.seconds)
+            return replace(
+                state,
+                phase=Phase.PREFILLING,
+                progress=event,
+                marks=(*state.marks, mark)[-_MARKS:],
+                devices=event.devices or state.devices,
+            )
+        case events.PrefillDone():
+            return replace(
+                state,
+                phase=Phase.READY,
+                prefill=event,
+                ttft=event.ttft,
+                devices=event.devices or state.devices,
+            )
+        case events.TextDelta():
+            return _with_delta(state, event)
+        case events.Answer():
+            return _with_answer(state, event)
+        case events.Cancelled():
+            return replace(state, phase=Phase.PAUSED)
+        case events.DeviceStats():
+            return replace(state, devices=event.devices or state.devices)
+        case events.Failed():
+            return _with_failure(state, event)
+        case events.Closed():
+            return state
+
+
+def asked(state: ChatState, ask_id: str, question: str) -> ChatState:
+    """The user asked: the question waits at the end of the queue."""
+    return replace(state, entries=(*state.entries, Turn(ask_id, question)))
+
+
+def reopened(state: ChatState) -> ChatState:
+    """The document is being read from its beginning again; the conversation stays."""
+    return ChatState(
+        model=state.model, document=state.document, devices=state.devices, entries=state.entries
+    )
+
+
+def _with_turn(state: ChatState, turn: Turn) -> ChatState:
+    entries = tuple(
+        turn if isinstance(entry, Turn) and entry.ask_id == turn.ask_id else entry
+        for entry in state.entries
+    )
+    return replace(state, entries=entries)
+
+
+def _open_turn(state: ChatState, ask_id: str | None) -> Turn | None:
+    return next((t for t in state.turns if t.ask_id == ask_id and t.status.open), None)
+
+
+def _with_delta(state: ChatState, event: events.TextDelta) -> ChatState:
+    turn = _open_turn(state, event.ask_id)
+    if turn is None:
+        return state
+    return _with_turn(state, replace(turn, status=TurnStatus.WRITING, text=turn.text + event.text))
+
+
+def _with_answer(state: ChatState, event: events.Answer) -> ChatState:
+    turn = _open_turn(state, event.ask_id)
+    if turn is None:
+        return state
+    stopped = event.stop_reason == "cancelled"
+    done = replace(
+        turn,
+        status=TurnStatus.STOPPED if stopped else TurnStatus.DONE,
+        text=event.text,
+        answer=event,
+    )
+    ttft = event.ttft if event.tokens else state.ttft
+    return _with_turn(replace(state, ttft=ttft), done)
+
+
+def _with_failure(state: ChatState, event: events.Failed) -> ChatState:
+    if event.fatal and state.phase is Phase.DEAD:
+        return state
+    turn = _open_turn(state, event.ask_id)
+    if turn is not None and state.phase is Phase.FAILED:
+        return state  # it waits until the document can be opened
+    if turn is not None:
+        state = _with_turn(state, replace(turn, status=TurnStatus.FAILED))
+    if event.fatal:
+        state = _interrupted(state)
+    elif event.ask_id is None and state.phase is not Phase.READY:
+        state = replace(state, phase=Phase.FAILED)
+    notice = Notice(event.message, event.hint, event.kind)
+    return replace(state, entries=(*state.entries, notice))
+
+
+def _interrupted(state: ChatState) -> ChatState:
+    """The engine is gone: the answer being written is marked, what waits keeps waiting."""
+    entries = tuple(
+        replace(entry, status=TurnStatus.INTERRUPTED)
+        if isinstance(entry, Turn) and entry.status is TurnStatus.WRITING
+        else entry
+        for entry in state.entries
+    )
+    return replace(state, phase=Phase.DEAD, entries=entries, load=None)

@@ -1,0 +1,278 @@
+"""Train the reader in stages of growing context.
+
+    python train.py --corpus DIR --site-packages DIR --out DIR --stages stages.json
+    torchrun --nproc-per-node 4 train.py ...                    on several GPUs
+
+A stage is {"context", "tokens", "seconds", "rate": [from, to], "batch_tokens"}: it ends after so
+many tokens, or after so many seconds, whichever comes first.  Three in ten micro-batches of a stage are of
+shorter contexts.  Muon trains the matrices, AdamW the rest; the optimizer's state goes on from
+stage to stage, and through `--resume`.  `--resume` also takes shipped weights (a folder):
+then the optimizer starts anew and the rate warms up again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from corpus import inverse_document_frequency, load_packages, load_works
+from data import Sampler, load_encoding
+from network import Reader, Shape, load_hub_state, row_losses, weighted_loss
+from torch.utils.data import DataLoader, IterableDataset
+
+MATRIX_RATE, EMBEDDING_RATE, VECTOR_RATE = 0.02, 6e-3, 2e-3
+WARM_UP_STEPS = 60
+
+
+@dataclass(frozen=True)
+class Stage:
+    context: int
+    tokens: float
+    seconds: float
+    rate: tuple[float, float]
+    batch_tokens: int  # of a micro-batch, per rank
+
+
+def context_of(step: int, stage: Stage, seed: int) -> int:
+    """The context length of a step: the same on every rank, three in ten shorter."""
+    shorter = random.Random(seed * 1_000_003 + step).choice([0] * 7 + [1, 2, 2])
+    return max(stage.context >> shorter, 2048)
+
+
+class Batches(IterableDataset):
+    """Micro-batches of `tokens` tokens.  Worker w makes the steps w, w + workers, ..."""
+
+    def __init__(self, make_sampler, stage: Stage, seed: int, rank: int) -> None:  # type: ignore[no-untyped-def]
+        self.make_sampler, self.stage = make_sampler, stage
+        self.seed, self.rank = seed, rank
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        torch.set_num_threads(1)
+        info = torch.utils.data.get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        sampler: Sampler = self.make_sampler((self.seed * 64 + self.rank) * 64 + worker)
+        step = worker
+        while True:
+            context = context_of(step, self.stage, self.seed)
+            rows = [sampler.sample(context) for _ in range(max(1, self.stage.batch_tokens // context))]
+            ids = torch.stack([torch.from_numpy(x.astype("int64")) for x, _ in rows])
+            yield ids, torch.stack([torch.from_numpy(w) for _, w in rows])
+            step += workers
+
+
+class Optimizers:
+    """Muon for the matrices of the layers, AdamW for the embedding and the norms."""
+
+    def __init__(self, reader: Reader, fused: bool) -> None:
+        matrices = [p for n, p in reader.named_parameters() if p.dim() == 2 and "embed" not in n]
+        vectors = [p for p in reader.parameters() if p.dim() == 1]
+        groups = [
+            {"params": [reader.embed_tokens.weight], "lr": EMBEDDING_RATE},
+            {"params": vectors, "lr": VECTOR_RATE},
+        ]
+        self.all = [
+            torch.optim.Muon(matrices, lr=MATRIX_RATE, momentum=0.95, weight_decay=0.01),
+            torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0, fused=fused),
+        ]
+        for group in self.groups():
+            group["base"] = group["lr"]
+
+    def groups(self) -> Iterator[dict]:  # type: ignore[type-arg]
+        for optimizer in self.all:
+            yield from optimizer.param_groups
+
+    def step(self, scale: float) -> None:
+        for group in self.groups():
+            group["lr"] = group["base"] * scale
+        for optimizer in self.all:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def state(self) -> list[dict]:  # type: ignore[type-arg]
+        return [optimizer.state_dict() for optimizer in self.all]
+
+    def load(self, states: list[dict]) -> None:  # type: ignore[type-arg]
+        for optimizer, state in zip(self.all, states, strict=True):
+            optimizer.load_state_dict(state)
+
+
+def average_gradients(reader: Reader, ranks: int) -> None:
+    """One all-reduce over all gradients in one flat buffer."""
+    gradients = [p.grad for p in reader.parameters()]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    dist.all_reduce(flat)
+    flat /= ranks
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+class Run:
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.rank, self.ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))
+                                   if torch.cuda.is_available() else 0)
+        if not torch.cuda.is_available():
+            self.device = torch.device("cpu")
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+        if self.ranks > 1:
+            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        self.began = time.perf_counter()
+        works, packages = load_works(args.corpus), []
+        if args.site_packages:
+            packages = load_packages(args.site_packages)
+        idf, encoding = inverse_document_frequency(works, packages), load_encoding()
+        self.make_sampler = lambda seed: Sampler(works, packages, encoding, idf, seed)
+        torch.manual_seed(args.seed)
+        shape = Shape(**json.loads(args.shape)) if args.shape else Shape()
+        self.reader = Reader(shape).to(self.device)
+        self.optimizers = Optimizers(self.reader, fused=self.device.type == "cuda")
+        self.step, self.stage, self.stage_step, self.since_start = 0, 0, 0, 0
+        if args.resume:
+            self.load(args.resume)
+        if args.compile:
+            self.reader.compile_parts()
+        self.row_losses = torch.compile(row_losses) if args.compile else row_losses
+        self.say(f"{sum(p.numel() for p in self.reader.parameters()):,} parameters, {len(works)} works, "
+                 f"{len(packages)} packages, {self.ranks} rank(s) on {self.device}")
+
+    def say(self, text: str) -> None:
+        if self.rank == 0:
+            print(f"[{time.perf_counter() - self.began:7.1f} s] {text}", flush=True)
+
+    def load(self, path: Path) -> None:
+        if path.is_dir():
+            from export import read_weights
+
+            load_hub_state(self.reader, read_weights(path))
+            return
+        saved = torch.load(path, map_location=self.device, weights_only=True)
+        self.reader.load_state_dict(saved["reader"])
+        self.optimizers.load(saved["optimizers"])
+        self.step, self.stage = saved["step"], saved["stage"]
+        self.since_start = WARM_UP_STEPS
+
+    def save(self) -> None:
+        if self.rank == 0:
+            self.args.out.mkdir(parents=True, exist_ok=True)
+            state = {"reader": self.reader.state_dict(), "optimizers": self.optimizers.state(),
+                     "step": self.step, "stage": self.stage}
+            torch.save(state, self.args.out / "checkpoint.tmp")
+            (self.args.out / "checkpoint.tmp").rename(self.args.out / "checkpoint.pt")
+
+    def stages(self) -> None:
+        stages = [Stage(**s) for s in json.loads(self.args.stages.read_text())]
+        for index in range(self.stage, len(stages)):
+            self.stage = index
+            self.train(stages[index])
+            self.stage = index + 1
+            self.save()
+
+    def train(self, stage: Stage) -> None:
+        args = self.args
+        seed = args.seed * 100 + self.stage
+        data = Batches(self.make_sampler, stage, seed, self.rank)
+        loader = iter(DataLoader(
+            data, batch_size=None, num_workers=args.workers, pin_memory=self.device.type == "cuda",
+            prefetch_factor=args.prefetch if args.workers else None))
+        started, tokens, step = time.perf_counter(), 0, 0
+        sums = torch.zeros(4, device=self.device)
+        saved = logged = started
+        while True:
+            if step % 8 == 0:
+                spent = time.perf_counter() - started
+                part = self.agreed(max(spent / stage.seconds, tokens / stage.tokens))
+            if part >= 1:
+                break
+            ids, weights = next(loader)
+            parts = self.forward_backward(ids, weights)
+            sums += parts
+            scale = stage.rate[0] + (stage.rate[1] - stage.rate[0]) * part
+            scale *= min(1.0, (self.since_start + 1) / WARM_UP_STEPS)
+            torch.nn.utils.clip_grad_norm_(self.reader.parameters(), 1.0)
+            self.optimizers.step(scale)
+            tokens += ids.shape[0] * (ids.shape[1] - 1) * self.ranks
+            step, self.step, self.since_start = step + 1, self.step + 1, self.since_start + 1
+            now = time.perf_counter()
+            if step in (1, 10) or now - logged > args.log_seconds:
+                answer, count, document, doc_count = sums.tolist()
+                self.say(f"stage {self.stage} context {stage.context} step {step} "
+                         f"answer {answer / max(count, 1):.4f} document {document / max(doc_count, 1):.4f} "
+                         f"tokens {tokens / 1e6:.1f} M, {tokens / (now - started) / 1e3:.0f} K/s")
+                sums.zero_()
+                logged = now
+            if now - saved > args.save_seconds:
+                self.save()
+                saved = now
+        self.say(f"stage {self.stage} done: {step} steps, {tokens / 1e6:.1f} M tokens, "
+                 f"{time.perf_counter() - started:.0f} s")
+
+    def agreed(self, part: float) -> float:
+        """Rank 0's progress, so that all ranks end a stage at the same step."""
+        if self.ranks == 1:
+            return part
+        shared = torch.tensor(part, device=self.device)
+        dist.broadcast(shared, 0)
+        return float(shared)
+
+    def forward_backward(self, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        ids = ids.to(self.device, non_blocking=True)
+        weights = weights.to(self.device, non_blocking=True)
+        autocast = torch.autocast(self.device.type, torch.bfloat16)
+        with autocast, attention_backends(self.device):
+            hidden = self.reader(ids[:, :-1].contiguous())
+            targets, w = ids[:, 1:].reshape(-1), weights[:, 1:].reshape(-1)
+            embedding = self.reader.embed_tokens.weight
+            total, parts = weighted_loss(hidden, embedding, targets, w, self.row_losses)
+            loss = total / w.sum().clamp(min=1)
+            loss.backward()
+        if self.ranks > 1:
+            average_gradients(self.reader, self.ranks)
+        return parts
+
+
+def attention_backends(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """cuDNN first: on Hopper it is 1.6 times faster than what torch would take."""
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    return sdpa_kernel([SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION], set_priority=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--site-packages", type=Path, help="where Python sources are read")
+    parser.add_argument("--stages", type=Path, default=Path(__file__).parent / "stages.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt")
+    parser.add_argument("--resume", type=Path, help="a checkpoint.pt, or a folder of shipped weights")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=12, help="data processes per rank")
+    parser.add_argument("--prefetch", type=int, default=4)
+    parser.add_argument("--shape", help="JSON with other sizes than the reader's, for tests")
+    parser.add_argument("--log-seconds", type=float, default=10)
+    parser.add_argument("--save-seconds", type=float, default=60)
+    parser.add_argument("--no-compile", dest="compile", action="store_false")
+    args = parser.parse_args()
+    if not args.corpus.is_dir():
+        parser.error(f"no folder {args.corpus}: give the corpus that the recipe's README describes")
+    run = Run(args)
+    run.stages()
+    if run.ranks > 1:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

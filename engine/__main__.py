@@ -1,0 +1,8 @@
+"""`python -m sa_chat.engine`: the engine's process."""
+
+import sys
+
+from .host import main
+
+if __name__ == "__main__":
+    sys.exit(main())

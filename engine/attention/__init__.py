@@ -1,0 +1,11 @@
+"""Attention as `transformers` calls it: the plan of each chunk, carried out.
+
+A forward pass gets a `Run` through the model's keyword arguments (`RUN_KEYWORD`); it says how
+to attend and collects what was computed.
+"""
+
+from .execute import execute
+from .interface import NAME, RUN_KEYWORD, register
+from .run import Cancelled, Run
+
+__all__ = ["NAME", "RUN_KEYWORD", "Cancelled", "Run", "execute", "register"]

@@ -1,0 +1,67 @@
+"""The engine's attention under the name by which `transformers` models find it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+
+from ..errors import ModelError
+from .run import Run
+
+NAME = "sa_chat"
+RUN_KEYWORD = "sa_chat_run"  # of the model's forward; holds a `Run`
+
+# What some models hand to their attention, and what it would change if it were ignored.
+_UNSUPPORTED = {
+    "sliding_window": "sliding-window attention",
+    "softcap": "soft-capped attention scores",
+    "s_aux": "learned attention sinks",
+    "position_bias": "an attention bias",
+}
+
+
+def register() -> None:
+    """Make `attn_implementation="sa_chat"` known.  Repeating it changes nothing."""
+    AttentionInterface.register(NAME, _attention)
+    AttentionMaskInterface.register(NAME, _no_mask)
+
+
+def _attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Called by every attention layer: query [1, H, C, D], key and value [1, G, N, D].
+
+    Returns [1, C, H, D] and no weights.  Raises `ModelError` for what would change the result
+    and is not computed here, and `Cancelled` as `Run.attention` does.
+    """
+    unsupported = [name for key_, name in _UNSUPPORTED.items() if kwargs.get(key_) is not None]
+    if attention_mask is not None:
+        unsupported.append("an attention mask of its own")
+    run = kwargs.get(RUN_KEYWORD)
+    if not isinstance(run, Run):
+        unsupported.append("attention layers that get no keyword arguments")
+    if unsupported:
+        raise ModelError(
+            f"This model has {unsupported[0]}, which sa-chat does not support.",
+            "Choose a decoder-only model with plain causal attention, such as Qwen3 or Llama 3.",
+        )
+    assert isinstance(run, Run)
+    assert query.shape[0] == 1, "one conversation at a time"
+    assert not module.training, "inference only"
+    layer: int = module.layer_idx  # type: ignore[assignment]
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    out = run.attention(layer, query[0], key[0], value[0], scale)
+    return out.transpose(0, 1).unsqueeze(0), None
+
+
+def _no_mask(*args: Any, **kwargs: Any) -> None:
+    """No mask: causality is in the tiles, and a [C, N] mask would not fit at 128K tokens."""
+    return None

@@ -1,0 +1,100 @@
+"""The state of one prefill or answer: how to attend, and what it has cost so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..selection import Plan, SelectionSettings, coverage, select
+from ..selection.plan import causal_pairs
+from .execute import execute
+
+
+class Cancelled(Exception):
+    """The work was cancelled from outside; the pipeline rolls the cache back."""
+
+
+def never() -> bool:
+    """The cancellation check of work that cannot be cancelled."""
+    return False
+
+
+@dataclass
+class Run:
+    """Handed through the model's forward pass to every layer's attention.
+
+    `selection` None means dense.  Figures count document tokens only if the caller uses a
+    `Run` of its own for them, as the prefill does.
+    """
+
+    selection: SelectionSettings | None = None
+    cancelled: Callable[[], bool] = never
+    select_s: float = 0.0
+    calls: int = 0  # attention calls, one a layer and forward pass
+    pairs_computed: dict[int, list[int]] = field(default_factory=dict)  # layer -> [H]
+    pairs_causal: dict[int, int] = field(default_factory=dict)  # layer -> of one head
+    kept_mass: list[Tensor] = field(default_factory=list)  # of held-out rows, each [n]
+
+    def attention(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+        """One layer's attention, [H, C, D], for q [H, C, D] over all keys k, v [G, N, D].
+
+        Raises `Cancelled` before it computes anything when the work was cancelled.
+        """
+        if self.cancelled():
+            raise Cancelled
+        self.calls += 1
+        plan = self._plan(q, k, scale)
+        self._count(layer, q, k, plan)
+        return execute(q, k, v, plan, scale=scale)
+
+    @property
+    def density(self) -> float:
+        """Computed pairs / causal pairs, over all layers and heads; 1.0 before any."""
+        causal = sum(n * len(self.pairs_computed[layer]) for layer, n in self.pairs_causal.items())
+        computed = sum(sum(heads) for heads in self.pairs_computed.values())
+        return computed / causal if causal else 1.0
+
+    @property
+    def density_by_head(self) -> tuple[tuple[float, ...], ...]:
+        """[layers][H], as `density`."""
+        return tuple(
+            tuple(pairs / self.pairs_causal[layer] for pairs in heads)
+            for layer, heads in sorted(self.pairs_computed.items())
+        )
+
+    @property
+    def coverage(self) -> float:
+        """Mean kept softmax mass of the held-out rows; 1.0 where every chunk was dense."""
+        if not self.kept_mass:
+            return 1.0
+        return float(torch.cat([mass.cpu() for mass in self.kept_mass]).mean())
+
+    def _plan(self, q: Tensor, k: Tensor, scale: float) -> Plan | None:
+        if self.selection is None:
+            return None
+        _wait_for(q.device)
+        began = time.perf_counter()
+        plan = select(q, k, scale=scale, settings=self.selection)
+        if plan is not None:
+            self.kept_mass.append(coverage(plan, q, k, scale=scale).flatten())
+            _wait_for(q.device)
+        self.select_s += time.perf_counter() - began
+        return plan
+
+    def _count(self, layer: int, q: Tensor, k: Tensor, plan: Plan | None) -> None:
+        heads, rows, end = q.shape[0], q.shape[1], k.shape[1]
+        causal = causal_pairs(end - rows, end)
+        computed = (causal,) * heads if plan is None else plan.pairs_computed
+        sums = self.pairs_computed.setdefault(layer, [0] * heads)
+        self.pairs_computed[layer] = [a + b for a, b in zip(sums, computed, strict=True)]
+        self.pairs_causal[layer] = self.pairs_causal.get(layer, 0) + causal
+
+
+def _wait_for(device: torch.device) -> None:
+    """Let queued work end, so that a clock read next measures it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

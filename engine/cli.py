@@ -1,0 +1,56 @@
+"""`sa-engine`: the engine without the chat.  Each subcommand is one function."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from .arguments import Parser
+from .errors import SaChatError
+from .host import add_run_arguments, run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `sa-engine`; the exit code."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+        return code
+    except SaChatError as error:
+        print(f"sa-engine: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Python flushes stdout once more when it exits; that must find an open file.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def build_parser() -> Parser:
+    parser = Parser(prog="sa-engine", description="The engine of sa-chat, without the chat.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("run", help="speak the protocol on stdin and stdout")
+    add_run_arguments(serve)
+    serve.set_defaults(command=run)
+
+    info = commands.add_parser("info", help="versions, devices and the embedded reader")
+    info.add_argument("--json", action="store_true", help="print one JSON object")
+    info.set_defaults(command=_info)
+    return parser
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from .info import engine_info
+
+    info = engine_info()
+    print(json.dumps(asdict(info), indent=2) if arguments.json else "\n".join(info.lines()))
+    return 0

@@ -1,0 +1,41 @@
+"""Plain text, Markdown, reStructuredText and source code."""
+
+from __future__ import annotations
+
+from ...errors import DocumentError
+from ..decoding import NotText, clean, decode
+from ..model import OutlineEntry, Part
+from .base import Reading, Source
+from .headings import markdown_headings, underlined_headings
+
+_MARKDOWN = frozenset((".md", ".markdown", ".mdx"))
+_UNDERLINED = frozenset((".rst", ".txt", ".text"))
+
+
+class TextReader:
+    """Any file that decodes to text, whatever its suffix."""
+
+    suffixes = _MARKDOWN | _UNDERLINED
+    magic = b""
+
+    def read(self, source: Source) -> Reading:
+        try:
+            text = clean(decode(source.content()))
+        except NotText as error:
+            raise DocumentError(
+                f"{source.shown} is a binary file.",
+                "sa-chat reads .pdf, .md, .txt and source files; convert it to one of them.",
+            ) from error
+        suffix = source.path.suffix.lower()
+        lines = text.split("\n")
+        found = []
+        if suffix in _MARKDOWN:
+            found = markdown_headings(lines)
+        elif suffix in _UNDERLINED:
+            found = underlined_headings(lines)
+        source.progress(1.0)
+        return Reading(
+            title=source.path.stem,
+            parts=(Part(source.shown, None, text),),
+            outline=tuple(OutlineEntry(h.title, h.level, 0, h.line) for h in found),
+        )

@@ -1,0 +1,38 @@
+"""Exceptions become `Failed` events: one sentence, one hint; the traceback goes to the log."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from .errors import EngineError, SaChatError
+from .events import Failed
+
+
+def failure(error: BaseException, ask_id: str | None = None, *, fatal: bool = False) -> Failed:
+    """What to tell the user about `error`."""
+    if not isinstance(error, SaChatError):
+        traceback.print_exception(error, file=sys.stderr)
+        error = _explain(error)
+    return Failed(error.message, error.hint, error.kind, ask_id, fatal)
+
+
+def _explain(error: BaseException) -> SaChatError:
+    if _is_out_of_memory(error):
+        return EngineError(
+            "The engine ran out of memory.",
+            "Open fewer pages (--pages) or files (--exclude), or close other programs.",
+        )
+    return EngineError(
+        f"The engine met an unexpected error ({type(error).__name__}).",
+        "Ask again; if it comes back, please report it with the engine's log.",
+    )
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """torch has one type for accelerators; on CPU its allocator raises a RuntimeError."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )

@@ -1,0 +1,222 @@
+"""A scripted engine: every event of the real one, without a model.
+
+For tests, pictures and work on the screen.  It is deterministic: what it says and the times it
+reports come from its script, never from a clock.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+import threading
+from dataclasses import replace
+from pathlib import PurePath
+
+from .base import Emit
+from .config import EngineConfig, OpenOptions
+from .errors import ContextOverflow, UsageError, error_of_kind
+from .events import (
+    Answer,
+    AttentionFigures,
+    Cancelled,
+    DeviceUse,
+    DocumentReady,
+    LoadProgress,
+    ModelReady,
+    PrefillDone,
+    PrefillProgress,
+    Section,
+    TextDelta,
+    Ttft,
+)
+from .fake_script import Reply, Script
+
+_SELECT_SHARE = 0.12  # of a chunk's time goes into selection
+_MACHINE_BYTES = 16 * 2**30
+
+
+class FakeEngine:
+    """Plays a `Script`.  Implements `base.Engine`."""
+
+    def __init__(self, config: EngineConfig, emit: Emit, script: Script) -> None:
+        self._config = config
+        self._emit = emit
+        self._script = script
+        self._stop = threading.Event()
+        self._ttft = Ttft()
+        self._used_bytes = script.memory_bytes
+
+    def open(self, options: OpenOptions) -> None:
+        self._stop.clear()
+        script = self._script
+        if script.noise:
+            print(script.noise)
+            sys.stdout.flush()
+            os.write(1, script.noise.encode() + b"\n")
+        if script.open_failure is not None:
+            failure = script.open_failure
+            raise error_of_kind(failure.kind, failure.message, failure.hint)
+        if not self._load(options) or not self._prefill():
+            self._emit(Cancelled("prefill"))
+
+    def ask(self, ask_id: str, question: str) -> None:
+        self._stop.clear()
+        script = self._script
+        reply = self._reply(question)
+        if reply.failure is not None:
+            raise error_of_kind(reply.failure.kind, reply.failure.message, reply.failure.hint)
+        tokens = re.findall(r"\s*\S+|\s+$", reply.text)
+        said: list[str] = []
+        if self._wait(script.first_token_s):
+            for token in tokens:
+                if reply.crash_after_tokens == len(said):
+                    os._exit(reply.crash_exit_code)
+                self._emit(TextDelta(ask_id, token))
+                said.append(token)
+                if not self._wait(script.token_s):
+                    break
+        whole = not self._stop.is_set()
+        if self._ttft.first_token_s == 0.0:
+            self._ttft = replace(self._ttft, first_token_s=script.first_token_s)
+        self._emit(
+            Answer(
+                ask_id,
+                question,
+                "".join(said),
+                reply.citations if whole else (),
+                len(said),
+                1.0 / script.token_s if script.token_s else 0.0,
+                script.first_token_s,
+                "stop" if whole else "cancelled",
+                self._ttft,
+            )
+        )
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    def stats(self) -> tuple[DeviceUse, ...]:
+        peak = self._script.memory_bytes + self._script.document_tokens * 5_120
+        return (DeviceUse("cpu", self._used_bytes, peak, _MACHINE_BYTES),)
+
+    def close(self) -> None:
+        self._used_bytes = 0
+
+    def _wait(self, seconds: float) -> bool:
+        """False if cancelled."""
+        return not self._stop.wait(seconds * self._script.pace)
+
+    def _load(self, options: OpenOptions) -> bool:
+        script = self._script
+        for stage, seconds in (("parse", script.parse_s), ("tokenize", script.tokenize_s)):
+            self._emit(LoadProgress(stage, 0.0, 0.0))
+            if not self._wait(seconds):
+                return False
+            self._emit(LoadProgress(stage, 1.0, seconds))
+        sections = script.sections or _sections(options.paths, script.document_tokens)
+        context = min(script.context_tokens, self._config.max_context or script.context_tokens)
+        room = context - script.reserve_tokens
+        if script.document_tokens > room:
+            raise ContextOverflow(
+                f"The document has {script.document_tokens} tokens and {room} fit: "
+                f"{script.document_tokens - room} too many.",
+                "Open fewer pages with --pages, or leave files out with --exclude.",
+            )
+        self._emit(
+            DocumentReady(
+                script.title or PurePath(options.paths[0]).name,
+                options.paths,
+                sections,
+                script.left_out,
+                script.document_tokens,
+                context,
+                script.reserve_tokens,
+            )
+        )
+        self._emit(LoadProgress("model", 0.0, 0.0))
+        if not self._wait(script.load_s):
+            return False
+        self._emit(LoadProgress("model", 1.0, script.load_s))
+        self._emit(
+            ModelReady(
+                script.model,
+                32_600_000,
+                script.layers,
+                script.heads,
+                context,
+                "bfloat16",
+                "cpu",
+                script.load_s,
+            )
+        )
+        return True
+
+    def _prefill(self) -> bool:
+        script = self._script
+        total = script.document_tokens
+        chunks = math.ceil(total / script.chunk_tokens)
+        for chunk in range(1, chunks + 1):
+            if not self._wait(script.chunk_s):
+                return False
+            done = min(chunk * script.chunk_tokens, total)
+            by_head = self._density(done)
+            self._used_bytes = script.memory_bytes + done * 5_120
+            self._emit(
+                PrefillProgress(
+                    done, total, chunk * script.chunk_s, _mean(by_head), by_head, self.stats()
+                )
+            )
+        seconds = chunks * script.chunk_s
+        self._ttft = Ttft(
+            script.parse_s,
+            script.tokenize_s,
+            select_s=seconds * _SELECT_SHARE,
+            prefill_s=seconds * (1.0 - _SELECT_SHARE),
+        )
+        by_head = self._density(total)
+        dense = self._config.attention == "dense"
+        figures = AttentionFigures(
+            self._config.attention,
+            self._config.alpha,
+            _mean(by_head),
+            1.0 if dense else (1.0 + self._config.alpha) / 2.0,
+        )
+        self._emit(PrefillDone(total, self._ttft, figures, by_head, self.stats()))
+        return True
+
+    def _density(self, tokens: int) -> tuple[tuple[float, ...], ...]:
+        """[layers][heads]: diffuse first layers, sharper later ones, sparser with length."""
+        layers, heads = self._script.layers, self._script.heads
+        if self._config.attention == "dense" or self._config.alpha >= 1.0:
+            return ((1.0,) * heads,) * layers
+        shrink = math.sqrt(math.sqrt(1_024 / max(tokens, 1_024)))
+
+        def density(layer: int, head: int) -> float:
+            depth = layer / max(layers - 1, 1)
+            value = (1.0 - 0.6 * depth + 0.1 * math.sin(1.7 * head + 0.9 * layer)) * shrink
+            return round(min(1.0, max(0.02, value)), 4)
+
+        return tuple(tuple(density(la, h) for h in range(heads)) for la in range(layers))
+
+    def _reply(self, question: str) -> Reply:
+        for reply in self._script.replies:
+            if reply.question.casefold() in question.casefold():
+                return reply
+        raise UsageError(
+            "The fake engine's script has no answer to this question.",
+            'Give it a last reply whose "question" is empty.',
+        )
+
+
+def _sections(paths: tuple[str, ...], tokens: int) -> tuple[Section, ...]:
+    share, rest = divmod(tokens, len(paths))
+    return tuple(
+        Section(PurePath(path).name, path, 0, None, 1, share + (index < rest))
+        for index, path in enumerate(paths)
+    )
+
+
+def _mean(by_head: tuple[tuple[float, ...], ...]) -> float:
+    return sum(map(sum, by_head)) / sum(map(len, by_head))

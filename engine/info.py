@@ -1,0 +1,133 @@
+"""What the engine runs on: versions, devices and what they can do, the embedded reader."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+_PACKAGES = ("sa-chat", "torch", "transformers", "tiktoken", "safetensors")
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """One device that the engine can run on."""
+
+    name: str
+    total_bytes: int
+    dtype: str  # what models are computed in: bfloat16 where it is native
+    capability: str  # of a GPU its compute capability, of a CPU its vector instructions
+    cores: int  # of a GPU its multiprocessors
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}, {self.total_bytes / 2**30:.1f} GiB, {self.capability}, "
+            f"{self.cores} cores, computes in {self.dtype}"
+        )
+
+
+@dataclass(frozen=True)
+class ReaderInfo:
+    """The embedded reader."""
+
+    parameters: int
+    context_tokens: int
+    layers: int
+    file_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters / 1e6:.1f} M parameters, {self.layers} layers, "
+            f"{self.context_tokens} tokens of context, {self.file_bytes / 2**20:.1f} MiB"
+        )
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    versions: dict[str, str]
+    devices: tuple[DeviceInfo, ...]
+    reader: ReaderInfo | None  # None if this installation has none
+
+    def lines(self) -> list[str]:
+        """For people to read."""
+        return [
+            *(f"{name} {number}" for name, number in self.versions.items()),
+            *(f"device: {device}" for device in self.devices),
+            f"embedded reader: {self.reader or 'none in this installation'}",
+        ]
+
+
+def engine_info() -> EngineInfo:
+    """Looks at the machine and at the installation; loads torch, but no model."""
+    versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    return EngineInfo(versions, _devices(), _reader())
+
+
+def _devices() -> tuple[DeviceInfo, ...]:
+    import psutil
+    import torch
+
+    from .model.placement import resolve_dtype
+
+    def dtype(device: torch.device) -> str:
+        return str(resolve_dtype(device)).removeprefix("torch.")
+
+    devices = [
+        DeviceInfo(
+            platform.processor() or platform.machine(),
+            psutil.virtual_memory().total,
+            dtype(torch.device("cpu")),
+            torch.backends.cpu.get_cpu_capability(),
+            os.cpu_count() or 1,
+        )
+    ]
+    for index in range(torch.cuda.device_count()):
+        gpu = torch.cuda.get_device_properties(index)
+        devices.append(
+            DeviceInfo(
+                gpu.name,
+                gpu.total_memory,
+                dtype(torch.device("cuda", index)),
+                f"{gpu.major}.{gpu.minor}",
+                gpu.multi_processor_count,
+            )
+        )
+    return tuple(devices)
+
+
+def _reader() -> ReaderInfo | None:
+    from .errors import ModelError
+    from .model.embedded import reader_folder
+
+    with ExitStack() as stack:
+        try:
+            return _describe(reader_folder(stack))
+        except ModelError:
+            return None
+
+
+def _describe(folder: Path) -> ReaderInfo:
+    """From the headers alone; the scales of 8-bit rows are no parameters."""
+    from safetensors import safe_open
+
+    from .model.embedded import SCALE_SUFFIX
+
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    weights = folder / "model.safetensors"
+    with safe_open(weights, framework="numpy") as stored:
+        parameters = sum(
+            math.prod(stored.get_slice(name).get_shape())
+            for name in stored.keys()  # noqa: SIM118 (not a mapping)
+            if not name.endswith(SCALE_SUFFIX)
+        )
+    return ReaderInfo(
+        parameters,
+        config["max_position_embeddings"],
+        config["num_hidden_layers"],
+        weights.stat().st_size,
+    )

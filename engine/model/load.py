@@ -1,0 +1,79 @@
+"""From a configuration to a model in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from ..attention import register
+from ..config import EMBEDDED_MODEL, EngineConfig
+from .check import local_folder
+from .embedded import load_reader, reader_folder
+from .loaded import LoadedModel
+from .placement import resolve_device, resolve_dtype
+from .pretrained import load_pretrained
+from .support import probe
+
+
+def load_model(
+    config: EngineConfig,
+    *,
+    progress: Callable[[str, float], None],
+    dtype: torch.dtype | None = None,
+) -> LoadedModel:
+    """Load the model that `config` names onto the device that it names.
+
+    Args:
+        progress: called with the stage "model" and a fraction from 0 to 1.
+        dtype: forces the number format; None takes the best that the device has.
+    Raises:
+        ModelError: it cannot be found, read or used; message and hint say why.
+    """
+    began = time.perf_counter()
+    progress("model", 0.0)
+    register()
+    device = resolve_device(config.device)
+    dtype = resolve_dtype(device) if dtype is None else dtype
+    folder: Path | None
+    if config.model == EMBEDDED_MODEL:
+        with ExitStack() as stack:
+            folder = reader_folder(stack)
+            model = load_reader(folder, device, dtype, lambda part: progress("model", 0.9 * part))
+        name = "embedded reader"
+    else:
+        folder = local_folder(config.model)
+        source = config.model if folder is None else str(folder)
+        model = load_pretrained(source, device, dtype, local=folder is not None)
+        name = config.model if folder is None else folder.resolve().name
+    probe(model, device)
+    loaded = _describe(model, name, folder, dtype, device, time.perf_counter() - began)
+    progress("model", 1.0)
+    return loaded
+
+
+def _describe(
+    model: PreTrainedModel,
+    name: str,
+    folder: Path | None,
+    dtype: torch.dtype,
+    device: torch.device,
+    load_s: float,
+) -> LoadedModel:
+    config = model.config
+    return LoadedModel(
+        model=model,
+        name=name,
+        parameters=sum(p.numel() for p in model.parameters()),
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        context_tokens=config.max_position_embeddings,
+        dtype=dtype,
+        device=device,
+        load_s=load_s,
+        folder=folder,
+    )

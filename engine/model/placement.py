@@ -1,0 +1,38 @@
+"""Device and number format, by what the machine can do."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import ModelError
+
+
+def resolve_device(wanted: str) -> torch.device:
+    """The device for "auto", "cpu" or "cuda".  Raises `ModelError` for a GPU that is not there."""
+    has_cuda = torch.cuda.is_available()
+    if wanted == "cuda" and not has_cuda:
+        raise ModelError(
+            "No CUDA device was found, or this PyTorch was built without CUDA.",
+            "Use --device cpu, or install a PyTorch built for CUDA.",
+        )
+    if wanted == "cpu" or not has_cuda:
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def resolve_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it natively, else float32."""
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        native = _cpu_has_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    """AVX512-BF16 or AMX: without them bfloat16 is emulated and slower than float32.
+
+    These probes are private in PyTorch, hence the look before the call.
+    """
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name)()) for name in probes if hasattr(torch.cpu, name))

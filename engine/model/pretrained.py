@@ -1,0 +1,132 @@
+"""Any decoder-only model that `transformers` can load, from a folder or the hub."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import huggingface_hub.errors as hub_errors
+import huggingface_hub.utils as hub_utils
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+from transformers.utils import logging as hf_logging
+
+from ..attention import NAME
+from ..errors import ModelError
+from .support import refuse_unsupported
+
+_LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
+
+
+def load_pretrained(
+    source: str, device: torch.device, dtype: torch.dtype, *, local: bool
+) -> PreTrainedModel:
+    """Load the model in the folder or under the hub id `source`.
+
+    Raises `ModelError` when it cannot be found, read or used.
+    """
+    with _quiet():
+        try:
+            config = AutoConfig.from_pretrained(source)
+        except _LOAD_ERRORS as error:
+            raise _explain(source, error, local=local) from error
+        _require_decoder(config, source)
+        refuse_unsupported(config)
+        try:
+            model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+                source, config=config, dtype=dtype, attn_implementation=NAME
+            )
+            model.to(device)  # type: ignore[arg-type]  # its decorator hides torch's signature
+            model.requires_grad_(False).train(False)
+            return model
+        except torch.OutOfMemoryError as error:
+            raise ModelError(
+                f"The model {source} does not fit into the memory of {device}.",
+                "Choose a smaller model, or use --device cpu.",
+            ) from error
+        except (*_LOAD_ERRORS, SafetensorError) as error:
+            raise _explain(source, error, local=local) from error
+
+
+def _require_decoder(config: PretrainedConfig, source: str) -> None:
+    kind = type(config)
+    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING and kind not in MODEL_FOR_MASKED_LM_MAPPING
+    if config.is_encoder_decoder or not causal:
+        raise ModelError(
+            f"The model {source} ({config.model_type}) is not a decoder-only language model.",
+            "Choose a model for text generation, such as Qwen3 or Llama 3.",
+        )
+
+
+def _explain(source: str, error: BaseException, *, local: bool) -> ModelError:
+    """One sentence and a hint for what `transformers` raised while loading."""
+    if local:
+        return ModelError(
+            f"The model in {source} cannot be loaded: {_first_line(error)}",
+            "It needs config.json and *.safetensors of a model that transformers knows.",
+        )
+    causes = _chain(error)
+    if any(isinstance(cause, hub_errors.GatedRepoError) for cause in causes):
+        return ModelError(
+            f"The model {source} is gated on the Hugging Face hub.",
+            "Accept its licence on its page there, then run `hf auth login`.",
+        )
+    if any(isinstance(cause, hub_errors.RepositoryNotFoundError) for cause in causes):
+        return ModelError(
+            f"There is no folder {source} here, and no model of that name on the hub.",
+            "Check the path or the id, or leave --model out to use the embedded reader.",
+        )
+    unreachable = (hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled)
+    if any(isinstance(cause, (*unreachable, ConnectionError)) for cause in causes):
+        return ModelError(
+            f"There is no folder {source} here, and the Hugging Face hub cannot be reached.",
+            "Check the path or the connection, or leave --model out for the embedded reader.",
+        )
+    return ModelError(
+        f"The model {source} cannot be loaded: {_first_line(error)}",
+        "Choose a model in safetensors form that transformers knows without code of its own.",
+    )
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")[:200] + "."
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars, warnings or log lines of the libraries while a model loads."""
+    verbosity = hf_logging.get_verbosity()
+    bars = hf_logging.is_progress_bar_enabled()
+    hub_bars = not hub_utils.are_progress_bars_disabled()  # type: ignore[attr-defined]
+    hf_logging.set_verbosity(logging.CRITICAL)
+    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    hub_utils.disable_progress_bars()  # type: ignore[attr-defined]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        hf_logging.set_verbosity(verbosity)
+        if bars:
+            hf_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        if hub_bars:
+            hub_utils.enable_progress_bars()  # type: ignore[attr-defined]

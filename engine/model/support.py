@@ -1,0 +1,69 @@
+"""What a model may declare, and a proof that it really attends through the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+from ..attention import RUN_KEYWORD, Run
+from ..cache import KVCache
+from ..errors import ModelError
+
+_HINT = "Choose a decoder-only model with plain causal attention, such as Qwen3 or Llama 3."
+_PROBE_TOKENS = 3
+
+
+def refuse_unsupported(config: PretrainedConfig) -> None:
+    """Raises `ModelError`, by name, for what the config declares and the engine does not compute.
+
+    Ignoring any of these would give wrong answers without a sign of it.
+    """
+    text = config.get_text_config(decoder=True)
+    layer_types = {str(kind) for kind in getattr(text, "layer_types", None) or ()}
+    declared: list[tuple[str, Any]] = [
+        ("an encoder", config.is_encoder_decoder),
+        ("parts for pictures or sound", text is not config),
+        ("sliding-window attention", _sliding_window(text, layer_types)),
+        (
+            f"layers of another kind ({', '.join(sorted(layer_types))})",
+            layer_types - {"full_attention", "sliding_attention"},
+        ),
+        ("chunked attention", getattr(text, "attention_chunk_size", None)),
+        ("soft-capped attention scores", getattr(text, "attn_logit_softcapping", None)),
+        ("learned attention sinks", text.model_type == "gpt_oss"),
+        ("ALiBi position biases", getattr(text, "alibi", False)),
+    ]
+    for name, value in declared:
+        if value:
+            raise ModelError(f"This model has {name}, which sa-chat does not support.", _HINT)
+
+
+def _sliding_window(config: PretrainedConfig, layer_types: set[str]) -> bool:
+    """Whether any layer attends to a window only.  `layer_types` decides where it is given;
+    `use_sliding_window` false switches a declared window off."""
+    if layer_types:
+        return "sliding_attention" in layer_types
+    window = getattr(config, "sliding_window", None)
+    return bool(window) and bool(getattr(config, "use_sliding_window", True))
+
+
+@torch.inference_mode()
+def probe(model: PreTrainedModel, device: torch.device) -> None:
+    """Run a few tokens: every layer must attend through the engine and write to its cache.
+
+    Raises `ModelError` if one does not, so that no model is ever silently run in another way.
+    """
+    layers = model.config.num_hidden_layers
+    cache = KVCache(layers, _PROBE_TOKENS)
+    run = Run()
+    tokens = torch.zeros(1, _PROBE_TOKENS, dtype=torch.long, device=device)
+    try:
+        model.base_model(tokens, past_key_values=cache, use_cache=True, **{RUN_KEYWORD: run})
+    except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
+        raise ModelError("This model's attention cannot be replaced.", _HINT) from error
+    if run.calls != layers or cache.length != _PROBE_TOKENS:
+        raise ModelError(
+            f"Only {run.calls} of this model's {layers} layers attend as sa-chat needs it.", _HINT
+        )

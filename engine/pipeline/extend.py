@@ -1,0 +1,42 @@
+"""Questions and answers: dense attention over everything in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from ..attention import Run
+from ..attention.run import never
+from ..cache import KVCache
+from ..model import LoadedModel
+from .forward import CHUNK, check_room, forward
+
+
+def extend(
+    loaded: LoadedModel,
+    cache: KVCache,
+    ids: Sequence[int],
+    *,
+    chunk: int = CHUNK,
+    cancelled: Callable[[], bool] = never,
+) -> Tensor:
+    """Append `ids` with dense attention; returns the logits [vocabulary] after the last.
+
+    Raises `ContextOverflow` before anything is computed, and `Cancelled` with the cache as it
+    was before the call.
+    """
+    assert len(ids) > 0, "nothing to extend by"
+    check_room(cache, len(ids))
+    before = cache.length
+    run = Run(cancelled=cancelled)
+    logits: Tensor | None = None
+    try:
+        for start in range(0, len(ids), chunk):
+            end = min(start + chunk, len(ids))
+            logits = forward(loaded, cache, ids[start:end], run, logits=end == len(ids))
+    except BaseException:
+        cache.truncate(before)
+        raise
+    assert logits is not None
+    return logits

@@ -1,0 +1,48 @@
+"""One forward pass of a few tokens through the model and the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..attention import RUN_KEYWORD, Run
+from ..cache import KVCache
+from ..errors import ContextOverflow
+from ..model import LoadedModel
+
+CHUNK = 2048  # tokens a forward pass; on CPU the linear layers reach full speed from 1024 on
+
+
+@torch.inference_mode()
+def forward(
+    loaded: LoadedModel, cache: KVCache, ids: Sequence[int], run: Run, *, logits: bool
+) -> Tensor | None:
+    """Append `ids` to the cache; returns the logits [vocabulary] after the last, if asked.
+
+    When anything is raised on the way, also in the middle of the layers, the cache is as it
+    was before.
+    """
+    before = cache.length
+    tokens = torch.tensor([list(ids)], dtype=torch.long, device=loaded.device)
+    arguments = {"past_key_values": cache, "use_cache": True, RUN_KEYWORD: run}
+    try:
+        if not logits:
+            loaded.model.base_model(tokens, **arguments)
+            return None
+        output = loaded.model(tokens, logits_to_keep=1, **arguments)
+    except BaseException:
+        cache.truncate(before)
+        raise
+    last: Tensor = output.logits[0, -1]
+    return last
+
+
+def check_room(cache: KVCache, tokens: int) -> None:
+    """Raises `ContextOverflow` unless `tokens` more fit into the cache."""
+    if tokens > cache.free:
+        raise ContextOverflow(
+            f"{tokens:,} more tokens do not fit: {cache.length:,} of {cache.capacity:,} are used.",
+            "Ask a shorter question, start a new conversation, or raise --max-context.",
+        )

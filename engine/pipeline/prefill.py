@@ -1,0 +1,90 @@
+"""Read the document: chunks through all layers, sparsely where that is cheaper."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..attention import Run
+from ..attention.run import never
+from ..cache import KVCache
+from ..model import LoadedModel
+from ..selection import SelectionSettings
+from .forward import CHUNK, check_room, forward
+
+
+@dataclass(frozen=True)
+class ChunkReport:
+    """One chunk more is in the cache.  Figures are over all chunks so far."""
+
+    tokens_done: int
+    tokens_total: int
+    seconds: float  # since the prefill began
+    density: float  # computed pairs / causal pairs
+    density_by_head: tuple[tuple[float, ...], ...]  # [layers][H]
+
+
+@dataclass(frozen=True)
+class PrefillResult:
+    """The document is in the cache."""
+
+    tokens: int
+    last_logits: Tensor  # [vocabulary], after the last token
+    prefill_s: float  # without `select_s`
+    select_s: float  # sampling, choosing columns, measuring coverage
+    density: float
+    density_by_head: tuple[tuple[float, ...], ...]  # [layers][H]
+    coverage: float  # mean over held-out rows; 1.0 in dense mode
+
+
+def prefill(
+    loaded: LoadedModel,
+    cache: KVCache,
+    ids: Sequence[int],
+    *,
+    mode: str,
+    alpha: float,
+    chunk: int = CHUNK,
+    on_chunk: Callable[[ChunkReport], None] | None = None,
+    cancelled: Callable[[], bool] = never,
+    settings: SelectionSettings | None = None,
+) -> PrefillResult:
+    """Append the document's `ids` to the cache.
+
+    Args:
+        mode: "sparse" or "dense"; sparse at alpha >= 1 is dense.
+        chunk: tokens a forward pass.
+        settings: replaces the default sizes of selection, its alpha included.
+    Raises:
+        ContextOverflow: before anything is computed.
+        Cancelled: the cache then holds all chunks that were complete, and no part of another.
+    """
+    assert mode in ("sparse", "dense")
+    assert len(ids) > 0, "nothing to prefill"
+    check_room(cache, len(ids))
+    if mode == "sparse" and settings is None:
+        settings = SelectionSettings(alpha=alpha)
+    run = Run(selection=settings if mode == "sparse" else None, cancelled=cancelled)
+    began = time.perf_counter()
+    logits: Tensor | None = None
+    for start in range(0, len(ids), chunk):
+        end = min(start + chunk, len(ids))
+        logits = forward(loaded, cache, ids[start:end], run, logits=end == len(ids))
+        if on_chunk is not None:
+            elapsed = time.perf_counter() - began
+            report = ChunkReport(end, len(ids), elapsed, run.density, run.density_by_head)
+            on_chunk(report)
+    assert logits is not None
+    total_s = time.perf_counter() - began
+    return PrefillResult(
+        tokens=len(ids),
+        last_logits=logits,
+        prefill_s=total_s - run.select_s,
+        select_s=run.select_s,
+        density=run.density,
+        density_by_head=run.density_by_head,
+        coverage=run.coverage,
+    )

@@ -1,0 +1,80 @@
+"""The frame around document, questions and answers, as token ids.
+
+A conversation is only ever appended to, so the document can be in the cache before the
+first question is known:
+
+    head document doc_end question generation answer turn_separator question generation ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+REFUSAL = "I could not find that in the document."
+INSTRUCTION = (
+    "Answer questions about the document below. Use only what it says. Support each answer "
+    "with the exact words of the document as a Markdown block quote (lines that start with "
+    f'"> "). If the document does not contain the answer, say: {REFUSAL}'
+)
+DOCUMENT_START = "<document>\n"
+DOCUMENT_END = "\n</document>\n\n"
+
+
+@dataclass(frozen=True)
+class ChatText:
+    """The frame as text that may contain special tokens."""
+
+    head: str
+    doc_end: str
+    generation: str
+    turn_separator: str
+    stop_texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """The frame as ids."""
+
+    head: tuple[int, ...]  # before the document
+    doc_end: tuple[int, ...]  # after the document, before the first question
+    generation: tuple[int, ...]  # after each question, before its answer
+    turn_separator: tuple[int, ...]  # after each answer (without its stop token)
+    stop_texts: tuple[str, ...] = ()  # text that ends an answer where no token does
+
+    @classmethod
+    def encode(cls, text: ChatText, encode_special: Callable[[str], Sequence[int]]) -> ChatFormat:
+        """`encode_special` is the encoder that does parse special tokens."""
+        return cls(
+            head=tuple(encode_special(text.head)),
+            doc_end=tuple(encode_special(text.doc_end)),
+            generation=tuple(encode_special(text.generation)),
+            turn_separator=tuple(encode_special(text.turn_separator)),
+            stop_texts=text.stop_texts,
+        )
+
+    def turn(self, question: Sequence[int], first: bool) -> list[int]:
+        """The ids to append to the cache for a question; `first` after the document, else
+        after the previous answer."""
+        before = self.doc_end if first else self.turn_separator
+        return [*before, *question, *self.generation]
+
+
+READER_CHAT = ChatText(
+    head="<|im_start|>user\n<|doc|>",
+    doc_end="<|/doc|>\n",
+    generation="<|im_end|>\n<|im_start|>assistant\n",
+    turn_separator="<|im_end|>\n<|im_start|>user\n",
+)
+"""The embedded reader's frame, as it was trained."""
+
+
+def plain_chat(beginning: str) -> ChatText:
+    """For models without a chat template; `beginning` is their first token, if any."""
+    return ChatText(
+        head=f"{beginning}{INSTRUCTION}\n\n{DOCUMENT_START}",
+        doc_end=f"{DOCUMENT_END}Question: ",
+        generation="\nAnswer:",
+        turn_separator="\n\nQuestion: ",
+        stop_texts=("\nQuestion:", "\n\n\n"),
+    )

@@ -1,0 +1,135 @@
+"""Any fast Hugging Face tokenizer, from a folder or the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelError
+from .base import Detokenizer, Ids, Starts
+from .chat import ChatFormat, plain_chat
+from .detokenizers import WindowDetokenizer
+from .template import Message, split_template
+
+_PROBE = "a"
+_PREFIX = "\n"  # merges with nothing in the vocabularies that prepend a blank
+
+
+class HFTokenizer:
+    """Works on the Rust tokenizer inside, whose offsets lead back to the text.
+
+    It must not be used elsewhere at the same time: its settings are changed here.
+    """
+
+    def __init__(self, tokenizer: Any, name: str, extra_stop_ids: Sequence[int] = ()) -> None:
+        """Wraps a `transformers` tokenizer.  Raises `ModelError` if it is not a fast one."""
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            raise ModelError(
+                f"The tokenizer of {name} has no fast form, so places cannot be found.",
+                "Choose a model that has a tokenizer.json.",
+            )
+        self.name = name
+        self.vocab_size = max(len(tokenizer), backend.get_vocab_size(with_added_tokens=True))
+        beginning = _beginning(tokenizer)
+        self._backend = backend
+        backend.no_truncation()
+        backend.no_padding()
+        backend.post_processor = None  # adds no tokens, trims no offsets
+        self._prepends = backend.decode(backend.encode(_PREFIX + _PROBE).ids) != _PREFIX + _PROBE
+        self._prepends |= backend.encode(_PROBE).ids != backend.encode(_PREFIX + _PROBE).ids[-1:]
+        if tokenizer.chat_template:
+            chat = split_template(lambda messages: _render(tokenizer, messages), name)
+        else:
+            chat = plain_chat(beginning)
+        self.chat = ChatFormat.encode(chat, lambda text: self._encode(text)[0].tolist())
+        backend.encode_special_tokens = True
+        self._special = frozenset(
+            token_id
+            for token_id, token in backend.get_added_tokens_decoder().items()
+            if token.special
+        )
+        ends = [tokenizer.eos_token_id, *extra_stop_ids]
+        ends += [i for i in self.chat.turn_separator if i in self._special][:1]
+        self.stop_ids = frozenset(i for i in ends if i is not None)
+
+    @classmethod
+    def load(cls, model: str) -> HFTokenizer:
+        """From a folder or a hub id.  Raises `ModelError` with the cause if that fails."""
+        from transformers import AutoTokenizer
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(model)
+        except Exception as error:
+            # transformers raises OSError, ValueError, KeyError, ImportError and Rust errors.
+            raise ModelError(
+                f"The tokenizer of {model} cannot be loaded: {_first_line(error)}",
+                "Give --model a folder or hub id with a tokenizer.json.",
+            ) from error
+        return cls(tokenizer, model, _generation_stops(model))
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._encode(text)[0].tolist()
+        return ids
+
+    def encode_with_starts(self, text: str) -> tuple[Ids, Starts]:
+        return self._encode(text)
+
+    def detokenizer(self) -> Detokenizer:
+        return WindowDetokenizer(
+            lambda ids: str(self._backend.decode(list(ids), skip_special_tokens=False)),
+            self._special,
+        )
+
+    def _encode(self, text: str) -> tuple[Ids, Starts]:
+        """Without the blank that SentencePiece-like tokenizers put before a text: a piece of
+        a text is not its start."""
+        if not self._prepends:
+            return self._raw(text)
+        ids, starts = self._raw(_PREFIX + text)
+        kept = starts >= len(_PREFIX)
+        if text and kept.any() and starts[kept][0] > len(_PREFIX):
+            return self._raw(text)  # the prefix merged with the text
+        return ids[kept], starts[kept] - len(_PREFIX)
+
+    def _raw(self, text: str) -> tuple[Ids, Starts]:
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        ids = np.asarray(encoding.ids, dtype=np.int32)
+        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        return ids, np.maximum.accumulate(offsets[:, 0]) if len(ids) else offsets[:, 0]
+
+
+def _beginning(tokenizer: Any) -> str:
+    """The first token that the tokenizer puts before a text by itself, if it does."""
+    ids = tokenizer(_PROBE)["input_ids"]
+    bos = tokenizer.bos_token_id
+    return str(tokenizer.bos_token) if bos is not None and ids[0] == bos else ""
+
+
+def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """Templates ignore names they do not know, so thinking is switched off for all."""
+    return str(
+        tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+    )
+
+
+def _generation_stops(model: str) -> list[int]:
+    """The stop ids of the model's generation settings; none if it has no such file."""
+    from transformers import GenerationConfig
+
+    try:
+        stops = GenerationConfig.from_pretrained(model).eos_token_id
+    except OSError:
+        return []
+    if stops is None:
+        return []
+    return [stops] if isinstance(stops, int) else list(stops)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,149 @@
+"""A document set as one row of token ids, each with its place."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..documents import DocumentSet, OutlineEntry, Piece
+from ..documents.pages import ranges_of
+from ..events import Section
+from .base import Ids, Starts, Tokenizer
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a token comes from."""
+
+    path: str
+    page: str | None  # printed label
+    line: int  # from 1; in the file, or on the page
+
+
+@dataclass(frozen=True, eq=False)
+class TokenizedPrompt:
+    """Head and document as ids; no question yet.  `len(ids)` is the exact prompt size."""
+
+    ids: Ids  # [L]
+    documents: DocumentSet
+    pieces: tuple[Piece, ...] = field(repr=False)
+    piece_starts: npt.NDArray[np.int64] = field(repr=False)  # [P] where each begins in `ids`
+    starts: tuple[Starts, ...] = field(repr=False)  # per piece: offsets of its tokens
+    tokenize_s: float = 0.0
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The outline with token counts.  Markers count to what follows them; only head and
+        title belong to no section."""
+        outline = self.documents.outline
+        begins = [self._begin(entry) for entry in outline]
+        return tuple(
+            Section(
+                title=entry.title,
+                path=self.documents.parts[entry.part].path,
+                level=entry.level,
+                page=self.documents.parts[entry.part].page,
+                line=entry.line,
+                tokens=self._end(index, begins) - begins[index],
+            )
+            for index, entry in enumerate(outline)
+        )
+
+    def locate(self, index: int) -> Place:
+        """The place of token `index`; that of the text it announces for head and markers."""
+        at = max(0, int(np.searchsorted(self.piece_starts, index, side="right")) - 1)
+        piece = self.pieces[at]
+        part = self.documents.parts[piece.about]
+        line = part.line
+        if piece.part is not None:
+            offset = int(self.starts[at][index - int(self.piece_starts[at])])
+            line += bisect_left(self._newlines(piece.part), offset)
+        return Place(part.path, part.page, line)
+
+    def fitting_pages(self, tokens: int) -> str | None:
+        """The leading pages that stay within so many tokens, written for `--pages`; None if
+        there are none, or more files than one."""
+        parts = self.documents.parts
+        if len({part.path for part in parts}) > 1 or not parts[0].position:
+            return None
+        fitting = [
+            part.position
+            for index, part in enumerate(parts)
+            if self._part_begin(index + 1) <= tokens
+        ]
+        return ranges_of(fitting) if fitting else None
+
+    @cached_property
+    def _abouts(self) -> list[int]:
+        """The part of each piece but the title; never falling."""
+        return [piece.about for piece in self.pieces[1:]]
+
+    @cached_property
+    def _newline_cache(self) -> dict[int, list[int]]:
+        return {}
+
+    def _newlines(self, part: int) -> list[int]:
+        """Offsets of the line ends in a part."""
+        if part not in self._newline_cache:
+            text = self.documents.parts[part].text
+            self._newline_cache[part] = [i for i, char in enumerate(text) if char == "\n"]
+        return self._newline_cache[part]
+
+    def _begin(self, entry: OutlineEntry) -> int:
+        """The token index where an entry starts; its markers belong to it."""
+        part = self.documents.parts[entry.part]
+        newlines = self._newlines(entry.part)
+        lines_before = min(entry.line - part.line, len(newlines))
+        if lines_before <= 0:
+            return self._part_begin(entry.part)
+        at = bisect_right(self._abouts, entry.part)  # its last piece is its text
+        offset = newlines[lines_before - 1] + 1
+        return int(self.piece_starts[at]) + int(np.searchsorted(self.starts[at], offset))
+
+    def _part_begin(self, part: int) -> int:
+        """The index of the first token of a part, its markers included."""
+        at = 1 + bisect_left(self._abouts, part)
+        return int(self.piece_starts[at]) if at < len(self.pieces) else len(self.ids)
+
+    def _end(self, index: int, begins: list[int]) -> int:
+        level = self.documents.outline[index].level
+        for later in range(index + 1, len(begins)):
+            if self.documents.outline[later].level <= level:
+                return begins[later]
+        return len(self.ids)
+
+
+def tokenize_documents(
+    documents: DocumentSet,
+    tokenizer: Tokenizer,
+    on_progress: Callable[[float], None] | None = None,
+) -> TokenizedPrompt:
+    """Encode the chat's head and each piece of the document by itself.
+
+    Pieces apart keep the counts of pages and files exact, and the tokenizer's work linear.
+    """
+    started = time.perf_counter()
+    rows: list[Ids] = [np.asarray(tokenizer.chat.head, dtype=np.int32)]
+    starts: list[Starts] = []
+    pieces = documents.pieces()
+    for done, piece in enumerate(pieces, start=1):
+        ids, offsets = tokenizer.encode_with_starts(piece.text)
+        rows.append(ids)
+        starts.append(offsets)
+        if on_progress:
+            on_progress(done / len(pieces))
+    lengths = [len(row) for row in rows]
+    return TokenizedPrompt(
+        ids=np.concatenate(rows),
+        documents=documents,
+        pieces=tuple(pieces),
+        piece_starts=np.cumsum(lengths[:-1], dtype=np.int64),
+        starts=tuple(starts),
+        tokenize_s=time.perf_counter() - started,
+    )

@@ -1,0 +1,67 @@
+"""A Hugging Face chat template taken apart into `ChatText`.
+
+The template is rendered with sentinels in place of document, questions and answer; what
+stands between them is the frame.  So any template works that keeps earlier turns as they
+are when a turn is appended, whatever it does with system prompts or thinking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..errors import ModelError
+from .chat import DOCUMENT_END, DOCUMENT_START, INSTRUCTION, ChatText
+
+Message = dict[str, str]
+Render = Callable[[Sequence[Message]], str]
+
+_DOCUMENT = "sentinel7d41document"
+_QUESTION = "sentinel7d41question"
+_ANSWER = "sentinel7d41answer"
+_NEXT = "sentinel7d41next"
+
+
+def split_template(render: Render, model: str) -> ChatText:
+    """`render` gives the text of a conversation up to the start of the next answer.
+
+    Raises `ModelError` if the template rewrites what came before, or fails.
+    """
+    content = f"{INSTRUCTION}\n\n{DOCUMENT_START}{_DOCUMENT}{DOCUMENT_END}{_QUESTION}"
+    first: list[Message] = [{"role": "user", "content": content}]
+    later = [
+        *first,
+        {"role": "assistant", "content": _ANSWER},
+        {"role": "user", "content": _NEXT},
+    ]
+    head, doc_end, generation = _cut(_render(render, first, model), (_DOCUMENT, _QUESTION), model)
+    head2, doc_end2, _, separator, generation2 = _cut(
+        _render(render, later, model), (_DOCUMENT, _QUESTION, _ANSWER, _NEXT), model
+    )
+    if (head, doc_end, generation) != (head2, doc_end2, generation2):
+        raise _unfit(model, "it changes earlier turns when a turn is added")
+    return ChatText(head, doc_end, generation, separator)
+
+
+def _render(render: Render, messages: Sequence[Message], model: str) -> str:
+    try:
+        return render(messages)
+    except Exception as error:
+        # Templates are programs of the model's authors and raise what they like.
+        raise _unfit(model, str(error) or type(error).__name__) from error
+
+
+def _cut(text: str, sentinels: Sequence[str], model: str) -> list[str]:
+    pieces: list[str] = []
+    for sentinel in sentinels:
+        if text.count(sentinel) != 1:
+            raise _unfit(model, "it drops or repeats what is said")
+        before, text = text.split(sentinel)
+        pieces.append(before)
+    return [*pieces, text]
+
+
+def _unfit(model: str, why: str) -> ModelError:
+    return ModelError(
+        f"The chat template of {model} cannot be used: {why}.",
+        "Choose an instruction-tuned model with a user/assistant chat template.",
+    )

@@ -1,0 +1,107 @@
+"""The embedded reader's tokenizer: a tiktoken `Encoding` from files, nothing downloaded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import tiktoken
+
+from ..errors import ModelError
+from .base import Detokenizer, Ids, Starts
+from .chat import READER_CHAT, ChatFormat
+from .detokenizers import ByteDetokenizer
+
+RANKS_FILE = "reader.tiktoken"
+SETTINGS_FILE = "tiktoken.json"
+_LONG_BLANK = re.compile(r"\s{10000}")  # tiktoken's regex engine backtracks over such runs
+_STOPS = ("<|im_end|>", "<|endoftext|>")
+
+
+class TiktokenTokenizer:
+    """Byte-level BPE.  `encode_ordinary` only: special tokens in text are plain text."""
+
+    def __init__(self, encoding: tiktoken.Encoding, special: dict[str, int]) -> None:
+        """`special` maps the encoding's special tokens to ids."""
+        self._encoding = encoding
+        self._special = frozenset(special.values())
+        self.name = encoding.name
+        self.vocab_size = encoding.n_vocab
+        self.stop_ids = frozenset(special[text] for text in _STOPS)
+        self.chat = ChatFormat.encode(
+            READER_CHAT, lambda text: encoding.encode(text, allowed_special="all")
+        )
+        self._chars, self._continues = _character_tables(encoding)
+
+    @classmethod
+    def load(cls, folder: Path) -> TiktokenTokenizer:
+        """From `reader.tiktoken` (a base64 token and its rank a line) and `tiktoken.json`
+        (`pattern`, `special_tokens`).  Raises `ModelError` if they cannot be used."""
+        try:
+            settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+            special: dict[str, int] = settings["special_tokens"]
+            encoding = tiktoken.Encoding(
+                name=folder.name,
+                pat_str=settings["pattern"],
+                mergeable_ranks=_read_ranks(folder / RANKS_FILE),
+                special_tokens=special,
+            )
+            return cls(encoding, special)
+        except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+            raise ModelError(
+                f"The tokenizer in {folder} cannot be loaded: {error}.",
+                "Install sa-chat again, or choose another --model.",
+            ) from error
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = []
+        done = 0
+        for run in _LONG_BLANK.finditer(text):
+            ids += self._encoding.encode_ordinary(text[done : run.end()])
+            done = run.end()
+        return ids + self._encoding.encode_ordinary(text[done:])
+
+    def encode_with_starts(self, text: str) -> tuple[Ids, Starts]:
+        ids = np.asarray(self.encode(text), dtype=np.int32)
+        ends = np.cumsum(self._chars[ids])
+        return ids, ends - self._chars[ids] - self._continues[ids]
+
+    def detokenizer(self) -> Detokenizer:
+        return ByteDetokenizer(self.token_bytes)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of a token; none for special tokens and ids without a token."""
+        if token_id in self._special:
+            return b""
+        try:
+            return self._encoding.decode_single_token_bytes(token_id)
+        except KeyError:
+            return b""
+
+
+def _read_ranks(path: Path) -> dict[bytes, int]:
+    ranks: dict[bytes, int] = {}
+    for line in path.read_bytes().splitlines():
+        if line:
+            token, rank = line.split()
+            ranks[base64.b64decode(token, validate=True)] = int(rank)
+    if not all(bytes([byte]) in ranks for byte in range(256)):
+        raise ValueError(f"{path.name} does not have a token for every byte")
+    return ranks
+
+
+def _character_tables(encoding: tiktoken.Encoding) -> tuple[Starts, Starts]:
+    """For each id [V]: how many characters start in it, and 1 if it starts inside one.
+
+    In UTF-8 every byte that is not 10xxxxxx starts a character.
+    """
+    starting = np.zeros(encoding.n_vocab, dtype=np.int64)
+    continues = np.zeros(encoding.n_vocab, dtype=np.int64)
+    for token, token_id in encoding._mergeable_ranks.items():
+        starting[token_id] = sum(byte & 0xC0 != 0x80 for byte in token)
+        continues[token_id] = token[0] & 0xC0 == 0x80
+    return starting, continues

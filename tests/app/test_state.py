@@ -1,0 +1,121 @@
+"""The state of the conversation, as values."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import pytest
+from stand_in import DEVICES, DOCUMENT, DONE, MODEL, VERIFIED, answer, progress
+
+from sa_chat.app.state import ChatState, Notice, Phase, TurnStatus, apply, asked, reopened
+from sa_chat.engine import events
+
+READY = (events.LoadProgress("parse", 1.0, 0.4), DOCUMENT, MODEL, progress(131_002, 33.6), DONE)
+DEATH = events.Failed("The engine has died.", "Start it again.", "engine", fatal=True)
+
+
+def after(state: ChatState, *said: events.Event) -> ChatState:
+    return reduce(apply, said, state)
+
+
+def ready(*questions: str) -> ChatState:
+    state = after(ChatState(), *READY)
+    for number, question in enumerate(questions, start=1):
+        state = asked(state, f"q{number}", question)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("said", "phase"),
+    [
+        ((), Phase.STARTING),
+        (READY[:1], Phase.LOADING),
+        (READY[:2], Phase.PREFILLING),
+        (READY[:4], Phase.PREFILLING),
+        (READY, Phase.READY),
+        ((*READY[:4], events.Cancelled("prefill")), Phase.PAUSED),
+        ((*READY[:1], events.Failed("No such file.", "Look again.", "document")), Phase.FAILED),
+        ((*READY, DEATH), Phase.DEAD),
+    ],
+)
+def test_phases(said: tuple[events.Event, ...], phase: Phase) -> None:
+    assert after(ChatState(), *said).phase is phase
+
+
+def test_questions_are_answered_in_their_order() -> None:
+    state = asked(asked(after(ChatState(), *READY[:4]), "q1", "one"), "q2", "two")
+    assert state.writing is None
+    state = apply(state, DONE)
+    assert state.writing == state.turns[0]
+    state = after(state, events.TextDelta("q1", "An "), events.TextDelta("q1", "answer"))
+    assert [turn.status for turn in state.turns] == [TurnStatus.WRITING, TurnStatus.QUEUED]
+    assert state.turns[0].text == "An answer"
+    state = apply(state, answer("q1", "An answer.", (VERIFIED,)))
+    assert state.turns[0].status is TurnStatus.DONE
+    assert state.turns[0].text == "An answer."
+    assert state.writing == state.turns[1]
+    assert state.ttft is not None
+    assert state.ttft.first_token_s == 0.25
+
+
+def test_a_cancelled_answer_keeps_its_text() -> None:
+    state = after(ready("one"), events.TextDelta("q1", "Half an"))
+    state = apply(state, answer("q1", "Half an", stop_reason="cancelled"))
+    assert state.turns[0].status is TurnStatus.STOPPED
+    assert state.last_answer == state.turns[0]
+
+
+def test_a_question_cancelled_before_its_first_token_keeps_the_ttft() -> None:
+    dropped = events.Answer("q1", "one", "", (), 0, 0.0, 0.0, "cancelled", events.Ttft())
+    assert apply(ready("one"), dropped).ttft == DONE.ttft
+
+
+def test_death_marks_the_answer_in_hand_and_keeps_what_waits() -> None:
+    state = after(ready("one", "two"), events.TextDelta("q1", "Half an"), DEATH, DEATH)
+    assert [turn.status for turn in state.turns] == [TurnStatus.INTERRUPTED, TurnStatus.QUEUED]
+    assert state.turns[0].text == "Half an"
+    assert [entry.message for entry in state.entries if isinstance(entry, Notice)] == [
+        "The engine has died."
+    ]
+    again = reopened(state)
+    assert again.phase is Phase.STARTING
+    assert again.entries == state.entries
+    assert again.prefill is None
+
+
+def test_a_failed_answer_leaves_the_document_open() -> None:
+    state = apply(ready("one"), events.Failed("Too long.", "Ask less.", "overflow", "q1"))
+    assert state.phase is Phase.READY
+    assert state.turns[0].status is TurnStatus.FAILED
+
+
+def test_questions_wait_for_a_document_that_could_not_be_opened() -> None:
+    state = asked(after(ChatState(), *READY[:1]), "q1", "one")
+    state = after(
+        state,
+        events.Failed("No such file.", "Look again.", "document"),
+        events.Failed("No document is open.", "Open one first.", "usage", "q1"),
+    )
+    assert state.phase is Phase.FAILED
+    assert state.turns[0].status is TurnStatus.QUEUED
+    assert len(state.entries) == 2
+
+
+def test_words_about_unknown_or_finished_questions_change_nothing() -> None:
+    state = after(ready("one"), answer("q1", "Done."))
+    assert after(state, events.TextDelta("q1", "more"), events.TextDelta("q9", "x")) == state
+    assert apply(state, answer("q9", "x")) == state
+
+
+def test_eta_follows_the_pace_of_the_last_chunks() -> None:
+    state = apply(ChatState(), progress(10_000, 1.0))
+    assert state.eta_s == pytest.approx(12.1002)
+    for chunk in range(2, 12):
+        state = apply(state, progress(10_000 * chunk, 2.0 * chunk))
+    assert state.eta_s == pytest.approx(2.0 * 2.1002)
+    assert len(state.marks) == 8
+
+
+def test_memory_stays_when_an_event_brings_none() -> None:
+    state = after(ready(), events.DeviceStats(()))
+    assert state.devices == DEVICES

@@ -1,0 +1,64 @@
+"""Foreign text made safe, numbers made readable."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sa_chat.app import text
+
+
+@pytest.mark.parametrize(
+    ("dirty", "shown"),
+    [
+        ("a\x1b[31mred\x1b[0mb", "aredb"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]52;c;c2VjcmV0\x1b\\text", "text"),
+        ("cut \x1b[3", "cut "),
+        ("a\x00\x07\x9bb\x7f", "ab"),
+        ("one\r\ntwo\x0bthree\u2028four\x85five", "one\ntwo\nthree\nfour\nfive"),
+        ("evil\u202etxt.exe", "eviltxt.exe"),
+        ("tab\tand [bold]markup[/bold]", "tab\tand [bold]markup[/bold]"),
+    ],
+)
+def test_clean(dirty: str, shown: str) -> None:
+    assert text.clean(dirty) == shown
+
+
+@given(st.text())
+def test_clean_leaves_no_control_character(dirty: str) -> None:
+    left = {c for c in text.clean(dirty) if unicodedata.category(c) in ("Cc", "Cs")}
+    assert left <= {"\n", "\t"}
+
+
+def test_one_line_folds_white_space() -> None:
+    assert text.one_line("  a\n\tb \r\n c ") == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0 ms"), (0.084, "84 ms"), (0.9996, "1.00 s"), (9.996, "10.0 s"), (38.14, "38.1 s"),
+     (245.0, "4 min 05 s"), (3_725.0, "1 h 02 min")],
+)  # fmt: skip
+def test_seconds(value: float, shown: str) -> None:
+    assert text.seconds(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0 MiB"), (812 * 2**20, "812 MiB"), (2**30, "1.0 GiB"), (141 * 2**30, "141 GiB")],
+)
+def test_size(value: int, shown: str) -> None:
+    assert text.size(value) == shown
+
+
+def test_counts_and_rates() -> None:
+    assert text.count(131_002) == "131,002"
+    assert text.plural(1, "page") == "1 page"
+    assert text.plural(2_000, "page") == "2,000 pages"
+    assert text.rate(31.24) == "31.2 tok/s"
+    assert text.rate(4_812.4) == "4,812 tok/s"
+    assert text.percent(0.8743) == "87.4%"

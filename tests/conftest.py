@@ -1,0 +1,57 @@
+"""Scripts for the fake engine, and a log folder that is thrown away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK: dict[str, Any] = {
+    "title": "A short book",
+    "document_tokens": 4_000,
+    "chunk_tokens": 1_000,
+    "layers": 3,
+    "heads": 2,
+    "pace": 0.0,
+    "replies": [
+        {
+            "question": "whale",
+            "text": "> Call me Ishmael.\n",
+            "citations": [
+                {
+                    "quote": "Call me Ishmael.",
+                    "path": "moby.txt",
+                    "page": None,
+                    "line": 7,
+                    "verified": True,
+                }
+            ],
+        },
+        {"question": "crash", "text": "one two three four", "crash_after_tokens": 2},
+        {
+            "question": "impossible",
+            "failure": {"kind": "overflow", "message": "Too long.", "hint": "Ask less."},
+        },
+        {"question": "", "text": "I could not find that in the document.\n"},
+    ],
+}
+
+
+@pytest.fixture
+def write_script(tmp_path: Path) -> Callable[..., str]:
+    """Writes a script without waits, changed by keywords; gives its path."""
+
+    def write(**changes: Any) -> str:
+        path = tmp_path / "script.json"
+        path.write_text(json.dumps({**QUICK, **changes}), "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def _own_log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

@@ -1,0 +1,96 @@
+"""Models of several families attend through the engine and compute the same as without it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, execute
+from sa_chat.engine.cache import KVCache
+from sa_chat.engine.errors import ModelError
+from sa_chat.engine.kernels.reference import attend_reference
+from sa_chat.engine.selection import select
+from transformers.masking_utils import create_causal_mask
+
+SCALE = 0.25
+
+
+@pytest.mark.parametrize("family", ["qwen3", "qwen2", "llama", "mistral"])
+@pytest.mark.parametrize("other", ["eager", "sdpa"])
+def test_dense_forward_equals_transformers(family, other, token_ids, build_model):
+    tokens = torch.tensor([token_ids(150)])
+    model, twin = build_model(family), build_model(family, other)
+    cache, run = KVCache(3, 150), Run()
+    with torch.inference_mode():
+        out = model(tokens, past_key_values=cache, use_cache=True, **{RUN_KEYWORD: run}).logits
+        expected = twin(tokens).logits
+    assert run.calls == 3
+    torch.testing.assert_close(out, expected, atol=2e-4, rtol=1e-3)
+
+
+def test_no_mask_is_built(token_ids, build_model):
+    model = build_model("qwen3")
+    cache = KVCache(3, 64)
+    embeds = torch.zeros(1, 64, 48)
+    assert model.config._attn_implementation == NAME
+    assert create_causal_mask(model.config, embeds, None, cache, None) is None
+
+
+def test_plan_is_carried_out_exactly(striped, small_settings):
+    q, k, v, _ = striped(rows=100, keys=400)
+    q[1] = 0.0
+    settings = replace(small_settings, alpha=0.9)
+    plan = select(q, k, scale=SCALE, settings=settings)
+    assert plan is not None
+    mixed = replace(  # one head dense, the others as planned
+        plan,
+        columns=(None, *plan.columns[1:]),
+        edges=((), *plan.edges[1:]),
+    )
+    out = execute(q, k, v, mixed, scale=SCALE)
+    for head, columns in enumerate(mixed.columns):
+        for t, tile in enumerate(mixed.tiles):
+            for row in (tile.start, tile.end - 1):
+                seen = torch.arange(row + 1)
+                if columns is not None:
+                    seen = torch.cat(
+                        [columns[: mixed.edges[head][t]], torch.arange(tile.band, row + 1)]
+                    )
+                group = slice(head // 2, head // 2 + 1)
+                expected, _ = attend_reference(
+                    q[head : head + 1, row - 300 : row - 299],
+                    k[group, seen],
+                    v[group, seen],
+                    causal=False,
+                    scale=SCALE,
+                )
+                torch.testing.assert_close(
+                    out[head, row - 300], expected[0, 0], atol=1e-5, rtol=1e-4
+                )
+
+
+def test_first_chunk_has_nothing_before_its_first_tile(striped, small_settings):
+    q, k, v, _ = striped(rows=300, keys=300)
+    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
+    assert plan is not None
+    assert plan.density < 0.9
+    out = execute(q, k, v, plan, scale=SCALE)
+    expected, _ = attend_reference(q, k, v, causal=True, scale=SCALE)
+    torch.testing.assert_close(out[:, :64], expected[:, :64], atol=1e-5, rtol=1e-4)
+    assert (out - expected).norm() / expected.norm() < 0.15
+
+
+def test_a_model_that_hands_no_run_on_is_refused(token_ids, build_model):
+    model = build_model("qwen3")
+    with torch.inference_mode(), pytest.raises(ModelError, match="no keyword arguments"):
+        model(torch.tensor([token_ids(8)]))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "name"),
+    [("softcap", "soft-capped"), ("s_aux", "sinks"), ("sliding_window", "sliding-window")],
+)
+def test_what_is_not_computed_is_refused_by_name(token_ids, keyword, name, build_model):
+    model = build_model("llama")
+    extra = {RUN_KEYWORD: Run(), keyword: 4}
+    with torch.inference_mode(), pytest.raises(ModelError, match=name):
+        model(torch.tensor([token_ids(8)]), **extra)

@@ -1,0 +1,184 @@
+"""PDF files: pages, labels, outline, and everything that can be wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pdfs import write_pdf
+from pypdf.errors import DependencyError
+from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.documents import DocumentSet, open_documents
+from sa_chat.engine.documents.pages import PageSelection, ranges_of
+from sa_chat.engine.errors import DocumentError, UsageError
+
+PAGES = [
+    ["Preface", "Some words before."],
+    [],
+    ["1 The Beginning", "It was a dark night.", "More of it."],
+    ["The End", "All is well."],
+]
+OUTLINE = [("Preface", 1, 0), ("The Beginning", 1, 2), ("The End", 2, 3)]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    file = tmp_path / "book.pdf"
+    file.write_bytes(write_pdf(PAGES, title="A  Book", roman_pages=2, outline=OUTLINE))
+    return file
+
+
+def read(file: Path, pages: str | None = None) -> DocumentSet:
+    return open_documents(OpenOptions((str(file),), pages=pages))
+
+
+def test_pages_keep_text_and_printed_labels(book: Path) -> None:
+    documents = read(book)
+    assert documents.title == "A Book"
+    assert [part.page for part in documents.parts] == ["i", "ii", "1", "2"]
+    assert [part.position for part in documents.parts] == [1, 2, 3, 4]
+    assert documents.parts[2].text.splitlines() == PAGES[2]
+    assert documents.text() == (
+        "A Book\n[page i]\nPreface\nSome words before.\n[page ii]\n"
+        "[page 1]\n1 The Beginning\nIt was a dark night.\nMore of it.\n"
+        "[page 2]\nThe End\nAll is well.\n"
+    )
+
+
+def test_the_outline_points_at_the_heading_line(book: Path) -> None:
+    entries = [(e.title, e.level, e.part, e.line) for e in read(book).outline]
+    assert entries == [
+        ("A Book", 0, 0, 1),
+        ("Preface", 1, 0, 1),
+        ("The Beginning", 1, 2, 1),
+        ("The End", 2, 3, 1),
+    ]
+
+
+def test_without_title_outline_and_labels(tmp_path: Path) -> None:
+    file = tmp_path / "plain.pdf"
+    file.write_bytes(write_pdf([["a b"], ["c d"]]))
+    documents = read(file)
+    assert documents.title == "plain"
+    assert [part.page for part in documents.parts] == ["1", "2"]
+    assert [(e.title, e.level) for e in documents.outline] == [
+        ("plain", 0),
+        ("Page 1", 1),
+        ("Page 2", 1),
+    ]
+
+
+def test_pages_are_chosen_by_position(book: Path) -> None:
+    documents = read(book, "3-9,1")
+    assert [part.page for part in documents.parts] == ["i", "1", "2"]
+    assert [(item.path, item.reason) for item in documents.left_out] == [
+        ("book.pdf", "pages 2 not chosen")
+    ]
+    assert [e.title for e in read(book, "4").outline] == ["A Book", "The End"]
+
+
+@pytest.mark.parametrize("pages", ["", "0", "3-1", "x", "1,,2", "-3", "1-2-3", "5", "7-", "1.5"])
+def test_impossible_pages(book: Path, pages: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read(book, pages)
+    assert raised.value.exit_code == 2
+    assert "--pages" in raised.value.message
+
+
+def test_page_selection() -> None:
+    assert PageSelection.parse(" 2 - 3, 8-").positions(10, "x") == [2, 3, 8, 9, 10]
+    assert PageSelection.parse("4,4,2-4").positions(10, "x") == [2, 3, 4]
+    assert ranges_of([1, 2, 3, 7, 9, 10]) == "1-3,7,9-10"
+
+
+def test_a_pdf_is_known_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "download"
+    file.write_bytes(write_pdf([["hello there"]]))
+    assert read(file).parts[0].page == "1"
+
+
+def test_password_protection(tmp_path: Path) -> None:
+    file = tmp_path / "secret.pdf"
+    file.write_bytes(write_pdf(PAGES, password="pw"))
+    with pytest.raises(DocumentError, match=r"secret\.pdf is password-protected") as raised:
+        read(file)
+    assert "password" in raised.value.hint
+
+
+def test_an_empty_user_password_opens(tmp_path: Path) -> None:
+    file = tmp_path / "print-only.pdf"
+    file.write_bytes(write_pdf(PAGES, password="pw", user_password=""))
+    assert "dark night" in read(file).parts[2].text
+
+
+def test_aes_without_its_package_says_what_to_install(
+    book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(stream: object) -> None:
+        raise DependencyError("cryptography>=3.1 is required for AES algorithm")
+
+    monkeypatch.setattr("pypdf.PdfReader", refuse)
+    with pytest.raises(DocumentError, match="encrypted with AES") as raised:
+        read(book)
+    assert "pip install cryptography" in raised.value.hint
+
+
+@pytest.mark.parametrize(("user_password", "opens"), [("", True), ("secret", False)])
+def test_aes(tmp_path: Path, user_password: str, opens: bool) -> None:
+    pytest.importorskip("cryptography")
+    file = tmp_path / "aes.pdf"
+    file.write_bytes(
+        write_pdf(PAGES, password="pw", user_password=user_password, algorithm="AES-256")
+    )
+    if opens:
+        assert "dark night" in read(file).parts[2].text
+    else:
+        with pytest.raises(DocumentError, match="password-protected"):
+            read(file)
+
+
+def test_no_text_layer(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    file.write_bytes(write_pdf([[], [], []]))
+    with pytest.raises(DocumentError, match=r"scan\.pdf has no text layer: its 3 pages") as raised:
+        read(file)
+    assert "ocrmypdf" in raised.value.hint
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.6])
+def test_broken_files(tmp_path: Path, keep: float, capfd: pytest.CaptureFixture[str]) -> None:
+    data = write_pdf(PAGES)
+    file = tmp_path / "broken.pdf"
+    file.write_bytes(b"%PDF-1.7\n" + data[9 : 9 + int(keep * len(data))])
+    with pytest.raises(DocumentError, match=r"broken\.pdf"):
+        read(file)
+    assert capfd.readouterr().err == ""
+
+
+def test_pypdf_stays_quiet_about_what_it_repairs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "odd.pdf"
+    data = write_pdf(PAGES)
+    file.write_bytes(data[: data.rindex(b"startxref")] + b"startxref\n7\n%%EOF\n")
+    assert "dark night" in read(file).parts[2].text
+    assert capfd.readouterr().err == ""
+
+
+def test_one_malformed_page_does_not_cost_the_others(
+    book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pypdf
+
+    original = pypdf.PageObject.extract_text
+
+    def extract(page: pypdf.PageObject) -> str:
+        text = original(page)
+        if "End" in text:
+            raise KeyError("/Broken")
+        return text
+
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", extract)
+    documents = read(book)
+    assert documents.parts[3].text == ""
+    assert "page 2 cannot be read" in documents.left_out[0].reason

@@ -1,0 +1,120 @@
+"""The chunk loop: equal to one dense pass where it must be, and honest about what it skipped."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from sa_chat.engine.cache import KVCache
+from sa_chat.engine.errors import ContextOverflow
+from sa_chat.engine.pipeline import Cancelled, extend, prefill
+
+
+def _prefill(loaded, ids, **options):
+    cache = KVCache(loaded.layers, len(ids) + 64)
+    options = {"mode": "sparse", "alpha": 0.95, "chunk": 128, **options}
+    return cache, prefill(loaded, cache, ids, **options)
+
+
+@pytest.fixture
+def whole(tiny, token_ids, build_model):
+    """Logits after 400 tokens, from transformers' own attention in one pass."""
+    with torch.inference_mode():
+        return build_model("qwen3", "eager")(torch.tensor([token_ids(400)])).logits[0, -1]
+
+
+@pytest.mark.parametrize("chunk", [1000, 128, 77])
+@pytest.mark.parametrize("mode", ["dense", "sparse"])
+def test_dense_and_alpha_one_equal_one_pass(tiny, token_ids, small_settings, whole, chunk, mode):
+    settings = replace(small_settings, alpha=1.0)
+    cache, result = _prefill(
+        tiny, token_ids(400), mode=mode, alpha=1.0, chunk=chunk, settings=settings
+    )
+    torch.testing.assert_close(result.last_logits, whole, atol=3e-4, rtol=1e-3)
+    assert (result.density, result.coverage) == (1.0, 1.0)
+    assert cache.length == 400
+
+
+def test_sparse_skips_pairs_and_says_so(tiny, token_ids, small_settings):
+    reports = []
+    _, result = _prefill(tiny, token_ids(400), settings=small_settings, on_chunk=reports.append)
+    assert 0.1 < result.density < 0.95
+    assert result.select_s > 0.0
+    assert 0.4 < result.coverage < 1.0
+    assert [r.tokens_done for r in reports] == [128, 256, 384, 400]
+    assert {r.tokens_total for r in reports} == {400}
+    assert [r.seconds for r in reports] == sorted(r.seconds for r in reports)
+    assert reports[-1].density == result.density
+    assert reports[-1].density_by_head == result.density_by_head
+    assert [len(heads) for heads in result.density_by_head] == [4, 4, 4]
+    mean = sum(sum(heads) for heads in result.density_by_head) / 12
+    assert mean == pytest.approx(result.density)
+
+
+def test_more_alpha_is_nearer_to_dense(tiny, token_ids, small_settings, whole):
+    results = [
+        _prefill(tiny, token_ids(400), settings=replace(small_settings, alpha=alpha))[1]
+        for alpha in (0.3, 0.7, 0.99)
+    ]
+    assert [r.density for r in results] == sorted(r.density for r in results)
+    errors = [float((r.last_logits - whole).norm()) for r in results]
+    assert errors[2] < errors[0]
+
+
+def test_default_settings_leave_a_short_document_dense(tiny, token_ids, whole):
+    _, result = _prefill(tiny, token_ids(400))
+    torch.testing.assert_close(result.last_logits, whole, atol=3e-4, rtol=1e-3)
+    assert result.density == 1.0
+
+
+def test_extend_is_dense_and_continues(tiny, token_ids, whole):
+    ids = token_ids(400)
+    cache, _ = _prefill(tiny, ids[:350], mode="dense")
+    torch.testing.assert_close(
+        extend(tiny, cache, ids[350:], chunk=20), whole, atol=3e-4, rtol=1e-3
+    )
+    cache.truncate(350)
+    torch.testing.assert_close(extend(tiny, cache, ids[350:]), whole, atol=3e-4, rtol=1e-3)
+
+
+def test_cancelled_between_layers_keeps_whole_chunks(tiny, token_ids, whole):
+    ids = token_ids(400)
+    asked = iter(range(100))
+    cache = KVCache(3, 500)
+    with pytest.raises(Cancelled):
+        prefill(
+            tiny,
+            cache,
+            ids,
+            mode="dense",
+            alpha=1.0,
+            chunk=100,
+            cancelled=lambda: next(asked) == 7,  # in the second layer of the third chunk
+        )
+    assert [cache.get_seq_length(layer) for layer in range(3)] == [200, 200, 200]
+    rest = prefill(tiny, cache, ids[200:], mode="dense", alpha=1.0, chunk=100)
+    torch.testing.assert_close(rest.last_logits, whole, atol=3e-4, rtol=1e-3)
+
+
+def test_cancelled_question_leaves_the_document(tiny, token_ids):
+    cache, _ = _prefill(tiny, token_ids(60), mode="dense")
+    asked = iter(range(100))
+    with pytest.raises(Cancelled):
+        extend(tiny, cache, token_ids(30), chunk=10, cancelled=lambda: next(asked) == 4)
+    assert cache.length == 60
+
+
+def test_what_does_not_fit_is_refused_before_work(tiny, token_ids):
+    cache = KVCache(3, 100)
+    with pytest.raises(ContextOverflow, match="101 more tokens"):
+        prefill(tiny, cache, token_ids(101), mode="dense", alpha=1.0)
+    assert cache.nbytes == 0
+
+
+def test_bfloat16_runs_and_stays_close(token_ids, small_settings, build_model, as_loaded):
+    loaded = as_loaded(build_model("qwen3"), dtype=torch.bfloat16)
+    cache, dense = _prefill(loaded, token_ids(400), mode="dense")
+    _, sparse = _prefill(loaded, token_ids(400), settings=replace(small_settings, alpha=0.99))
+    assert dense.last_logits.dtype == torch.bfloat16
+    assert cache.layers[0].keys.dtype == torch.bfloat16
+    cosine = torch.cosine_similarity(dense.last_logits.float(), sparse.last_logits.float(), dim=0)
+    assert cosine > 0.95

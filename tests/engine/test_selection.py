@@ -1,0 +1,152 @@
+"""Selection keeps what it promises, and only that."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sa_chat.engine.kernels.reference import attend_reference
+from sa_chat.engine.selection import CostModel, coverage, select, tiles_of
+from sa_chat.engine.selection.plan import causal_pairs
+from sa_chat.engine.selection.sampling import column_mass, row_lse, sampled_rows
+from sa_chat.engine.selection.stripes import choose_columns
+
+SCALE = 0.25
+
+
+def _weights(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+    """Causal softmax weights [H, C, N] by definition."""
+    values = torch.eye(k.shape[1]).expand(k.shape[0], -1, -1)
+    return attend_reference(q, k, values, causal=True, scale=SCALE)[0]
+
+
+def _kept(plan, keys: int) -> torch.Tensor:
+    """How often each key is computed for each row: [H, C, N] counts."""
+    first = plan.tiles[0].start
+    counts = torch.zeros(len(plan.columns), plan.tiles[-1].end - first, keys)
+    for head, columns in enumerate(plan.columns):
+        for t, tile in enumerate(plan.tiles):
+            for row in range(tile.start, tile.end):
+                if columns is None:
+                    counts[head, row - first, : row + 1] += 1
+                else:
+                    counts[head, row - first, columns[: plan.edges[head][t]]] += 1
+                    counts[head, row - first, tile.band : row + 1] += 1
+    return counts
+
+
+@given(start=st.integers(0, 300), rows=st.integers(1, 200), tile=st.integers(1, 64))
+def test_tiles_cover_the_chunk_once_and_count_the_causal_pairs(start, rows, tile):
+    tiles = tiles_of(start, start + rows, tile=tile, window=16)
+    assert [row for t in tiles for row in range(t.start, t.end)] == [*range(start, start + rows)]
+    pairs = sum(t.band_pairs + t.rows * t.band for t in tiles)
+    assert pairs == causal_pairs(start, start + rows)
+    assert causal_pairs(start, start + rows) == sum(i + 1 for i in range(start, start + rows))
+
+
+def test_sampled_rows_are_the_tails_of_the_tiles():
+    rows, bands = sampled_rows(tiles_of(100, 170, tile=40, window=30), 0.05)
+    assert rows == [138, 139, 168, 169]
+    assert bands == [70, 70, 110, 110]
+
+
+def test_column_mass_is_the_exact_sum_outside_the_band(striped):
+    q, k, _, _ = striped(rows=100, keys=2500)  # more than two blocks of keys
+    rows, bands = sampled_rows(tiles_of(2400, 2500, tile=32, window=32), 0.1)
+    at, band_of = torch.tensor(rows), torch.tensor(bands)
+    sampled = q[:, at - 2400].unflatten(0, (2, 2))
+    mass = column_mass(sampled, k, row_lse(sampled, k, at, SCALE), band_of, SCALE)
+    exact = _weights(q, k)[:, at - 2400]
+    exact = exact * (torch.arange(2500) < band_of[:, None])
+    torch.testing.assert_close(mass, exact.sum(1)[:, : bands[-1]], atol=1e-5, rtol=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), alpha=st.floats(0.05, 0.999), sinks=st.integers(1, 4))
+def test_columns_are_the_smallest_set_that_reaches_alpha(seed, alpha, sinks):
+    torch.manual_seed(seed)
+    rows = 5
+    mass = torch.rand(2, 40) ** 4
+    mass *= rows * 0.8 / mass.sum(-1, keepdim=True)  # the band holds the other fifth
+    for head, columns in enumerate(choose_columns(mass, rows=rows, sinks=sinks, alpha=alpha)):
+        assert columns[:sinks].tolist() == [*range(sinks)]
+        assert columns.tolist() == sorted(set(columns.tolist()))
+        held = 0.2 * rows + float(mass[head, columns].sum())
+        assert held >= alpha * rows - 1e-4
+        chosen = columns[sinks:]
+        if len(chosen):
+            assert held - float(mass[head, chosen].min()) < alpha * rows + 1e-4
+
+
+def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
+    q, k, _, stripes = striped()
+    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
+    assert plan is not None
+    assert plan.dense_heads == ()
+    assert plan.density < 0.35
+    for columns in plan.columns:
+        assert columns is not None
+        assert {s for s in stripes if s < plan.tiles[0].band} <= set(columns.tolist())
+
+
+def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
+    q, k, _, _ = striped(rows=100, keys=400)
+    plan = select(q, k, scale=SCALE, settings=small_settings)
+    assert plan is not None
+    counts = _kept(plan, 400)
+    assert counts.max() == 1
+    assert counts[..., : small_settings.sinks].min() == 1
+    for row in range(100):
+        position = 300 + row
+        band = slice(position - small_settings.window + 1, position + 1)
+        assert counts[:, row, band].min() == 1
+        assert counts[:, row, position + 1 :].sum() == 0
+    assert [int(n) for n in counts.sum((1, 2))] == list(plan.pairs_computed)
+
+
+def test_selection_sees_keys_before_the_chunk(striped, small_settings):
+    q, k, _, stripes = striped(rows=64, keys=512)
+    early = [s for s in stripes if s < 300]
+    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
+    assert plan is not None
+    assert all(set(early) <= set(columns.tolist()) for columns in plan.columns)
+
+
+@pytest.mark.parametrize(
+    "change", [{"alpha": 1.0}, {"break_even": 513}], ids=["alpha 1", "below break-even"]
+)
+def test_dense_where_the_rules_say_so(striped, small_settings, change):
+    q, k, _, _ = striped()
+    assert select(q, k, scale=SCALE, settings=replace(small_settings, **change)) is None
+
+
+def test_a_head_that_would_cost_more_than_dense_is_dense(striped, small_settings):
+    q, k, _, _ = striped()
+    costly = replace(small_settings, cost=CostModel(gather_pairs=0, call_pairs=10**9))
+    plan = select(q, k, scale=SCALE, settings=costly)
+    assert plan is not None
+    assert plan.dense_heads == (0, 1, 2, 3)
+    assert plan.density == 1.0
+
+
+def test_heads_choose_for_themselves(striped, small_settings):
+    q, k, _, _ = striped()
+    q[1] = 0.0  # attends to everything alike
+    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
+    assert plan is not None
+    assert plan.pairs_computed[1] > 2 * plan.pairs_computed[0]
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.8, 0.95])
+def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings, alpha):
+    q, k, _, _ = striped(rows=97, keys=400)  # the last tile is one row, which is sampled
+    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
+    assert plan is not None
+    held = [15, 47, 79]
+    exact = (_weights(q, k) * _kept(plan, 400)).sum(-1)[:, held]
+    mass = coverage(plan, q, k, scale=SCALE)
+    torch.testing.assert_close(mass, exact, atol=1e-5, rtol=1e-4)
+    sampled, _ = sampled_rows(plan.tiles, small_settings.sampled_share)
+    assert not {303 + row for row in held} & set(sampled)
+    assert mass.mean() > alpha - 0.05

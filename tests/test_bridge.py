@@ -1,0 +1,227 @@
+"""The client of the engine process, with real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sa_chat.app.bridge import EngineProcess
+from sa_chat.app.logfile import MAX_BYTES, default_log_path, open_log
+from sa_chat.engine import events
+from sa_chat.engine.arguments import Parser, add_config_arguments, config_arguments, config_from
+from sa_chat.engine.config import EngineConfig, OpenOptions
+from sa_chat.engine.errors import EngineError
+from sa_chat.engine.protocol import Ask, Cancel, Open, Stats
+
+WriteScript = Callable[..., str]
+OPEN = Open(OpenOptions(("moby.txt",)))
+LONG = [{"question": "", "text": "word " * 5_000}]
+
+
+def run(script: str, body: Callable[[EngineProcess], Awaitable[None]]) -> None:
+    async def main() -> None:
+        engine = EngineProcess(EngineConfig(), script)
+        try:
+            async with asyncio.timeout(20):
+                await engine.start()
+                await body(engine)
+        finally:
+            await engine.stop()
+        assert not engine.running
+
+    asyncio.run(main())
+
+
+async def until(engine: EngineProcess, kind: type) -> events.Event:
+    async for event in engine.events():
+        if isinstance(event, kind):
+            return event
+    raise AssertionError(f"no {kind.__name__}")
+
+
+async def rest(engine: EngineProcess) -> list[events.Event]:
+    return [event async for event in engine.events()]
+
+
+def test_conversation_and_stop(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await engine.send(Ask("q1", "the whale?"))
+        answer = await until(engine, events.Answer)
+        assert isinstance(answer, events.Answer)
+        assert answer.text == "> Call me Ishmael.\n"
+        await engine.stop()
+        assert await rest(engine) == [events.Closed()]
+
+    run(write_script(), body)
+
+
+def test_stop_is_quick_in_the_middle_of_work(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await until(engine, events.ModelReady)
+        async with asyncio.timeout(2):
+            await engine.stop()
+
+    run(write_script(pace=1.0, load_s=0, chunk_s=60.0), body)
+
+
+def test_crash_in_an_answer_is_told_once_and_a_new_start_works(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await engine.send(Ask("q1", "crash"))
+        said = await rest(engine)
+        assert [e.text for e in said if isinstance(e, events.TextDelta)] == ["one", " two"]
+        (failed,) = [event for event in said if isinstance(event, events.Failed)]
+        assert failed is said[-1]
+        assert failed.message == "The engine process ended unexpectedly (exit code 70)."
+        assert (failed.kind, failed.fatal) == ("engine", True)
+        assert str(engine.log_path) in failed.hint
+        with pytest.raises(EngineError, match="does not run"):
+            await engine.send(Stats())
+        await engine.start()
+        await engine.send(OPEN)
+        await engine.send(Ask("q2", "the whale?"))
+        await until(engine, events.Answer)
+
+    run(write_script(), body)
+
+
+def test_killed_engine_names_the_signal(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await engine.send(Ask("q1", "?"))
+        await until(engine, events.TextDelta)
+        assert engine.pid is not None
+        os.kill(engine.pid, signal.SIGKILL)
+        failed = (await rest(engine))[-1]
+        assert isinstance(failed, events.Failed)
+        assert "signal 9" in failed.message
+        assert "memory" in failed.hint
+
+    run(write_script(pace=1.0, chunk_s=0, load_s=0, replies=LONG), body)
+
+
+def test_cancel_answer(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await engine.send(Ask("q1", "?"))
+        await until(engine, events.TextDelta)
+        await engine.send(Cancel())
+        answer = await until(engine, events.Answer)
+        assert isinstance(answer, events.Answer)
+        assert answer.stop_reason == "cancelled"
+
+    run(write_script(pace=1.0, chunk_s=0, load_s=0, replies=LONG), body)
+
+
+def test_long_lines_both_ways(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await engine.send(Ask("q1", "x" * 1_000_000))
+        answer = await until(engine, events.Answer)
+        assert isinstance(answer, events.Answer)
+        assert len(answer.question) == 1_000_000
+
+    run(write_script(), body)
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_the_engine(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        assert engine.pid is not None
+        assert os.getpgid(engine.pid) != os.getpgid(0)
+
+    run(write_script(), body)
+
+
+def test_file_named_like_a_module_is_not_run(
+    write_script: WriteScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('shadowed')")
+    monkeypatch.chdir(tmp_path)
+
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await until(engine, events.PrefillDone)
+
+    run(write_script(), body)
+
+
+def test_no_orphan_when_the_parent_is_killed(write_script: WriteScript) -> None:
+    code = (
+        "import asyncio\n"
+        "from sa_chat.app.bridge import EngineProcess\n"
+        "from sa_chat.engine.config import EngineConfig, OpenOptions\n"
+        "from sa_chat.engine.protocol import Open\n"
+        "async def main():\n"
+        f"    engine = EngineProcess(EngineConfig(), {write_script(pace=1.0, chunk_s=60.0)!r})\n"
+        "    await engine.start()\n"
+        "    await engine.send(Open(OpenOptions(('a',))))\n"
+        "    print(engine.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        engine = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    _, alive = psutil.wait_procs([engine], timeout=10)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_stderr_goes_to_the_log(write_script: WriteScript) -> None:
+    async def body(engine: EngineProcess) -> None:
+        await engine.send(OPEN)
+        await until(engine, events.PrefillDone)
+        assert engine.log_path == default_log_path()
+        assert "careless" in default_log_path().read_text()
+
+    run(write_script(noise="careless"), body)
+
+
+def test_folder_that_cannot_be_written_means_no_log(
+    write_script: WriteScript, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    async def main() -> None:
+        engine = EngineProcess(EngineConfig(), write_script(), tmp_path / "file" / "engine.log")
+        await engine.start()
+        await engine.send(OPEN)
+        await engine.send(Ask("q1", "crash"))
+        failed = (await rest(engine))[-1]
+        assert isinstance(failed, events.Failed)
+        assert failed.hint == ""
+        await engine.stop()
+
+    asyncio.run(main())
+
+
+def test_long_log_moves_aside(tmp_path: Path) -> None:
+    path = tmp_path / "engine.log"
+    path.write_bytes(b"x" * (MAX_BYTES + 1))
+    open_log(path).close()
+    assert path.stat().st_size < 200
+    assert (tmp_path / "engine.old.log").stat().st_size == MAX_BYTES + 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        EngineConfig(),
+        EngineConfig("-odd name", "cpu", "dense", 0.5, 4_096),
+    ],
+)
+def test_config_survives_the_command_line(config: EngineConfig) -> None:
+    parser = Parser()
+    add_config_arguments(parser)
+    known = [line for line in config_arguments(config) if "answer" not in line]
+    assert config_from(parser.parse_args(known)) == config

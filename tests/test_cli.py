@@ -1,0 +1,127 @@
+"""The command lines: usage errors, exit codes, what is imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sa_chat.app import cli
+from sa_chat.app.demo import demo_paths
+from sa_chat.app.launch import Launch
+from sa_chat.engine import cli as engine_cli
+from sa_chat.engine.errors import DocumentError
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "No document"),
+        (["a.txt"], "needs a terminal"),
+        (["a.txt", "--alpha", "3", "--ask", "x"], "alpha must be"),
+        (["a.txt", "--alpha", "nan", "--ask", "x"], "alpha must be"),
+        (["a.txt", "--alpha", "much", "--ask", "x"], "invalid float"),
+        (["a.txt", "--device", "tpu", "--ask", "x"], "Unknown device"),
+        (["a.txt", "--attention", "lazy", "--ask", "x"], "Unknown attention"),
+        (["a.txt", "--max-context", "5", "--ask", "x"], "at least 256"),
+        (["a.txt", "--ask", "  "], "question is empty"),
+        (["a.txt", "--js"], "Unrecognized arguments: --js"),
+        (["a.txt", "--ask"], "expected one argument"),
+        (["a.txt", "--demo"], "documents of its own"),
+        (["a.txt", "--ask", "x", "--fake-engine", "/nowhere.json"], "cannot be read"),
+    ],
+)
+def test_usage_errors(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    sentence, hint = err.splitlines()
+    assert sentence.startswith("sa-chat: ")
+    assert words in sentence
+    assert hint
+
+
+def test_paths_and_options_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[Launch, list[str]]] = []
+
+    def run_json(launch: Launch, questions: list[str]) -> int:
+        seen.append((launch, questions))
+        return 0
+
+    monkeypatch.setattr("sa_chat.app.oneshot.run_json", run_json)
+    argv = "a.txt --json --ask one b --include *.py --ask two --pages 1-20 --alpha 1 --include x"
+    assert cli.main([*argv.split(), "--exclude", "y", "--model=-m", "--max-context=512"]) == 0
+    ((launch, questions),) = seen
+    assert questions == ["one", "two"]
+    assert launch.options.paths == ("a.txt", "b")
+    assert launch.options.include == ("*.py", "x")
+    assert launch.options.exclude == ("y",)
+    assert launch.options.pages == "1-20"
+    assert (launch.config.alpha, launch.config.model, launch.config.max_context) == (1.0, "-m", 512)
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out.startswith("sa-chat ")
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main(["--help"])
+    out = capsys.readouterr().out
+    for option in ("--ask", "--json", "--plain", "--alpha", "--pages", "--include", "--demo"):
+        assert option in out
+    assert "--fake-engine" not in out
+
+
+def test_command_line_starts_without_heavy_imports() -> None:
+    code = (
+        "import sys; from sa_chat.app import cli; cli.main(['--alpha=7', 'x'])\n"
+        "print({'torch', 'transformers', 'textual', 'asyncio', 'numpy'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    assert done.stdout == "set()\n"
+
+
+def test_demo_opens_handbook_and_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sa_chat.app.demo.files", lambda package: tmp_path / package)
+    for package in ("sa_chat.app", "sa_chat.engine", "sa_chat.assets"):
+        (tmp_path / package).mkdir()
+    with pytest.raises(DocumentError, match=r"lacks handbook\.pdf"):
+        demo_paths()
+    (tmp_path / "sa_chat.assets" / "handbook.pdf").touch()
+    seen: list[Launch] = []
+
+    def run_json(launch: Launch, questions: list[str]) -> int:
+        seen.append(launch)
+        return 0
+
+    monkeypatch.setattr("sa_chat.app.oneshot.run_json", run_json)
+    assert cli.main(["--demo", "--json"]) == 0
+    assert seen[0].demo
+    assert seen[0].options.paths == (
+        str(tmp_path / "sa_chat.assets" / "handbook.pdf"),
+        str(tmp_path / "sa_chat.app"),
+        str(tmp_path / "sa_chat.engine"),
+    )
+    assert seen[0].options.include == ("*.py",)
+
+
+def test_engine_needs_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert engine_cli.main([]) == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_engine_info(capsys: pytest.CaptureFixture[str]) -> None:
+    assert engine_cli.main(["info", "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert info["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"torch", "transformers"} < info["versions"].keys()
+    cpu = info["devices"][0]
+    assert cpu["dtype"] in ("bfloat16", "float32")
+    assert cpu["total_bytes"] > 2**30
+    assert engine_cli.main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert info["versions"]["torch"] in text
+    assert "embedded reader: " in text

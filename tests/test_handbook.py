@@ -1,0 +1,123 @@
+"""The committed handbook is the one of the sources, and its text can be quoted."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from pypdf import PdfReader
+
+from sa_chat.app.screens.help import KEYS
+from sa_chat.engine.config import DEFAULT_ALPHA
+from sa_chat.engine.selection.settings import SelectionSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "docs" / "handbook"
+PDF = ROOT / "assets" / "handbook.pdf"
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("handbook_build", SOURCES / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def reader() -> PdfReader:
+    return PdfReader(PDF)
+
+
+@pytest.fixture(scope="module")
+def text(reader: PdfReader) -> str:
+    return " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, str]:
+    source = (SOURCES / "settings.typ").read_text(encoding="utf-8")
+    return dict(re.findall(r'#let ([\w-]+) = "([^"]+)"', source))
+
+
+def test_committed_pdf_is_of_these_sources(build: ModuleType) -> None:
+    assert build.main(["--check"]) == 0
+
+
+def test_check_fails_for_other_sources(
+    build: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "handbook.typ").write_text("= Another book\n", encoding="utf-8")
+    assert build.source_digest(tmp_path) != build.recorded_digest(PDF)
+    assert build.main(["--check", "--output", str(tmp_path / "none.pdf")]) == 1
+    assert "missing" in capsys.readouterr().err
+
+
+def test_digest_sees_names_and_contents(build: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / "a.typ"
+    file.write_text("one", encoding="utf-8")
+    first = build.source_digest(tmp_path)
+    file.rename(tmp_path / "b.typ")
+    renamed = build.source_digest(tmp_path)
+    (tmp_path / "b.typ").write_text("two", encoding="utf-8")
+    assert len({first, renamed, build.source_digest(tmp_path)}) == 3
+
+
+def test_page_labels_are_roman_then_arabic(reader: PdfReader) -> None:
+    labels = reader.page_labels
+    front = labels.index("1")
+    assert labels[:front] == ["i", "ii", "iii", "iv", "v", "vi"][:front]
+    assert labels[front:] == [str(number) for number in range(1, len(labels) - front + 1)]
+    assert 30 <= len(labels) <= 45
+
+
+def test_outline_names_chapters_and_pages(reader: PdfReader) -> None:
+    chapters = [entry for entry in reader.outline if not isinstance(entry, list)]
+    titles = [str(chapter.title) for chapter in chapters]
+    assert "1 What sa-chat is, and what it is not" in titles
+    pages = [reader.get_destination_page_number(chapter) for chapter in chapters]
+    assert all(a is not None and b is not None and a < b for a, b in itertools.pairwise(pages))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"The default value of alpha is {DEFAULT_ALPHA}.",
+        "Density is the number of computed query-key pairs divided by the number of causal pairs",
+        "The key F1 opens the help screen.",
+        "The exit code for a usage error is 2.",
+        "The embedded reader has 32.6 million parameters.",
+    ],
+)
+def test_facts_can_be_quoted(text: str, sentence: str) -> None:
+    assert sentence in text
+
+
+def test_text_has_no_ligatures_and_no_divided_words(reader: PdfReader) -> None:
+    pages = [page.extract_text() for page in reader.pages]
+    assert not re.search("[\ufb00-\ufb06\u00ad\u200b\u2060]", "".join(pages))
+    assert not any(re.search(r"\w-\n\w", page) for page in pages)
+
+
+def test_sizes_are_those_of_the_code(settings: dict[str, str]) -> None:
+    code = SelectionSettings()
+    assert settings["tile"] == f"{code.tile:,}"
+    assert settings["window"] == f"{code.window:,}"
+    assert settings["sinks"] == f"{code.sinks:,}"
+    assert settings["sampled-percent"] == f"{code.sampled_share * 100:g}"
+    assert settings["break-even"] == f"{code.break_even:,}"
+    assert settings["gather-pairs"] == f"{code.cost.gather_pairs:,}"
+    assert settings["call-pairs"] == f"{code.cost.call_pairs:,}"
+
+
+def test_keys_are_those_of_the_help_screen(settings: dict[str, str]) -> None:
+    offered = {key for label, _ in KEYS for key in re.split(r"[,;] ", label)}
+    offered |= {"Ctrl+End"}  # named in the row of PgUp and PgDn
+    keys = {value for name, value in settings.items() if name.endswith("-key")}
+    assert keys <= offered

@@ -1,0 +1,398 @@
+"""The engine's process, driven through real pipes with the fake engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sa_chat.engine import events
+from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.failures import failure
+from sa_chat.engine.host import Host
+from sa_chat.engine.protocol import Ask, Cancel, Close, Open, Request, Stats, from_line, to_line
+from sa_chat.engine.worker import Worker
+
+WriteScript = Callable[..., str]
+OPEN = Open(OpenOptions(("moby.txt",)))
+
+
+class Child:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def send(self, *requests: Request | bytes) -> None:
+        assert self.process.stdin is not None
+        for request in requests:
+            self.process.stdin.write(request if isinstance(request, bytes) else to_line(request))
+        self.process.stdin.flush()
+
+    def next(self) -> events.Event:
+        assert self.process.stdout is not None
+        event: events.Event = from_line(self.process.stdout.readline())
+        return event
+
+    def until(self, kind: type) -> events.Event:
+        while not isinstance(event := self.next(), kind):
+            pass
+        return event
+
+    def rest(self) -> list[events.Event]:
+        """Close its stdin and read to the end."""
+        out, self.log = self.process.communicate(timeout=20)
+        return [from_line(line) for line in out.splitlines()]
+
+
+@contextmanager
+def child(*arguments: str) -> Iterator[Child]:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "sa_chat.engine", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield Child(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def names(said: list[events.Event]) -> list[str]:
+    return [type(event).__name__ for event in said]
+
+
+def test_whole_conversation(write_script: WriteScript) -> None:
+    with child("--fake", write_script()) as engine:
+        engine.send(OPEN, Ask("q1", "the whale?"), Ask("q2", "the moon?"), Close())
+        said = engine.rest()
+        assert engine.process.returncode == 0
+    order = names(said)
+    assert order.index("DocumentReady") < order.index("PrefillProgress")
+    assert order.count("PrefillProgress") == 4
+    assert order.index("PrefillDone") < order.index("TextDelta")
+    assert order[-1] == "Closed"
+    first, second = [event for event in said if isinstance(event, events.Answer)]
+    assert first.text == "> Call me Ishmael.\n"
+    assert first.citations[0].verified
+    assert first.ttft.first_token_s > 0
+    assert second.ttft == first.ttft
+    deltas = [e.text for e in said if isinstance(e, events.TextDelta) and e.ask_id == "q1"]
+    assert "".join(deltas) == first.text
+
+
+def test_density_is_plausible(write_script: WriteScript) -> None:
+    with child("--fake", write_script(), "--attention", "sparse") as engine:
+        engine.send(OPEN, Close())
+        (done,) = [event for event in engine.rest() if isinstance(event, events.PrefillDone)]
+    assert [len(layer) for layer in done.density_by_head] == [2, 2, 2]
+    assert all(0 < value < 1 for layer in done.density_by_head for value in layer)
+    assert done.attention.density + done.attention.sparsity == pytest.approx(1)
+
+
+def test_same_script_same_events(write_script: WriteScript) -> None:
+    def play() -> list[events.Event]:
+        with child("--fake", write_script()) as engine:
+            engine.send(OPEN, Ask("q1", "the whale?"), Close())
+            return engine.rest()
+
+    assert play() == play()
+
+
+def test_cancel_while_prefilling_then_open_again(write_script: WriteScript) -> None:
+    script = write_script(pace=1.0, chunk_s=0.05, load_s=0, document_tokens=100_000)
+    with child("--fake", script) as engine:
+        engine.send(OPEN, Ask("q1", "the whale?"))
+        engine.until(events.PrefillProgress)
+        engine.send(Cancel())
+        assert engine.until(events.Cancelled) == events.Cancelled("prefill")
+        engine.send(Open(OpenOptions(("moby.txt",))), Cancel(), Stats())
+        engine.until(events.Cancelled)
+        engine.send(Cancel(queued=True))
+        answer = engine.until(events.Answer)
+        assert isinstance(answer, events.Answer)
+        assert (answer.ask_id, answer.stop_reason, answer.tokens) == ("q1", "cancelled", 0)
+
+
+def test_question_waits_over_a_cancelled_prefill(write_script: WriteScript) -> None:
+    with child("--fake", write_script(pace=0.2)) as engine:
+        engine.send(OPEN, Ask("q1", "the whale?"))
+        engine.until(events.PrefillProgress)
+        engine.send(Cancel())
+        engine.until(events.Cancelled)
+        engine.send(OPEN)
+        answer = engine.until(events.Answer)
+        assert isinstance(answer, events.Answer)
+        assert (answer.ask_id, answer.stop_reason) == ("q1", "stop")
+
+
+def test_cancel_while_answering_keeps_the_queue(write_script: WriteScript) -> None:
+    replies = [{"question": "long", "text": "word " * 2_000}, {"question": "", "text": "Yes.\n"}]
+    script = write_script(
+        pace=1.0, chunk_s=0, load_s=0, parse_s=0, tokenize_s=0, token_s=0.01, replies=replies
+    )
+    with child("--fake", script) as engine:
+        engine.send(OPEN, Ask("q1", "long"), Ask("q2", "short"))
+        engine.until(events.TextDelta)
+        engine.send(Cancel())
+        first, second = engine.until(events.Answer), engine.until(events.Answer)
+    assert isinstance(first, events.Answer)
+    assert isinstance(second, events.Answer)
+    assert (first.ask_id, first.stop_reason) == ("q1", "cancelled")
+    assert 0 < first.tokens < 2_000
+    assert (second.ask_id, second.text, second.stop_reason) == ("q2", "Yes.\n", "stop")
+
+
+def test_stats_are_answered_while_work_runs_and_come_by_themselves(
+    write_script: WriteScript,
+) -> None:
+    with child("--fake", write_script(pace=1.0, load_s=30.0)) as engine:
+        engine.send(OPEN)
+        engine.until(events.DocumentReady)
+        engine.send(Stats())
+        for _ in range(2):
+            stats = engine.until(events.DeviceStats)
+            assert isinstance(stats, events.DeviceStats)
+            assert stats.devices[0].total_bytes > stats.devices[0].used_bytes > 0
+
+
+def test_noise_of_libraries_stays_out_of_the_protocol(write_script: WriteScript) -> None:
+    with child("--fake", write_script(noise="Loading weights: 100%")) as engine:
+        engine.send(OPEN, Close())
+        assert names(engine.rest())[-2:] == ["PrefillDone", "Closed"]
+        assert engine.log.count(b"Loading weights: 100%") == 2
+
+
+def test_garbage_is_refused_and_work_goes_on(write_script: WriteScript) -> None:
+    with child("--fake", write_script()) as engine:
+        engine.send(b"what is this\n", b"\n", b'{"type": "Closed", "reason": "x"}\n')
+        for _ in range(2):
+            failed = engine.next()
+            assert isinstance(failed, events.Failed)
+            assert (failed.kind, failed.fatal) == ("engine", False)
+            assert failed.hint
+        engine.send(OPEN, Ask("q1", "the whale?"))
+        engine.until(events.Answer)
+
+
+def test_a_question_of_one_megabyte(write_script: WriteScript) -> None:
+    question = "whale \u2603" * 125_000
+    with child("--fake", write_script()) as engine:
+        engine.send(OPEN, Ask("q1", question))
+        answer = engine.until(events.Answer)
+        assert isinstance(answer, events.Answer)
+        assert answer.question == question
+
+
+def test_end_of_input_ends_the_work(write_script: WriteScript) -> None:
+    with child("--fake", write_script(pace=1.0, chunk_s=30.0, load_s=0)) as engine:
+        engine.send(OPEN)
+        engine.until(events.ModelReady)
+        assert names(engine.rest()) == ["Cancelled", "Closed"]
+        assert engine.process.returncode == 0
+
+
+def test_reader_that_goes_away_ends_the_work(write_script: WriteScript) -> None:
+    replies = [{"question": "", "text": "word " * 100_000}]
+    script = write_script(pace=1.0, chunk_s=0, load_s=0, token_s=0.001, replies=replies)
+    with child("--fake", script) as engine:
+        engine.send(OPEN, Ask("q1", "?"), Close())
+        engine.until(events.TextDelta)
+        assert engine.process.stdout is not None
+        engine.process.stdout.close()
+        assert engine.process.wait(10) == 0
+
+
+def test_interrupt_is_the_parents_business(write_script: WriteScript) -> None:
+    with child("--fake", write_script()) as engine:
+        engine.send(Stats())
+        engine.next()
+        engine.process.send_signal(signal.SIGINT)
+        engine.send(OPEN)
+        engine.until(events.PrefillDone)
+
+
+def test_question_without_a_document_fails(write_script: WriteScript) -> None:
+    with child("--fake", write_script()) as engine:
+        engine.send(Ask("q1", "the whale?"))
+        failed = engine.next()
+    assert isinstance(failed, events.Failed)
+    assert (failed.ask_id, failed.kind) == ("q1", "usage")
+
+
+def test_failed_open_fails_the_questions_that_wait(write_script: WriteScript) -> None:
+    failure_ = {"kind": "document", "message": "Not a PDF.", "hint": "Open another."}
+    with child("--fake", write_script(open_failure=failure_)) as engine:
+        engine.send(OPEN, Ask("q1", "the whale?"))
+        first, second = engine.next(), engine.next()
+    assert first == events.Failed("Not a PDF.", "Open another.", "document")
+    assert isinstance(second, events.Failed)
+    assert second.ask_id == "q1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("--alpha=7",), 2), (("--fake=/nowhere.json",), 2), (("--alpha=x",), 2), (("--what",), 2)],
+)
+def test_bad_command_line(arguments: tuple[str, ...], code: int) -> None:
+    with child(*arguments) as engine:
+        engine.rest()
+        assert engine.process.returncode == code
+        assert b"Traceback" not in engine.log
+        assert len(engine.log.splitlines()) == 2
+
+
+def test_script_with_an_unknown_field_is_refused(write_script: WriteScript) -> None:
+    with child("--fake", write_script(mood="good")) as engine:
+        (failed,) = engine.rest()
+        assert engine.process.returncode == 2
+    assert isinstance(failed, events.Failed)
+    assert "Script has no mood" in failed.message
+    assert failed.fatal
+
+
+class BrokenEngine:
+    """Raises what it is given."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def open(self, options: OpenOptions) -> None:
+        raise self._error
+
+    def ask(self, ask_id: str, question: str) -> None:
+        raise AssertionError
+
+    def cancel(self) -> None:
+        pass
+
+    def stats(self) -> tuple[events.DeviceUse, ...]:
+        return ()
+
+    def close(self) -> None:
+        raise self._error
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named like torch's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ZeroDivisionError("x"), "unexpected error (ZeroDivisionError)"),
+        (MemoryError(), "ran out of memory"),
+        (OutOfMemoryError("CUDA out of memory"), "ran out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "ran out of memory"),
+        (SystemExit(3), "unexpected error (SystemExit)"),
+    ],
+)
+def test_unexpected_errors_become_one_sentence(
+    error: BaseException, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[events.Event] = []
+    host = Host(lambda emit: BrokenEngine(error), said.append)
+    assert host.serve([to_line(OPEN), to_line(Close())])
+    failed, closed = said
+    assert isinstance(failed, events.Failed)
+    assert words in failed.message
+    assert (failed.kind, failed.fatal) == ("engine", False)
+    assert failed.hint
+    assert "Traceback" in capsys.readouterr().err
+    assert closed == events.Closed()
+
+
+def test_failure_names_the_question() -> None:
+    assert failure(MemoryError(), "q7").ask_id == "q7"
+
+
+class SlowStart(BrokenEngine):
+    """Says where it is, and forgets a cancel that came before it began."""
+
+    def __init__(self, emit: Callable[[events.Event], None]) -> None:
+        self._emit = emit
+        self._stop = threading.Event()
+
+    def open(self, options: OpenOptions) -> None:
+        self._stop.clear()
+        self._emit(events.LoadProgress("parse", 0.0, 0.0))
+        assert self._stop.wait(5)
+        self._emit(events.Cancelled("prefill"))
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        pass
+
+
+def test_cancel_is_not_lost_between_queue_and_engine() -> None:
+    said: list[events.Event] = []
+    making, made = threading.Event(), threading.Event()
+
+    def make(emit: Callable[[events.Event], None]) -> SlowStart:
+        making.set()
+        assert made.wait(5)
+        return SlowStart(emit)
+
+    worker = Worker(make, said.append)
+    worker.start()
+    worker.submit(OPEN)
+    assert making.wait(5)
+    worker.cancel(queued=False)
+    made.set()
+    worker.finish()
+    assert worker.join(5)
+    assert said == [events.Cancelled("prefill"), events.Closed()]
+
+
+def test_cancel_is_told_again_to_an_engine_that_cleared_it() -> None:
+    said: list[events.Event] = []
+
+    def emit(event: events.Event) -> None:
+        said.append(event)
+        if isinstance(event, events.LoadProgress):
+            worker._cancelled = True  # as if it had come just before `clear`
+
+    worker = Worker(SlowStart, emit)
+    worker.start()
+    worker.submit(OPEN)
+    worker.finish()
+    assert worker.join(5)
+    assert said[1] == events.Cancelled("prefill")
+
+
+def test_protocol_and_fake_need_neither_torch_nor_transformers(write_script: WriteScript) -> None:
+    code = (
+        "import sys\n"
+        "from sa_chat.engine.host import main\n"
+        f"code = main(['--fake', {write_script()!r}])\n"
+        "sys.stderr.write(str({'torch', 'transformers', 'textual'} & sys.modules.keys()))\n"
+        "sys.exit(code)"
+    )
+    lines = to_line(OPEN) + to_line(Ask("q1", "the whale?")) + to_line(Close())
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=lines, capture_output=True, timeout=20)
+    assert done.returncode == 0
+    assert done.stderr.endswith(b"set()")
+    assert json.loads(done.stdout.splitlines()[-1])["type"] == "Closed"
+
+
+def test_dead_stdin_of_libraries(write_script: WriteScript) -> None:
+    """What a library reads from stdin is nothing, never a request."""
+    code = (
+        "import os, sys\n"
+        "from sa_chat.engine.wire import claim_stdio\n"
+        "requests, write = claim_stdio()\n"
+        "assert os.read(0, 10) == b''\n"
+        "sys.exit(0 if requests.readline() == b'line\\n' else 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=b"line\n", timeout=20)
+    assert done.returncode == 0, os.strerror(done.returncode)

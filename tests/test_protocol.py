@@ -1,0 +1,117 @@
+"""The wire: what is sent is what arrives, and nothing else is taken for a message."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sa_chat.engine import events
+from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.errors import EXIT_CODES, EngineError, error_of_kind
+from sa_chat.engine.protocol import Ask, Cancel, Close, Open, Stats, from_line, to_line
+
+USE = events.DeviceUse("cpu", 1, 2, 3)
+TTFT = events.Ttft(0.1, 0.2, 0.3, 0.4, 0.5)
+MESSAGES = [
+    Open(OpenOptions(("a.txt", "b c.pdf"), "1-20", ("*.py",), ("test_*",))),
+    Open(OpenOptions(("a.txt",))),
+    Ask("q1", "Who\nis\u2028Ahab? \U0001f40b"),
+    Cancel(queued=True),
+    Stats(),
+    Close(),
+    events.LoadProgress("parse", 0.5, 1.0),
+    events.ModelReady("reader", 32_600_000, 10, 8, 131_072, "bfloat16", "cpu", 1.5),
+    events.DocumentReady(
+        "A book",
+        ("a.txt",),
+        (events.Section("One", "a.txt", 1, "iv", 1, 100),),
+        (events.LeftOut("b.bin", "not text"),),
+        100,
+        4_096,
+        512,
+    ),
+    events.PrefillProgress(10, 100, 0.5, 0.4, ((0.3, 0.5), (0.1, 0.7)), (USE,)),
+    events.PrefillDone(
+        100, TTFT, events.AttentionFigures("sparse", 0.95, 0.4, 0.97), ((0.3, 0.5),), (USE,)
+    ),
+    events.TextDelta("q1", "é"),
+    events.Answer(
+        "q1",
+        "Who?",
+        "> Ahab.",
+        (events.Citation("Ahab.", "a.txt", None, 3, True),),
+        4,
+        30.0,
+        0.2,
+        "stop",
+        TTFT,
+    ),
+    events.Cancelled("prefill"),
+    events.DeviceStats((USE,)),
+    events.Failed("No.", "Do this.", "document", "q1"),
+    events.Closed(),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_round_trip(message: events.Event) -> None:
+    line = to_line(message)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert from_line(line) == message
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_text_arrives(text: str) -> None:
+    assert from_line(to_line(Ask("q", text))) == Ask("q", text)
+
+
+def test_path_that_is_not_utf8_arrives() -> None:
+    path = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    assert from_line(to_line(Open(OpenOptions((path,))))).options.paths == (path,)
+
+
+def test_whole_numbers_become_floats() -> None:
+    line = json.dumps({"type": "LoadProgress", "stage": "parse", "fraction": 1, "seconds": 2})
+    event = from_line(line.encode())
+    assert event == events.LoadProgress("parse", 1.0, 2.0)
+    assert isinstance(event.fraction, float)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"loading weights...",
+        b"[1, 2]",
+        b'"Ask"',
+        b"\xff\xfe\x00",
+        b'{"question": "no type"}',
+        b'{"type": "Nonsense"}',
+        b'{"type": ["Ask"]}',
+        b'{"type": "Ask", "ask_id": "q1"}',
+        b'{"type": "Ask", "ask_id": "q1", "question": "?", "mood": "good"}',
+        b'{"type": "Ask", "ask_id": 1, "question": "?"}',
+        b'{"type": "Ask", "ask_id": "q1", "question": null}',
+        b'{"type": "Open", "options": "a.txt"}',
+        b'{"type": "Open", "options": {"paths": "a.txt"}}',
+        b"[" * 200_000,
+    ],
+)
+def test_everything_else_is_refused(line: bytes) -> None:
+    with pytest.raises(EngineError, match="no message"):
+        from_line(line)
+
+
+@pytest.mark.parametrize(("kind", "code"), sorted(EXIT_CODES.items()))
+def test_every_kind_of_error_comes_back_from_its_name(kind: str, code: int) -> None:
+    error = error_of_kind(kind, "No.", "Do this.")
+    assert (error.kind, error.exit_code, error.message, error.hint) == (
+        kind,
+        code,
+        "No.",
+        "Do this.",
+    )
