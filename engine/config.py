@@ -27,9 +27,7 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         if self.device not in ("auto", "cpu", "cuda"):
-            raise UsageError(
-                f"Unknown device {self.device!r}.", "Use --device auto, cpu or cuda."
-            )
+            raise UsageError(f"Unknown device {self.device!r}.", "Use --device auto, cpu or cuda.")
         if self.attention not in ("sparse", "dense"):
             raise UsageError(
                 f"Unknown attention mode {self.attention!r}.", "Use --attention sparse or dense."

@@ -67,9 +67,7 @@ class Ttft:
 
     @property
     def total_s(self) -> float:
-        return (
-            self.parse_s + self.tokenize_s + self.select_s + self.prefill_s + self.first_token_s
-        )
+        return self.parse_s + self.tokenize_s + self.select_s + self.prefill_s + self.first_token_s
 
 
 @dataclass(frozen=True)

@@ -81,9 +81,9 @@ class MainScreen(Screen[None]):
             self.post_message(EngineSaid(event))
 
     async def on_engine_said(self, message: EngineSaid) -> None:
-        event = message.event
+        event, before = message.event, self._session.state
         self._session.take(event)
-        if isinstance(event, Failed):
+        if isinstance(event, Failed) and self._session.state != before:
             self.notify(clean(event.message), severity="error", markup=False)
         if not isinstance(event, _STREAMED):
             await self._draw()

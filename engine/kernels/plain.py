@@ -20,26 +20,30 @@ def attend_plain(
     """`attend` in plain torch; shapes and meaning as there.
 
     Scores are held for one block of query rows at a time, so that they never need more than
-    `workspace_bytes` (or one row of every head, if that is more).
+    `workspace_bytes` (or one row of every head, if that is more).  They are products of float32:
+    rounded to bfloat16, scores of 16 and more would be off by some percent after the softmax.
     """
-    heads, rows, _ = q.shape
+    heads, rows, size = q.shape
     groups, keys, _ = k.shape
-    q = q.reshape(groups, heads // groups, *q.shape[1:])  # [G, H/G, C, D]
-    k_t = k.transpose(1, 2).unsqueeze(1)  # [G, 1, D, N]
-    v = v.unsqueeze(1)  # [G, 1, N, D]
+    shared = heads // groups
+    q = q.reshape(groups, shared, rows, size)
+    k_t = k.float().transpose(1, 2)  # [G, D, N]
     block = max(1, workspace_bytes // (4 * heads * keys))
     outs, lses = [], []
     for start in range(0, rows, block):
         end = min(start + block, rows)
         seen = keys - rows + end if causal else keys
-        scores = torch.matmul(q[:, :, start:end], k_t[..., :seen]).float().mul_(scale)
+        # The heads of a group become rows over its one kv head, so that K and V are not copied.
+        queries = q[:, :, start:end].float() * scale
+        scores = torch.bmm(queries.reshape(groups, -1, size), k_t[..., :seen])
+        scores = scores.view(groups, shared, end - start, seen)
         if causal:
             last = torch.arange(keys - rows + start, seen, device=q.device)  # [block]
             position = torch.arange(seen, device=q.device)
             scores.masked_fill_(position > last[:, None], float("-inf"))
         lse = torch.logsumexp(scores, dim=-1)
         weights = scores.sub_(lse.unsqueeze(-1)).exp_().to(v.dtype)
-        outs.append(torch.matmul(weights, v[:, :, :seen]))
+        out = torch.bmm(weights.view(groups, -1, seen), v[:, :seen])
+        outs.append(out.view(groups, shared, end - start, -1))
         lses.append(lse)
-    out = torch.cat(outs, dim=2).flatten(0, 1)
-    return out, torch.cat(lses, dim=2).flatten(0, 1)
+    return torch.cat(outs, dim=2).flatten(0, 1), torch.cat(lses, dim=2).flatten(0, 1)

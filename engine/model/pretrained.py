@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import huggingface_hub.errors as hub_errors
 import huggingface_hub.utils as hub_utils
@@ -28,6 +29,19 @@ from .support import refuse_unsupported
 _LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
 
 
+def load_config(source: str) -> PretrainedConfig:
+    """The configuration in the folder or under the hub id `source`, without any weights.
+
+    Raises `ModelError` when it cannot be found or read.
+    """
+    with _quiet():
+        try:
+            config: PretrainedConfig = AutoConfig.from_pretrained(source)
+            return config
+        except _LOAD_ERRORS as error:
+            raise _explain(source, error, local=Path(source).is_dir()) from error
+
+
 def load_pretrained(
     source: str, device: torch.device, dtype: torch.dtype, *, local: bool
 ) -> PreTrainedModel:
@@ -36,10 +50,7 @@ def load_pretrained(
     Raises `ModelError` when it cannot be found, read or used.
     """
     with _quiet():
-        try:
-            config = AutoConfig.from_pretrained(source)
-        except _LOAD_ERRORS as error:
-            raise _explain(source, error, local=local) from error
+        config = load_config(source)
         _require_decoder(config, source)
         refuse_unsupported(config)
         try:

@@ -13,6 +13,7 @@ from sa_chat.app.state import ChatState
 from sa_chat.engine import events
 from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.errors import EngineError
+from sa_chat.engine.events import Event
 from sa_chat.engine.protocol import Request
 
 GIB = 2**30
@@ -65,7 +66,7 @@ class StandInClient:
         self.sent: list[Request] = []
         self.stopped = False
         self.deaf = False  # as a process that has just died
-        self._events: asyncio.Queue[events.Event] = asyncio.Queue()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
 
     async def start(self) -> None:
         pass
@@ -75,14 +76,14 @@ class StandInClient:
             raise EngineError("The engine process does not run.", "See the log.")
         self.sent.append(request)
 
-    async def events(self) -> AsyncIterator[events.Event]:
+    async def events(self) -> AsyncIterator[Event]:
         while True:
             yield await self._events.get()
 
     async def stop(self) -> None:
         self.stopped = True
 
-    def say(self, *said: events.Event) -> None:
+    def say(self, *said: Event) -> None:
         for event in said:
             self._events.put_nowait(event)
 
@@ -98,7 +99,7 @@ class StandInApp(SaChatApp):
         self.clients.append(StandInClient())
         return self.clients[-1]
 
-    async def say(self, pilot: Pilot[None], *said: events.Event) -> None:
+    async def say(self, pilot: Pilot[None], *said: Event) -> None:
         """Let the engine say these events, and wait until they are drawn."""
         for event in said:
             self.clients[-1].say(event)

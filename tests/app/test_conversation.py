@@ -11,6 +11,7 @@ from stand_in import screen_text, until
 from textual.pilot import Pilot
 
 from sa_chat.app.app import SaChatApp
+from sa_chat.app.bridge import EngineProcess
 from sa_chat.app.launch import Launch
 from sa_chat.app.screens.help import HelpScreen
 from sa_chat.app.state import ChatState, Notice, Phase, TurnStatus
@@ -52,9 +53,10 @@ def alive(pid: int) -> bool:
 
 
 def engine_pid(app: SaChatApp) -> int:
-    pid = app.session._client.pid  # type: ignore[union-attr]
-    assert pid is not None
-    return pid
+    client = app.session._client
+    assert isinstance(client, EngineProcess)
+    assert client.pid is not None
+    return client.pid
 
 
 async def ask(pilot: Pilot[None], *questions: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from stand_in import DOCUMENT, DONE, MODEL, VERIFIED, StandInApp, answer, progress, screen_text
+from stand_in import DOCUMENT, DONE, GIB, MODEL, VERIFIED, StandInApp, answer, progress, screen_text
 from textual.events import Key
 from textual.pilot import Pilot
 
 from sa_chat.app.state import Phase, TurnStatus
 from sa_chat.app.widgets.conversation import Conversation
+from sa_chat.app.widgets.panel import LivePanel
 from sa_chat.app.widgets.question_box import QuestionBox
 from sa_chat.engine import events
 from sa_chat.engine.protocol import Ask, Cancel, Open
@@ -185,3 +188,23 @@ async def test_light_and_dark() -> None:
         assert app.current_theme.dark
         await pilot.press("f2")
         assert not app.current_theme.dark
+
+
+@pytest.mark.parametrize("size", [(100, 30), (120, 36), (200, 60)])
+async def test_a_large_model_on_two_devices_fits_the_panel(size: tuple[int, int]) -> None:
+    matrix = tuple(tuple(((layer + head) % 10) / 10 for head in range(64)) for layer in range(80))
+    devices = tuple(
+        events.DeviceUse(f"NVIDIA RTX [A5000] {n}", 20 * GIB, 22 * GIB, 24 * GIB) for n in range(2)
+    )
+    app = StandInApp()
+    async with app.run_test(size=size) as pilot:
+        done = replace(DONE, density_by_head=matrix, devices=devices)
+        await app.say(pilot, DOCUMENT, replace(MODEL, layers=80, heads=64), done)
+        panel = app.screen.query_one(LivePanel)
+        panel.scroll_end(animate=False)
+        await pilot.pause()
+        assert panel.max_scroll_x == 0
+        shown = screen_text(app)
+    assert "density, 80 layers x 64 heads" in shown
+    assert "NVIDIA RTX [A5000] 1" in shown
+    assert shown.count("20.0 GiB / 24.0 GiB") == 2

@@ -6,9 +6,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from sa_chat.engine.attention import NAME, register
-from sa_chat.engine.model.loaded import LoadedModel
-from sa_chat.engine.selection import CostModel, SelectionSettings
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -20,6 +17,10 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
+
+from sa_chat.engine.attention import NAME, register
+from sa_chat.engine.model.loaded import LoadedModel
+from sa_chat.engine.selection import CostModel, SelectionSettings
 
 VOCABULARY = 97
 _SHAPE = {

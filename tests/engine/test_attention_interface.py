@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from transformers.masking_utils import create_causal_mask
+
 from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, execute
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.errors import ModelError
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.selection import select
-from transformers.masking_utils import create_causal_mask
 
 SCALE = 0.25
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sa_chat.engine.kernels import attend, merge
 from sa_chat.engine.kernels.plain import attend_plain
 from sa_chat.engine.kernels.reference import attend_reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sa_chat.engine.budget import check_budget, reserve_for
 from sa_chat.engine.documents.globs import matches
 from sa_chat.engine.errors import ContextOverflow

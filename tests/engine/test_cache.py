@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from sa_chat.engine.cache import KVCache
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sa_chat.engine.citations import CitationFinder
 from sa_chat.engine.citations.folding import fold
 from sa_chat.engine.documents import DocumentSet, Part

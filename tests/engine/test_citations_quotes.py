@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sa_chat.engine.citations import find_quotes
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.decode import TextStream, generate
 from sa_chat.engine.pipeline import extend

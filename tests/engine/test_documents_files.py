@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, Part, open_documents
 from sa_chat.engine.documents.decoding import NotText, decode

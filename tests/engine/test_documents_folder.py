@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pdfs import write_pdf
+
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, open_documents
 from sa_chat.engine.documents.globs import matches

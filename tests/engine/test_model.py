@@ -8,14 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 import torch
-from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, register
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.devices import device_use
-from sa_chat.engine.errors import ModelError
-from sa_chat.engine.model import check_model, load_model, local_folder
-from sa_chat.engine.model.embedded import load_reader, reader_folder
-from sa_chat.engine.model.placement import resolve_device
-from sa_chat.engine.model.support import refuse_unsupported
 from safetensors.torch import load_file, save_file
 from transformers import (
     BertConfig,
@@ -30,6 +22,15 @@ from transformers import (
     Qwen3ForCausalLM,
     T5Config,
 )
+
+from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, register
+from sa_chat.engine.config import EngineConfig
+from sa_chat.engine.devices import device_use
+from sa_chat.engine.errors import ModelError
+from sa_chat.engine.model import check_model, load_model, local_folder
+from sa_chat.engine.model.embedded import load_reader, reader_folder
+from sa_chat.engine.model.placement import resolve_device
+from sa_chat.engine.model.support import refuse_unsupported
 
 READER = {
     "model_type": "qwen3",

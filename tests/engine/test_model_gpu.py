@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.decode import generate
 from sa_chat.engine.devices import device_use

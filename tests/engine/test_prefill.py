@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.errors import ContextOverflow
 from sa_chat.engine.pipeline import Cancelled, extend, prefill

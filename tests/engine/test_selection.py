@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.selection import CostModel, coverage, select, tiles_of
 from sa_chat.engine.selection.plan import causal_pairs

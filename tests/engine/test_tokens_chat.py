@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from sa_chat.engine.errors import ModelError
-from sa_chat.engine.tokens.chat import DOCUMENT_END, DOCUMENT_START, INSTRUCTION, plain_chat
-from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
-from sa_chat.engine.tokens.template import split_template
 from tokenizers_for_tests import (
     BRACKETS,
     CHATML,
@@ -17,6 +13,11 @@ from tokenizers_for_tests import (
     byte_level,
     sentence_piece_like,
 )
+
+from sa_chat.engine.errors import ModelError
+from sa_chat.engine.tokens.chat import DOCUMENT_END, DOCUMENT_START, INSTRUCTION, plain_chat
+from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
+from sa_chat.engine.tokens.template import split_template
 
 DOCUMENT, QUESTION, ANSWER, NEXT = "The fox.\n", "Who?", "> The fox.", "And then?"
 

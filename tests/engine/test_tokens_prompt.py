@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers_for_tests import CHATML, byte_level
+
 from sa_chat.engine.documents import DocumentSet, OutlineEntry, Part
 from sa_chat.engine.tokens import Place, Tokenizer, tokenize_documents
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
-from tokenizers_for_tests import CHATML, byte_level
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers_for_tests import byte_level, sentence_piece_like
+
 from sa_chat.engine.errors import ModelError
 from sa_chat.engine.tokens import Tokenizer, load_tokenizer
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
 from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
-from tokenizers_for_tests import byte_level, sentence_piece_like
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|doc|>", "<|/doc|>")
 

@@ -80,9 +80,14 @@ class Sampler:
         room = min(max(tokens // 4, 500), 5000)
         size = tokens - room - 64
         if not facts_only and rng.random() < 0.12:
-            size = max(300, int(size * rng.uniform(0.05, 0.8)))  # short documents, long conversations
-        kinds = [k for k, pool in (("books", self.books), ("docs", self.docs),
-                                   ("code", self.packages)) if pool]
+            size = max(
+                300, int(size * rng.uniform(0.05, 0.8))
+            )  # short documents, long conversations
+        kinds = [
+            k
+            for k, pool in (("books", self.books), ("docs", self.docs), ("code", self.packages))
+            if pool
+        ]
         kind = rng.choices(kinds, [{"books": 4, "docs": 3, "code": 3}[k] for k in kinds])[0]
         count = 12 if facts_only else rng.choice([0, 0, 2, 4, 8, 16, 24])
         facts = random_facts(rng, count, self.words) if count else []
@@ -168,10 +173,8 @@ class Sampler:
             probe = work.text[at : at + 6000]
             per_token = 0.94 * len(probe) / max(1, len(self.encoding.encode_ordinary(probe)))
             chars = int(min(left, size / share + 1) * per_token)
-            if at and rng.random() > 0.1:
-                at = work.text.find("\n\n", at) + 2
-            else:
-                at = 0
+            inside = at > 0 and rng.random() > 0.1
+            at = work.text.find("\n\n", at) + 2 if inside else 0
             blocks = blocks_of(work.text[at : at + chars])
             low, high = 1 - left / size, 1 - (left - chars / per_token) / size
             here = [p for p, spot in zip(planted, spots, strict=True) if low <= spot < high]

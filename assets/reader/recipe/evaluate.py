@@ -51,7 +51,8 @@ def right_answers(reader: Reader, ids: Tensor, weights: Tensor) -> list[tuple[in
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt or a folder")
     parser.add_argument("--corpus", type=Path, required=True, help="unseen books/ and docs/")
     parser.add_argument("--site-packages", type=Path)

@@ -100,7 +100,8 @@ def join(file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint.pt of train.py")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent)
     parser.add_argument("--parts", type=int, default=1)

@@ -74,12 +74,35 @@ STATEMENTS = [
     "{rel} of {key} = {val}.",
 ]
 OPENINGS = [
-    "", "", "", "", "", "Note that ", "Remember that ", "According to the records, ",
-    "For the record, ", "It is known that ", "As agreed, ", "Please note: ", "At that time, ",
-    "By the way, ", "The notes say that ", "On the last page it said that ",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "Note that ",
+    "Remember that ",
+    "According to the records, ",
+    "For the record, ",
+    "It is known that ",
+    "As agreed, ",
+    "Please note: ",
+    "At that time, ",
+    "By the way, ",
+    "The notes say that ",
+    "On the last page it said that ",
 ]
-CLOSINGS = ["", "", "", "", "", "", ", as everybody knew", ", and it has not changed since",
-            ", according to the list", " until further notice"]
+CLOSINGS = [
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    ", as everybody knew",
+    ", and it has not changed since",
+    ", according to the list",
+    " until further notice",
+]
 LOWERED = frozenset({"The", "One", "For", "In", "As", "They", "Under"})
 STATEMENTS_HELD_OUT = [
     "It was noted that the {rel} belonging to {key} is {val}.",

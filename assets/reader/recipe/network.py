@@ -77,9 +77,7 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, batch: int) -> Tensor:
         """x [B * T, hidden] -> the same."""
-        q, k, v = (
-            t.unflatten(0, (batch, -1)).transpose(1, 2) for t in self.project(x, cos, sin)
-        )
+        q, k, v = (t.unflatten(0, (batch, -1)).transpose(1, 2) for t in self.project(x, cos, sin))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         return self.transform(x, y.transpose(1, 2).flatten(2).flatten(0, 1))
 
@@ -133,15 +131,14 @@ def weighted_loss(
     """Cross entropy weighted by `weights`; hidden [N, hidden], targets and weights [N].
 
     Returns (sum of weight * loss, [answer loss sum, answer count, document loss sum, count]).
-    `row_losses` is the function below, or its compiled form.  Logits are made `rows` at a time and recomputed in the backward pass.
+    `row_losses` is the function below, or its compiled form.  Logits are made `rows` at a time,
+    and made again in the backward pass.
     """
     total = hidden.new_zeros((), dtype=torch.float32)
     parts = hidden.new_zeros(4, dtype=torch.float32)
     for start in range(0, hidden.shape[0], rows):
         at = slice(start, start + rows)
-        loss = checkpoint(
-            row_losses, hidden[at], embedding, targets[at], use_reentrant=False
-        )
+        loss = checkpoint(row_losses, hidden[at], embedding, targets[at], use_reentrant=False)
         w = weights[at]
         total = total + (loss * w).sum()
         with torch.no_grad():
@@ -177,4 +174,6 @@ def load_hub_state(reader: Reader, state: dict[str, Tensor]) -> None:
     """The reverse of `hub_state`: fills `reader` in place."""
     own = reader.state_dict()
     names = dict(zip(hub_state(reader), own, strict=True))
-    reader.load_state_dict({names[name]: tensor.to(own[names[name]].dtype) for name, tensor in state.items()})
+    reader.load_state_dict(
+        {names[name]: tensor.to(own[names[name]].dtype) for name, tensor in state.items()}
+    )

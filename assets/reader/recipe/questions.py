@@ -51,7 +51,7 @@ CONTINUE = [
     "Complete the quote: “{p}”",
     "Complete the sentence: {p} ...",
     "How does this sentence go on: “{p}”",
-    "Finish this quotation: \"{p}\"",
+    'Finish this quotation: "{p}"',
 ]
 FOLLOWS = [
     "Which sentence follows “{p}”?",
@@ -79,8 +79,15 @@ DOCSTRING = [
     "Describe the {kind} `{n}`.",
 ]
 WHAT_IS = [
-    "What is {x}?", "What does {x} mean?", "Define {x}.", "Explain {x}.", "What are {x}?",
-    "How is {x} defined?", "what's {x}?", "Who is {x}?", "Tell me what {x} is.",
+    "What is {x}?",
+    "What does {x} mean?",
+    "Define {x}.",
+    "Explain {x}.",
+    "What are {x}?",
+    "How is {x} defined?",
+    "what's {x}?",
+    "Who is {x}?",
+    "Tell me what {x} is.",
 ]
 IS_PATTERN = re.compile(
     r"^(The |An |A )?((?:[\w’'`-]+ ){0,5}?[\w’'`-]+) (is|are|was|were|means|refers to) "
@@ -157,7 +164,7 @@ def by_phrase(s: Sentences, i: int, rng: random.Random) -> tuple[str, str] | Non
         return None
     length = rng.randint(3, 6)
     start = rng.randrange(0, len(words) - length)
-    phrase = " ".join(words[start : start + length]).strip(".,;:!?\"“”()")
+    phrase = " ".join(words[start : start + length]).strip('.,;:!?"“”()')
     content = [w for w in WORD.findall(phrase) if w.lower() not in STOP_WORDS]
     if len(content) < 2 or s.holding(content) != {i}:
         return None
@@ -229,8 +236,12 @@ def absent(s: Sentences, rng: random.Random) -> tuple[str, str]:
 
 
 MAKERS = [
-    (0.40, by_key_words), (0.14, by_phrase), (0.14, by_wh_word), (0.12, by_definition),
-    (0.12, by_start), (0.08, by_previous),
+    (0.40, by_key_words),
+    (0.14, by_phrase),
+    (0.14, by_wh_word),
+    (0.12, by_definition),
+    (0.12, by_start),
+    (0.08, by_previous),
 ]
 
 

@@ -4,8 +4,8 @@
     torchrun --nproc-per-node 4 train.py ...                    on several GPUs
 
 A stage is {"context", "tokens", "seconds", "rate": [from, to], "batch_tokens"}: it ends after so
-many tokens, or after so many seconds, whichever comes first.  Three in ten micro-batches of a stage are of
-shorter contexts.  Muon trains the matrices, AdamW the rest; the optimizer's state goes on from
+many tokens, or after so many seconds, whichever comes first.  Three in ten micro-batches of a
+stage are of shorter contexts.  Muon trains the matrices, AdamW the rest; the optimizer's state goes on from
 stage to stage, and through `--resume`.  `--resume` also takes shipped weights (a folder):
 then the optimizer starts anew and the rate warms up again.
 """
@@ -63,7 +63,9 @@ class Batches(IterableDataset):
         step = worker
         while True:
             context = context_of(step, self.stage, self.seed)
-            rows = [sampler.sample(context) for _ in range(max(1, self.stage.batch_tokens // context))]
+            rows = [
+                sampler.sample(context) for _ in range(max(1, self.stage.batch_tokens // context))
+            ]
             ids = torch.stack([torch.from_numpy(x.astype("int64")) for x, _ in rows])
             yield ids, torch.stack([torch.from_numpy(w) for _, w in rows])
             step += workers
@@ -119,8 +121,9 @@ class Run:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.rank, self.ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))
-                                   if torch.cuda.is_available() else 0)
+        self.device = torch.device(
+            "cuda", int(os.environ.get("LOCAL_RANK", 0)) if torch.cuda.is_available() else 0
+        )
         if not torch.cuda.is_available():
             self.device = torch.device("cpu")
         if self.device.type == "cuda":
@@ -143,8 +146,10 @@ class Run:
         if args.compile:
             self.reader.compile_parts()
         self.row_losses = torch.compile(row_losses) if args.compile else row_losses
-        self.say(f"{sum(p.numel() for p in self.reader.parameters()):,} parameters, {len(works)} works, "
-                 f"{len(packages)} packages, {self.ranks} rank(s) on {self.device}")
+        self.say(
+            f"{sum(p.numel() for p in self.reader.parameters()):,} parameters, {len(works)} works, "
+            f"{len(packages)} packages, {self.ranks} rank(s) on {self.device}"
+        )
 
     def say(self, text: str) -> None:
         if self.rank == 0:
@@ -165,8 +170,12 @@ class Run:
     def save(self) -> None:
         if self.rank == 0:
             self.args.out.mkdir(parents=True, exist_ok=True)
-            state = {"reader": self.reader.state_dict(), "optimizers": self.optimizers.state(),
-                     "step": self.step, "stage": self.stage}
+            state = {
+                "reader": self.reader.state_dict(),
+                "optimizers": self.optimizers.state(),
+                "step": self.step,
+                "stage": self.stage,
+            }
             torch.save(state, self.args.out / "checkpoint.tmp")
             (self.args.out / "checkpoint.tmp").rename(self.args.out / "checkpoint.pt")
 
@@ -182,9 +191,15 @@ class Run:
         args = self.args
         seed = args.seed * 100 + self.stage
         data = Batches(self.make_sampler, stage, seed, self.rank)
-        loader = iter(DataLoader(
-            data, batch_size=None, num_workers=args.workers, pin_memory=self.device.type == "cuda",
-            prefetch_factor=args.prefetch if args.workers else None))
+        loader = iter(
+            DataLoader(
+                data,
+                batch_size=None,
+                num_workers=args.workers,
+                pin_memory=self.device.type == "cuda",
+                prefetch_factor=args.prefetch if args.workers else None,
+            )
+        )
         started, tokens, step = time.perf_counter(), 0, 0
         sums = torch.zeros(4, device=self.device)
         saved = logged = started
@@ -206,16 +221,21 @@ class Run:
             now = time.perf_counter()
             if step in (1, 10) or now - logged > args.log_seconds:
                 answer, count, document, doc_count = sums.tolist()
-                self.say(f"stage {self.stage} context {stage.context} step {step} "
-                         f"answer {answer / max(count, 1):.4f} document {document / max(doc_count, 1):.4f} "
-                         f"tokens {tokens / 1e6:.1f} M, {tokens / (now - started) / 1e3:.0f} K/s")
+                self.say(
+                    f"stage {self.stage} context {stage.context} step {step} "
+                    f"answer {answer / max(count, 1):.4f} "
+                    f"document {document / max(doc_count, 1):.4f} "
+                    f"tokens {tokens / 1e6:.1f} M, {tokens / (now - started) / 1e3:.0f} K/s"
+                )
                 sums.zero_()
                 logged = now
             if now - saved > args.save_seconds:
                 self.save()
                 saved = now
-        self.say(f"stage {self.stage} done: {step} steps, {tokens / 1e6:.1f} M tokens, "
-                 f"{time.perf_counter() - started:.0f} s")
+        self.say(
+            f"stage {self.stage} done: {step} steps, {tokens / 1e6:.1f} M tokens, "
+            f"{time.perf_counter() - started:.0f} s"
+        )
 
     def agreed(self, part: float) -> float:
         """Rank 0's progress, so that all ranks end a stage at the same step."""
@@ -252,12 +272,15 @@ def attention_backends(device: torch.device) -> contextlib.AbstractContextManage
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--site-packages", type=Path, help="where Python sources are read")
     parser.add_argument("--stages", type=Path, default=Path(__file__).parent / "stages.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt")
-    parser.add_argument("--resume", type=Path, help="a checkpoint.pt, or a folder of shipped weights")
+    parser.add_argument(
+        "--resume", type=Path, help="a checkpoint.pt, or a folder of shipped weights"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=12, help="data processes per rank")
     parser.add_argument("--prefetch", type=int, default=4)

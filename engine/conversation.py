@@ -1,0 +1,177 @@
+"""Questions and answers over a document that is in the cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .base import Emit
+from .cache import KVCache
+from .citations import CitationFinder
+from .decode import generate
+from .errors import ContextOverflow
+from .events import Answer, TextDelta, Ttft
+from .model import LoadedModel
+from .pipeline import Cancelled, extend
+from .tokens import Tokenizer
+
+_LEAST_ANSWER_TOKENS = 32  # below that much room a conversation is full
+
+
+@dataclass
+class _Writing:
+    """An answer as it is written."""
+
+    asked: float  # time.perf_counter() at the question
+    first: float | None = None
+    tokens: int = 0
+    text: str = ""
+    stop_reason: str = "cancelled"
+
+
+class Conversation:
+    """One document, and turn after turn behind it in the same cache.
+
+    Question and answer tokens attend densely to everything before them.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        tokenizer: Tokenizer,
+        cache: KVCache,
+        citations: CitationFinder,
+        ttft: Ttft,
+        max_answer_tokens: int,
+    ) -> None:
+        self._loaded = loaded
+        self._tokenizer = tokenizer
+        self._cache = cache
+        self._citations = citations
+        self._ttft = ttft
+        self._max_answer_tokens = max_answer_tokens
+        self._document_tokens = cache.length
+
+    def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:
+        """Answer in `TextDelta`s and one `Answer`.  A cancelled answer keeps what was said.
+
+        Raises `ContextOverflow` if the question does not fit.  Earlier turns are then
+        forgotten, so that the next question starts a new conversation on the document.
+        """
+        ids = self._turn(question)
+        before = self._cache.length
+        writing = _Writing(time.perf_counter())
+        try:
+            logits = extend(self._loaded, self._cache, ids, cancelled=cancelled)
+            self._write(writing, logits, lambda text: emit(TextDelta(ask_id, text)), cancelled)
+        except Cancelled:
+            self._cache.truncate(before)
+        except BaseException:
+            self._cache.truncate(before)
+            raise
+        emit(self._answer(ask_id, question, writing))
+
+    def _turn(self, question: str) -> list[int]:
+        first = self._cache.length == self._document_tokens
+        ids = self._tokenizer.chat.turn(self._tokenizer.encode(question.strip()), first)
+        missing = len(ids) + _LEAST_ANSWER_TOKENS - self._cache.free
+        if missing <= 0:
+            return ids
+        self._cache.truncate(self._document_tokens)
+        if first:
+            raise ContextOverflow(
+                f"The question is {missing:,} tokens too long for the room beside the document.",
+                "Ask a shorter question.",
+            )
+        raise ContextOverflow(
+            "The room for questions and answers is used up.",
+            "Ask again: the document stays, earlier questions and answers are forgotten.",
+        )
+
+    def _write(  # type: ignore[no-untyped-def]
+        self, writing: _Writing, logits, say: Callable[[str], None], cancelled: Callable[[], bool]
+    ) -> None:
+        tokens = generate(
+            self._loaded,
+            self._cache,
+            logits,
+            stop_ids=self._tokenizer.stop_ids,
+            max_tokens=self._max_answer_tokens,
+            cancelled=cancelled,
+        )
+        text = _Text(self._tokenizer, say)
+        while True:
+            try:
+                token = next(tokens)
+            except StopIteration as end:
+                writing.stop_reason = end.value
+                break
+            writing.first = writing.first or time.perf_counter()
+            writing.tokens += 1
+            if text.feed(token):
+                writing.stop_reason = "stop"
+                break
+        writing.first = writing.first or time.perf_counter()
+        writing.text = text.finish()
+
+    def _answer(self, ask_id: str, question: str, writing: _Writing) -> Answer:
+        now = time.perf_counter()
+        first = writing.first or now
+        question_ttft_s = first - writing.asked
+        if self._ttft.first_token_s == 0.0 and writing.first is not None:
+            self._ttft = replace(self._ttft, first_token_s=question_ttft_s)
+        after_first = writing.tokens - 1
+        rate = after_first / (now - first) if after_first > 0 else 0.0
+        return Answer(
+            ask_id=ask_id,
+            question=question,
+            text=writing.text,
+            citations=self._citations.cite(writing.text),
+            tokens=writing.tokens,
+            tokens_per_s=rate,
+            question_ttft_s=question_ttft_s,
+            stop_reason=writing.stop_reason,
+            ttft=self._ttft,
+        )
+
+
+class _Text:
+    """Tokens to text, held back as long as it may be the beginning of a stop text."""
+
+    def __init__(self, tokenizer: Tokenizer, say: Callable[[str], None]) -> None:
+        self._detokenizer = tokenizer.detokenizer()
+        self._stop_texts = tokenizer.chat.stop_texts
+        self._say = say
+        self._said = ""
+        self._held = ""
+
+    def feed(self, token: int) -> bool:
+        """True if a stop text is complete; what comes before it has been said."""
+        self._held += self._detokenizer.feed(token)
+        found = [at for stop in self._stop_texts if (at := self._held.find(stop)) >= 0]
+        if found:
+            self._held = self._held[: min(found)]
+            return True
+        self._release(len(self._held) - self._possible_stop())
+        return False
+
+    def finish(self) -> str:
+        """Say the rest; the whole text, without blanks around it."""
+        self._held += self._detokenizer.flush()
+        self._release(len(self._held))
+        return self._said.strip()
+
+    def _possible_stop(self) -> int:
+        """Length of the longest end of the held text that begins a stop text."""
+        longest = max((len(stop) for stop in self._stop_texts), default=1) - 1
+        for length in range(min(longest, len(self._held)), 0, -1):
+            if any(stop.startswith(self._held[-length:]) for stop in self._stop_texts):
+                return length
+        return 0
+
+    def _release(self, length: int) -> None:
+        text, self._held = self._held[:length], self._held[length:]
+        if text:
+            self._said += text
+            self._say(text)

@@ -1,0 +1,212 @@
+"""The engine on this machine: documents to tokens to cache, then the conversation.
+
+torch is imported only when the document is read and fits, so that bad input is told at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from .base import Emit
+from .budget import check_budget, reserve_for
+from .citations import CitationFinder
+from .config import EMBEDDED_MODEL, EngineConfig, OpenOptions
+from .devices import device_use
+from .documents import DocumentSet, open_documents
+from .errors import UsageError
+from .events import (
+    AttentionFigures,
+    Cancelled,
+    DeviceUse,
+    DocumentReady,
+    LoadProgress,
+    ModelReady,
+    PrefillDone,
+    PrefillProgress,
+    Ttft,
+)
+from .model import check_model
+from .model.context import context_of
+from .stopping import Stopped
+from .tokens import Tokenizer, load_tokenizer, tokenize_documents
+from .tokens.prompt import TokenizedPrompt
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+    from .model import LoadedModel
+    from .pipeline import ChunkReport
+
+_PROGRESS_PERIOD_S = 0.1
+
+
+class LocalEngine:
+    """Implements `base.Engine`.  Model and tokenizer are loaded once and kept."""
+
+    def __init__(self, config: EngineConfig, emit: Emit) -> None:
+        self._config = config
+        self._emit = emit
+        self._stop = threading.Event()
+        self._resources = ExitStack()
+        self._source: str | None = None  # the model's folder or hub id
+        self._tokenizer: Tokenizer | None = None
+        self._loaded: LoadedModel | None = None
+        self._conversation: Conversation | None = None
+
+    def open(self, options: OpenOptions) -> None:
+        """See `base.Engine`.  Whatever can fail cheaply fails before the weights are loaded.
+
+        Raises DocumentError, ContextOverflow, ModelError or UsageError.
+        """
+        self._stop.clear()
+        self._conversation = None
+        try:
+            check_model(self._config)
+            documents = open_documents(options, self._progress("parse"))
+            self._check_cancelled()
+            tokenizer = self._load_tokenizer()
+            assert self._source is not None
+            context = context_of(self._config, self._source)
+            prompt = tokenize_documents(documents, tokenizer, self._progress("tokenize"))
+            reserve = reserve_for(context)
+            self._check_budget(prompt, context, reserve)
+            self._emit(_document_ready(documents, prompt, options, context, reserve))
+            self._check_cancelled()
+            self._prefill(self._load_model(), tokenizer, prompt, context)
+        except Stopped:
+            self._emit(Cancelled("prefill"))
+
+    def ask(self, ask_id: str, question: str) -> None:
+        """See `base.Engine`.  Raises UsageError or ContextOverflow."""
+        self._stop.clear()
+        if not question.strip():
+            raise UsageError("The question is empty.", "Write what you want to know.")
+        assert self._conversation is not None, "asked before a document was open"
+        self._conversation.ask(ask_id, question, self._emit, self._stop.is_set)
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    def stats(self) -> tuple[DeviceUse, ...]:
+        return device_use(self._loaded)
+
+    def close(self) -> None:
+        self._conversation = None
+        self._loaded = None
+        self._resources.close()
+
+    def _load_tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            self._source = self._config.model
+            if self._source == EMBEDDED_MODEL:
+                from .model.embedded import reader_folder
+
+                self._source = str(reader_folder(self._resources))
+            self._tokenizer = load_tokenizer(self._source)
+        return self._tokenizer
+
+    def _load_model(self) -> LoadedModel:
+        if self._loaded is None:
+            began = time.perf_counter()
+            self._emit(LoadProgress("model", 0.0, 0.0))
+            from .model import load_model
+
+            report = self._progress("model")
+            self._loaded = load_model(self._config, progress=lambda _, part: report(part))
+            loaded = self._loaded
+            self._emit(
+                ModelReady(
+                    name=loaded.name,
+                    parameters=loaded.parameters,
+                    layers=loaded.layers,
+                    heads=loaded.heads,
+                    context_tokens=loaded.context_tokens,
+                    dtype=str(loaded.dtype).removeprefix("torch."),
+                    device=str(loaded.device),
+                    load_s=time.perf_counter() - began,
+                )
+            )
+        return self._loaded
+
+    def _check_budget(self, prompt: TokenizedPrompt, context: int, reserve: int) -> None:
+        fitting = prompt.fitting_pages(context - reserve)
+        check_budget(len(prompt.ids), context, reserve, prompt.sections, fitting)
+
+    def _check_cancelled(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def _progress(self, stage: str) -> Callable[[float], None]:
+        """A listener that says how far a stage is, a few times a second and at its end."""
+        began = time.perf_counter()
+        last = 0.0
+
+        def report(part: float) -> None:
+            nonlocal last
+            self._check_cancelled()
+            now = time.perf_counter()
+            if part >= 1.0 or now - last >= _PROGRESS_PERIOD_S:
+                last = now
+                self._emit(LoadProgress(stage, part, now - began))
+
+        return report
+
+    def _report_chunk(self, report: ChunkReport) -> None:
+        self._emit(
+            PrefillProgress(
+                tokens_done=report.tokens_done,
+                tokens_total=report.tokens_total,
+                seconds=report.seconds,
+                density=report.density,
+                density_by_head=report.density_by_head,
+                devices=self.stats(),
+            )
+        )
+
+    def _prefill(
+        self, loaded: LoadedModel, tokenizer: Tokenizer, prompt: TokenizedPrompt, context: int
+    ) -> None:
+        from .cache import KVCache
+        from .conversation import Conversation
+        from .pipeline import prefill
+
+        config = self._config
+        self._check_cancelled()
+        cache = KVCache(loaded.layers, min(context, len(prompt.ids) + reserve_for(context)))
+        result = prefill(
+            loaded,
+            cache,
+            prompt.ids.tolist(),
+            mode=config.attention,
+            alpha=config.alpha,
+            on_chunk=self._report_chunk,
+            cancelled=self._stop.is_set,
+        )
+        documents = prompt.documents
+        ttft = Ttft(documents.parse_s, prompt.tokenize_s, result.select_s, result.prefill_s)
+        figures = AttentionFigures(config.attention, config.alpha, result.density, result.coverage)
+        self._conversation = Conversation(
+            loaded, tokenizer, cache, CitationFinder(documents), ttft, config.max_answer_tokens
+        )
+        self._emit(PrefillDone(result.tokens, ttft, figures, result.density_by_head, self.stats()))
+
+
+def _document_ready(
+    documents: DocumentSet,
+    prompt: TokenizedPrompt,
+    options: OpenOptions,
+    context: int,
+    reserve: int,
+) -> DocumentReady:
+    return DocumentReady(
+        title=documents.title,
+        paths=options.paths,
+        sections=prompt.sections,
+        left_out=documents.left_out,
+        prompt_tokens=len(prompt.ids),
+        context_tokens=context,
+        reserve_tokens=reserve,
+    )
