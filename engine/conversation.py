@@ -13,7 +13,8 @@ from .decode import generate
 from .errors import ContextOverflow
 from .events import Answer, TextDelta, Ttft
 from .model import LoadedModel
-from .pipeline import Cancelled, extend
+from .pipeline import extend
+from .stopping import Stopped
 from .tokens import Tokenizer
 
 _LEAST_ANSWER_TOKENS = 32  # below that much room a conversation is full
@@ -65,7 +66,7 @@ class Conversation:
         try:
             logits = extend(self._loaded, self._cache, ids, cancelled=cancelled)
             self._write(writing, logits, lambda text: emit(TextDelta(ask_id, text)), cancelled)
-        except Cancelled:
+        except Stopped:
             self._cache.truncate(before)
         except BaseException:
             self._cache.truncate(before)

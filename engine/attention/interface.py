@@ -40,7 +40,7 @@ def _attention(
     """Called by every attention layer: query [1, H, C, D], key and value [1, G, N, D].
 
     Returns [1, C, H, D] and no weights.  Raises `ModelError` for what would change the result
-    and is not computed here, and `Cancelled` as `Run.attention` does.
+    and is not computed here, and `Stopped` as `Run.attention` does.
     """
     unsupported = [name for key_, name in _UNSUPPORTED.items() if kwargs.get(key_) is not None]
     if attention_mask is not None:

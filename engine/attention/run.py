@@ -11,11 +11,8 @@ from torch import Tensor
 
 from ..selection import Plan, SelectionSettings, coverage, select
 from ..selection.plan import causal_pairs
+from ..stopping import Stopped
 from .execute import execute
-
-
-class Cancelled(Exception):
-    """The work was cancelled from outside; the pipeline rolls the cache back."""
 
 
 def never() -> bool:
@@ -42,10 +39,10 @@ class Run:
     def attention(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
         """One layer's attention, [H, C, D], for q [H, C, D] over all keys k, v [G, N, D].
 
-        Raises `Cancelled` before it computes anything when the work was cancelled.
+        Raises `Stopped` before it computes anything when the work was cancelled.
         """
         if self.cancelled():
-            raise Cancelled
+            raise Stopped
         self.calls += 1
         plan = self._plan(q, k, scale)
         self._count(layer, q, k, plan)

@@ -1,6 +1,5 @@
-"""Tokens one by one, and text from them."""
+"""The answer, token by token."""
 
 from .generate import StopReason, generate, greedy
-from .text import TextStream
 
-__all__ = ["StopReason", "TextStream", "generate", "greedy"]
+__all__ = ["StopReason", "generate", "greedy"]

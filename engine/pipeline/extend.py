@@ -23,7 +23,7 @@ def extend(
 ) -> Tensor:
     """Append `ids` with dense attention; returns the logits [vocabulary] after the last.
 
-    Raises `ContextOverflow` before anything is computed, and `Cancelled` with the cache as it
+    Raises `ContextOverflow` before anything is computed, and `Stopped` with the cache as it
     was before the call.
     """
     assert len(ids) > 0, "nothing to extend by"

@@ -60,7 +60,7 @@ def prefill(
         settings: replaces the default sizes of selection, its alpha included.
     Raises:
         ContextOverflow: before anything is computed.
-        Cancelled: the cache then holds all chunks that were complete, and no part of another.
+        Stopped: the cache then holds all chunks that were complete, and no part of another.
     """
     assert mode in ("sparse", "dense")
     assert len(ids) > 0, "nothing to prefill"

@@ -1,12 +1,10 @@
-"""Answers, token by token, and their text."""
+"""Answers, token by token."""
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.decode import TextStream, generate
+from sa_chat.engine.decode import generate
 from sa_chat.engine.pipeline import extend
 
 
@@ -79,36 +77,3 @@ def test_another_way_to_choose_is_used(tiny, prompt):
         )
     )
     assert tokens[0] == int(logits.argmin())
-
-
-@given(text=st.text(max_size=30), cuts=st.lists(st.integers(1, 3), min_size=1))
-def test_any_split_of_the_bytes_gives_whole_characters(text, cuts):
-    data, pieces, at = text.encode("utf-8"), [], 0
-    while at < len(data):
-        size = cuts[len(pieces) % len(cuts)]
-        pieces.append(data[at : at + size])
-        at += size
-    stream = TextStream(lambda ids: b"".join(pieces[i] for i in ids))
-    parts = [stream.feed(i) for i in range(len(pieces))]
-    assert "".join(parts) + stream.finish() == text
-    so_far = ""
-    for part in parts:
-        so_far += part
-        assert text.startswith(so_far)
-
-
-def test_a_character_comes_with_its_last_byte():
-    stream = TextStream(lambda ids: bytes(ids))
-    assert [stream.feed(byte) for byte in "é€😀".encode()] == [
-        "", "é", "", "", "€", "", "", "", "😀",
-    ]  # fmt: skip
-    assert stream.finish() == ""
-
-
-def test_broken_bytes_become_the_replacement_character():
-    stream = TextStream(lambda ids: bytes(ids))
-    assert stream.feed(0xFF) == "\ufffd"
-    assert stream.feed(0xE2) == ""
-    assert stream.feed(0x41) == "\ufffdA"
-    assert stream.feed(0xF0) == ""
-    assert stream.finish() == "\ufffd"

@@ -7,7 +7,8 @@ import torch
 
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.errors import ContextOverflow
-from sa_chat.engine.pipeline import Cancelled, extend, prefill
+from sa_chat.engine.pipeline import extend, prefill
+from sa_chat.engine.stopping import Stopped
 
 
 def _prefill(loaded, ids, **options):
@@ -81,7 +82,7 @@ def test_cancelled_between_layers_keeps_whole_chunks(tiny, token_ids, whole):
     ids = token_ids(400)
     asked = iter(range(100))
     cache = KVCache(3, 500)
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         prefill(
             tiny,
             cache,
@@ -99,7 +100,7 @@ def test_cancelled_between_layers_keeps_whole_chunks(tiny, token_ids, whole):
 def test_cancelled_question_leaves_the_document(tiny, token_ids):
     cache, _ = _prefill(tiny, token_ids(60), mode="dense")
     asked = iter(range(100))
-    with pytest.raises(Cancelled):
+    with pytest.raises(Stopped):
         extend(tiny, cache, token_ids(30), chunk=10, cancelled=lambda: next(asked) == 4)
     assert cache.length == 60
 

@@ -5,9 +5,9 @@
 
 A stage is {"context", "tokens", "seconds", "rate": [from, to], "batch_tokens"}: it ends after so
 many tokens, or after so many seconds, whichever comes first.  Three in ten micro-batches of a
-stage are of shorter contexts.  Muon trains the matrices, AdamW the rest; the optimizer's state goes on from
-stage to stage, and through `--resume`.  `--resume` also takes shipped weights (a folder):
-then the optimizer starts anew and the rate warms up again.
+stage are of shorter contexts.  Muon trains the matrices, AdamW the rest; the optimizer's state
+goes on from stage to stage, and through `--resume`.  `--resume` also takes shipped weights (a
+folder): then the optimizer starts anew and the rate warms up again.
 """
 
 from __future__ import annotations

@@ -1,0 +1,33 @@
+"""Check the JSON of one `sa-chat --demo --ask ... --json`: every field there, every figure measured.
+
+    python check_answer.py answer.json
+"""
+
+import json
+import sys
+from pathlib import Path
+
+answer = json.loads(Path(sys.argv[1]).read_text())
+print(json.dumps(answer, indent=1, ensure_ascii=False))
+assert set(answer) == {
+    "model",
+    "documents",
+    "prompt_tokens",
+    "dropped_tokens",
+    "answers",
+    "ttft",
+    "attention",
+    "devices",
+}
+(turn,) = answer["answers"]
+ttft, attention, (device,) = answer["ttft"], answer["attention"], answer["devices"]
+assert turn["text"] and turn["tokens"] > 0 and turn["tokens_per_s"] > 0
+assert turn["question_ttft_s"] == ttft["first_token_s"]
+assert any(citation["verified"] for citation in turn["citations"]), "no verified quotation"
+assert answer["prompt_tokens"] > 10_000 and answer["dropped_tokens"] == 0
+assert all(seconds > 0 for seconds in ttft.values()), ttft
+assert abs(sum(ttft.values()) - 2 * ttft["total_s"]) < 1e-6
+assert attention["mode"] == "sparse" and 0 < attention["density"] < 1
+assert attention["sparsity"] == 1 - attention["density"]
+assert 0.9 < attention["coverage"] <= 1
+assert 0 < device["used_bytes"] <= device["peak_bytes"] < device["total_bytes"]
