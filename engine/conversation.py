@@ -57,8 +57,9 @@ class Conversation:
     def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:
         """Answer in `TextDelta`s and one `Answer`.  A cancelled answer keeps what was said.
 
-        Raises `ContextOverflow` if the question does not fit.  Earlier turns are then
-        forgotten, so that the next question starts a new conversation on the document.
+        Raises `ContextOverflow` if the question does not fit beside the document, or not behind
+        the earlier turns.  These are then forgotten, so that the next question starts a new
+        conversation on the document.
         """
         ids = self._turn(question)
         before = self._cache.length
@@ -74,17 +75,19 @@ class Conversation:
         emit(self._answer(ask_id, question, writing))
 
     def _turn(self, question: str) -> list[int]:
-        first = self._cache.length == self._document_tokens
-        ids = self._tokenizer.chat.turn(self._tokenizer.encode(question.strip()), first)
-        missing = len(ids) + _LEAST_ANSWER_TOKENS - self._cache.free
-        if missing <= 0:
-            return ids
-        self._cache.truncate(self._document_tokens)
-        if first:
+        encoded = self._tokenizer.encode(question.strip())
+        needed = len(self._tokenizer.chat.turn(encoded, True)) + _LEAST_ANSWER_TOKENS
+        missing = needed - (self._cache.capacity - self._document_tokens)
+        if missing > 0:
             raise ContextOverflow(
                 f"The question is {missing:,} tokens too long for the room beside the document.",
                 "Ask a shorter question.",
             )
+        first = self._cache.length == self._document_tokens
+        ids = self._tokenizer.chat.turn(encoded, first)
+        if len(ids) + _LEAST_ANSWER_TOKENS <= self._cache.free:
+            return ids
+        self._cache.truncate(self._document_tokens)
         raise ContextOverflow(
             "The room for questions and answers is used up.",
             "Ask again: the document stays, earlier questions and answers are forgotten.",

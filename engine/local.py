@@ -29,7 +29,7 @@ from .events import (
     PrefillProgress,
     Ttft,
 )
-from .model import check_model
+from .model import check_model, local_folder
 from .model.context import context_of
 from .stopping import Stopped
 from .tokens import Tokenizer, load_tokenizer, tokenize_documents
@@ -100,11 +100,12 @@ class LocalEngine:
 
     def _load_tokenizer(self) -> Tokenizer:
         if self._tokenizer is None:
-            self._source = self._config.model
-            if self._source == EMBEDDED_MODEL:
+            if self._config.model == EMBEDDED_MODEL:
                 from .model.embedded import reader_folder
 
                 self._source = str(reader_folder(self._resources))
+            else:
+                self._source = str(local_folder(self._config.model) or self._config.model)
             self._tokenizer = load_tokenizer(self._source)
         return self._tokenizer
 

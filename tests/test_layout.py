@@ -1,6 +1,7 @@
 """The tree, the package list and the built wheel say the same."""
 
 import ast
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -35,7 +36,10 @@ def test_every_folder_with_code_is_a_package():
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT]
+    tree = folder / "tree"  # a copy: an old build/ beside the sources would end up in the wheel
+    left_out = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests")
+    shutil.copytree(ROOT, tree, ignore=left_out)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, tree]
     subprocess.run(command, check=True, timeout=280)
     (built,) = folder.glob("*.whl")
     with zipfile.ZipFile(built) as archive:
