@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -104,6 +105,7 @@ class Conversation:
             max_tokens=self._max_answer_tokens,
             cancelled=cancelled,
         )
+        before = self._cache.length
         text = _Text(self._tokenizer, say)
         while True:
             try:
@@ -115,8 +117,12 @@ class Conversation:
             writing.tokens += 1
             if text.feed(token):
                 writing.stop_reason = "stop"
+                self._cache.truncate(min(self._cache.length, before + text.tokens))
                 break
-        writing.first = writing.first or time.perf_counter()
+        if writing.tokens == 0:
+            if writing.stop_reason == "cancelled":
+                raise Stopped
+            writing.first = time.perf_counter()
         writing.text = text.finish()
 
     def _answer(self, ask_id: str, question: str, writing: _Writing) -> Answer:
@@ -149,10 +155,18 @@ class _Text:
         self._say = say
         self._said = ""
         self._held = ""
+        self._ends: list[int] = []  # length of all text after each token
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the text has; those of a stop text are not among them."""
+        length = len(self._said) + len(self._held)
+        return bisect_left(self._ends, length) + 1 if length else 0
 
     def feed(self, token: int) -> bool:
         """True if a stop text is complete; what comes before it has been said."""
         self._held += self._detokenizer.feed(token)
+        self._ends.append(len(self._said) + len(self._held))
         found = [at for stop in self._stop_texts if (at := self._held.find(stop)) >= 0]
         if found:
             self._held = self._held[: min(found)]

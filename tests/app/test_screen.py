@@ -116,6 +116,10 @@ async def test_the_finished_answer_does_not_depend_on_its_pieces() -> None:
             await pilot.pause(0.002)
         await app.say(pilot, answer("q2", text))
         whole, streamed = app.screen.query("AnswerText").results()
+        for _ in range(50):  # until both are laid out
+            if whole.size == streamed.size:
+                break
+            await pilot.pause(0.05)
         assert [type(block) for block in whole.query("*")] == [
             type(block) for block in streamed.query("*")
         ]

@@ -140,7 +140,7 @@ class Run:
         shape = Shape(**json.loads(args.shape)) if args.shape else Shape()
         self.reader = Reader(shape).to(self.device)
         self.optimizers = Optimizers(self.reader, fused=self.device.type == "cuda")
-        self.step, self.stage, self.stage_step, self.since_start = 0, 0, 0, 0
+        self.step, self.stage, self.since_start = 0, 0, 0
         if args.resume:
             self.load(args.resume)
         if args.compile:
