@@ -143,7 +143,7 @@ class Sample:
         self.weights, self.planted, self.facts = weights, planted, facts
         text = encoding.decode(ids.tolist())
         self.document = text.split("<|doc|>")[1].split("<|/doc|>")[0]
-        assert self.document.endswith(document)
+        assert self.document.rstrip("\n").endswith(document.rstrip("\n"))
         body = text.split("<|/doc|>")[1].split("<|endoftext|>")[0]
         begin, end = re.escape("<|im_start|>"), re.escape("<|im_end|>")
         turn = rf"\n?(?:{begin}user\n)?(.*?){end}\n{begin}assistant\n(.*?){end}"
@@ -184,11 +184,11 @@ def test_a_sample_has_its_shape_and_weights(make_sampler):
         ids, weights = make_sampler(seed).sample(2048)
         assert (ids.shape, weights.shape) == ((2049,), (2049,))
         assert (ids.dtype, weights.dtype) == (np.uint16, np.float32)
-        assert set(np.unique(weights)) <= set(np.float32([0, 0.05, 0.2, 1]))
+        assert set(np.unique(weights)) <= set(np.float32([0, 0.02, 0.1, 1]))
     ids, weights = make_sampler(0).sample(16_400)
     assert ids.shape == weights.shape == (16_401,)
-    assert set(np.unique(weights)) <= set(np.float32([0, 0.05, 0.1, 1]))
-    assert np.float32(0.1) in weights
+    assert set(np.unique(weights)) <= set(np.float32([0, 0.02, 0.05, 1]))
+    assert np.float32(0.05) in weights
 
 
 def test_a_seed_decides_everything(make_sampler):
@@ -263,7 +263,7 @@ def test_documents_are_tokenised_as_the_engine_does_it(recipe):
         Part("a.txt", None, "One line\n\nanother, and a last\n"),
         Part("b.pdf", "iv", "Page four.", position=1),
         Part("b.pdf", "1", "Page one,\n\nof two lines", position=2),
-        Part("b.pdf", "2", "\n\n   Blank first.\n", position=3),
+        Part("b.pdf", "2", "\n\n   Blank first.", position=3),
         Part("c/d.py", None, "def f():\n    return '[page 3]'\n"),
     )
     for chosen in (parts, parts[1:4], parts[:1], parts[::4]):

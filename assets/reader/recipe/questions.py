@@ -28,6 +28,9 @@ FIND = [
     "Quote the passage that mentions {w}.",
     "Quote the sentence with the words {w}.",
     "Quote the sentence that contains {w}.",
+    "Quote the sentence that has {w}.",
+    "Which sentence has the words {w}?",
+    "Find the sentence with the words {w}.",
     "Find the sentence with {w}.",
     "Where does the document talk about {w}?",
     "What is said about {w}?",
@@ -119,8 +122,10 @@ def roughened(question: str, rng: random.Random) -> str:
 class Sentences:
     """The prose sentences of one context, with an index from rare words to sentences."""
 
-    def __init__(self, sentences: list[str], idf: dict[str, float]) -> None:
+    def __init__(self, sentences: list[str], idf: dict[str, float], text: str = "") -> None:
+        """`text` is the whole context, in which neighbours are looked up."""
         self.all = sentences
+        self.text = " ".join(text.split())
         self.idf = idf
         self.usable = [i for i, s in enumerate(sentences) if 40 <= len(s) <= 360]
         self.where: dict[str, list[int]] = {}
@@ -137,7 +142,10 @@ class Sentences:
         words = [w for w in dict.fromkeys(WORD.findall(self.all[i])) if w.lower() not in STOP_WORDS]
         if len(words) < 2:
             return None
-        words.sort(key=lambda w: -self.idf.get(w.lower(), 9.0) - rng.random() * 5)
+        if rng.random() < 0.5:
+            rng.shuffle(words)
+        else:
+            words.sort(key=lambda w: -self.idf.get(w.lower(), 9.0) - rng.random() * 5)
         chosen = words[:count]
         return chosen if self.holding(chosen) == {i} else None
 
@@ -214,6 +222,8 @@ def by_start(s: Sentences, i: int, rng: random.Random) -> tuple[str, str] | None
 def by_previous(s: Sentences, i: int, rng: random.Random) -> tuple[str, str] | None:
     if i + 1 >= len(s.all) or not 20 <= len(s.all[i + 1]) <= 320 or len(s.all[i]) > 220:
         return None
+    if f"{s.all[i]} {s.all[i + 1]}" not in s.text:
+        return None  # a planted sentence, a marker or a gap lies between
     return rng.choice(FOLLOWS).format(p=s.all[i]), f"> {s.all[i + 1]}"
 
 
@@ -235,13 +245,34 @@ def absent(s: Sentences, rng: random.Random) -> tuple[str, str]:
     return form.format(w=joined(words)), NOT_FOUND
 
 
+def about_elsewhere(s: Sentences, foreign: Sentences, rng: random.Random) -> tuple[str, str] | None:
+    """A question that another text would answer, and this one does not."""
+    for _ in range(6):
+        if not foreign.usable:
+            return None
+        maker = rng.choice([by_key_words, by_wh_word, by_definition, by_phrase])
+        at = rng.choice(foreign.usable)
+        made = maker(foreign, at, rng)
+        if made is None:
+            continue
+        asked = {w.lower() for w in WORD.findall(made[0])} - STOP_WORDS
+        words = asked & {w.lower() for w in WORD.findall(foreign.all[at])}
+        hits: dict[int, int] = {}
+        for word in words:
+            for i in s.where.get(word, ()):
+                hits[i] = hits.get(i, 0) + 1
+        if words and max(hits.values(), default=0) <= len(words) // 2:
+            return roughened(made[0], rng), NOT_FOUND
+    return None
+
+
 MAKERS = [
-    (0.40, by_key_words),
-    (0.14, by_phrase),
-    (0.14, by_wh_word),
-    (0.12, by_definition),
-    (0.12, by_start),
-    (0.08, by_previous),
+    (0.50, by_key_words),
+    (0.12, by_phrase),
+    (0.12, by_wh_word),
+    (0.10, by_definition),
+    (0.10, by_start),
+    (0.06, by_previous),
 ]
 
 
@@ -261,12 +292,13 @@ def about_text(s: Sentences, rng: random.Random) -> tuple[str, str] | None:
     return None
 
 
+Definition = tuple[str, str, str, str, str | None]  # name, kind, path, line, docstring line
 DEFINITION = re.compile(r"^\s*(?:async )?(def|class) (\w+)")
 
 
-def definitions_of(files: list[tuple[str, str]]) -> list[tuple[str, str, str, str, str | None]]:
+def definitions_of(files: list[tuple[str, str]]) -> list[Definition]:
     """(name, kind, path, line, first docstring line) of every name that is defined once."""
-    seen: dict[str, list[tuple[str, str, str, str, str | None]]] = {}
+    seen: dict[str, list[Definition]] = {}
     for path, text in files:
         lines = text.split("\n")
         for number, line in enumerate(lines):
@@ -286,9 +318,7 @@ def definitions_of(files: list[tuple[str, str]]) -> list[tuple[str, str, str, st
     return [found[0] for found in seen.values() if len(found) == 1 and len(found[0][3]) < 200]
 
 
-def about_code(
-    definitions: list[tuple[str, str, str, str, str | None]], rng: random.Random
-) -> tuple[str, str] | None:
+def about_code(definitions: list[Definition], rng: random.Random) -> tuple[str, str] | None:
     if not definitions:
         return None
     name, kind, path, line, doc = rng.choice(definitions)
