@@ -75,9 +75,11 @@ class Run:
             return None
         _wait_for(q.device)
         began = time.perf_counter()
-        plan = select(q, k, scale=scale, settings=self.selection)
-        if plan is not None:
-            self.kept_mass.append(coverage(plan, q, k, scale=scale).flatten())
+        selected = select(q, k, scale=scale, settings=self.selection)
+        plan = None
+        if selected is not None:
+            plan, sample = selected
+            self.kept_mass.append(coverage(plan, sample).flatten())
             _wait_for(q.device)
         self.select_s += time.perf_counter() - began
         return plan

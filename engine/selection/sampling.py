@@ -1,92 +1,90 @@
-"""Sampled rows of a chunk and their attention mass, summed down the columns."""
+"""Sampled rows of a chunk: exact attention over all keys so far, summed down the columns."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .plan import Tile
 
-# Keys scored at once.  Bounds the float32 scores to [H, R, block]; on CPU they stay in the cache
-# of a core, on a GPU the launches are fewer.
-_BLOCK = {"cpu": 1024}
-_BLOCK_ELSEWHERE = 8192
+WORKSPACE_BYTES = 256 * 2**20  # of float32 scores alive at once, about
 
 
-def sampled_rows(tiles: Sequence[Tile], share: float) -> tuple[list[int], list[int]]:
-    """Positions of the sampled rows, ascending, and the band start of each.
+@dataclass(frozen=True)
+class Sample:
+    """What one chunk's sampled and held-out rows attend to.
 
-    The tail of every tile, `share` of its rows (SampleAttention, arXiv 2406.15486, in its later
-    version; strided rows are the earlier one).
+    `mass` [H, last band start] is the softmax mass of every key outside the band, summed over
+    the `rows` sampled rows of mass 1 each.  `held` [H, T, N] are the softmax weights of the
+    `held_rows` [T], which selection does not look at: they measure its coverage.
     """
-    rows: list[int] = []
-    bands: list[int] = []
-    for tile in tiles:
-        count = math.ceil(share * tile.rows)
-        rows.extend(range(tile.end - count, tile.end))
-        bands.extend([tile.band] * count)
-    return rows, bands
+
+    rows: int
+    mass: Tensor
+    held_rows: tuple[int, ...]
+    held: Tensor
 
 
-def grouped_rows(q: Tensor, rows: Tensor, groups: int) -> Tensor:
-    """Rows of the queries q [H, C, D] by kv group: [G, H/G, R, D] float32; rows is [R]."""
-    picked = q.index_select(1, rows).float()
-    return picked.view(groups, -1, *picked.shape[1:])
+def sampled_rows(tile: Tile, share: float) -> range:
+    """Positions of the tile's sampled rows: its tail, `share` of its rows.
+
+    SampleAttention, arXiv 2406.15486, in its later version; strided rows are the earlier one.
+    """
+    return range(tile.end - math.ceil(share * tile.rows), tile.end)
 
 
-def row_lse(q: Tensor, k: Tensor, positions: Tensor, scale: float) -> Tensor:
-    """Log-sum-exp of exact causal attention of single rows over all keys so far.
+def held_out_row(tile: Tile) -> int:
+    """Position of the tile's middle row, which is never sampled in a tile of two rows or more."""
+    return tile.start + (tile.rows - 1) // 2
+
+
+def sample(q: Tensor, k: Tensor, tiles: Sequence[Tile], *, share: float, scale: float) -> Sample:
+    """Exact causal softmax of the sampled rows, and of one held-out row a tile.
+
+    A tile of one row has no held-out row.
 
     Args:
-        q: [G, H/G, R, D] float32; k: [G, N, D]; positions: [R] ascending, all < N.
-    Returns:
-        [G, H/G, R] float32.
+        q: [H, C, D], the chunk's queries at positions [N - C, N); k: [G, N, D], all keys so far.
+        tiles: those of the chunk.
     """
-    first = int(positions[0])
-    total: Tensor | None = None
-    for start, end in key_blocks(int(positions[-1]) + 1, k.device):
-        scores = scores_of(q, k[:, start:end], scale)
-        if end > first + 1:
-            keys = torch.arange(start, end, device=k.device)
-            scores.masked_fill_(keys > positions[:, None], float("-inf"))
-        block = torch.logsumexp(scores, dim=-1)
-        total = block if total is None else torch.logaddexp(total, block)
-    assert total is not None
-    return total
+    heads, end = q.shape[0], k.shape[1]
+    halved = [tile for tile in tiles if tile.rows > 1]
+    mass = torch.zeros(heads, tiles[-1].band, device=q.device)
+    held = torch.zeros(heads, len(halved), end, device=q.device)
+    most = max(len(sampled_rows(tile, share)) + 1 for tile in tiles)
+    shared = heads // k.shape[0]
+    step = max(1, WORKSPACE_BYTES // (2 * 4 * shared * most * end))  # kv groups at once
+    for first in range(0, k.shape[0], step):
+        block = slice(first * shared, (first + step) * shared)
+        keys = k[first : first + step].float().transpose(1, 2)  # [G', D, N]
+        for t, tile in enumerate(tiles):
+            tail = sampled_rows(tile, share)
+            rows = [held_out_row(tile), *tail] if tile.rows > 1 else [*tail]
+            weights = _attention_rows(q[block], keys, rows, scale)  # [H', R, seen]
+            mass[block, : tile.band] += weights[:, -len(tail) :, : tile.band].sum(dim=1)
+            if tile.rows > 1:
+                held[block, t, : weights.shape[-1]] = weights[:, 0]
+    total = sum(len(sampled_rows(tile, share)) for tile in tiles)
+    return Sample(total, mass, tuple(held_out_row(tile) for tile in halved), held)
 
 
-def column_mass(q: Tensor, k: Tensor, lse: Tensor, bands: Tensor, scale: float) -> Tensor:
-    """Softmax mass outside the band, summed over the sampled rows, for every key.
+def _attention_rows(q: Tensor, keys: Tensor, rows: list[int], scale: float) -> Tensor:
+    """Causal softmax weights [H, R, last row + 1] of single rows, in float32.
 
     Args:
-        q: [G, H/G, R, D] float32; k: [G, N, D]; lse: [G, H/G, R] from `row_lse`;
-        bands: [R] ascending: row r counts keys before bands[r] only.
-    Returns:
-        [H, max(bands)] float32; rows have mass 1 each, so the band holds R less its sum.
+        q: [H, C, D], its last row at the last key's position; keys: [G, D, N] float32.
+        rows: positions, ascending.
     """
-    first, last = int(bands[0]), int(bands[-1])
-    mass = torch.empty(*q.shape[:2], last, dtype=torch.float32, device=k.device)
-    for start, end in key_blocks(last, k.device):
-        weights = scores_of(q, k[:, start:end], scale).sub_(lse.unsqueeze(-1)).exp_()
-        if end > first:
-            keys = torch.arange(start, end, device=k.device)
-            weights.masked_fill_(keys >= bands[:, None], 0.0)
-        mass[..., start:end] = weights.sum(dim=-2)
-    return mass.flatten(0, 1)
-
-
-def key_blocks(keys: int, device: torch.device) -> Iterator[tuple[int, int]]:
-    """Ranges [start, end) that cover `keys` keys, each scored at once."""
-    block = _BLOCK.get(device.type, _BLOCK_ELSEWHERE)
-    for start in range(0, keys, block):
-        yield start, min(start + block, keys)
-
-
-def scores_of(q: Tensor, k: Tensor, scale: float) -> Tensor:
-    """Scaled scores [G, H/G, R, B], float32, of q [G, H/G, R, D] float32 and k [G, B, D]."""
-    groups, shared, rows, size = q.shape
-    flat = q.reshape(groups, shared * rows, size) * scale
-    return torch.bmm(flat, k.float().transpose(1, 2)).view(groups, shared, rows, -1)
+    heads, count, size = q.shape
+    groups, _, end = keys.shape
+    at = torch.tensor(rows, device=q.device)
+    picked = q.index_select(1, at - (end - count)).float() * scale
+    picked = picked.reshape(groups, -1, size)  # the heads of a group over its one kv head
+    scores = torch.bmm(picked, keys[..., : rows[-1] + 1]).view(heads, len(rows), -1)
+    later = torch.arange(rows[0] + 1, rows[-1] + 1, device=q.device)
+    scores[..., rows[0] + 1 :].masked_fill_(later > at[:, None], float("-inf"))
+    return scores.softmax(dim=-1)

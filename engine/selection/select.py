@@ -6,13 +6,16 @@ import torch
 from torch import Tensor
 
 from .plan import Plan, causal_pairs, tiles_of
-from .sampling import column_mass, grouped_rows, row_lse, sampled_rows
+from .sampling import Sample, sample
 from .settings import SelectionSettings
 from .stripes import choose_columns
 
 
-def select(q: Tensor, k: Tensor, *, scale: float, settings: SelectionSettings) -> Plan | None:
-    """The plan for one chunk of one layer, or None for dense attention in every head.
+def select(
+    q: Tensor, k: Tensor, *, scale: float, settings: SelectionSettings
+) -> tuple[Plan, Sample] | None:
+    """The plan for one chunk of one layer and the sample that it was made from, or None for
+    dense attention in every head.
 
     None at alpha >= 1 and for a chunk that ends before the break-even length.  A head whose
     columns would cost no less than dense attention is dense in the plan.
@@ -22,19 +25,14 @@ def select(q: Tensor, k: Tensor, *, scale: float, settings: SelectionSettings) -
         k: [G, N, D], all keys so far, the chunk's own included.
     """
     rows = q.shape[1]
-    groups, end, _ = k.shape
+    end = k.shape[1]
     start = end - rows
     tiles = tiles_of(start, end, tile=settings.tile, window=settings.window)
     if settings.alpha >= 1.0 or end < settings.break_even or tiles[-1].band <= settings.sinks:
         return None
 
-    positions, bands = sampled_rows(tiles, settings.sampled_share)
-    at = torch.tensor(positions, device=q.device)
-    band_of = torch.tensor(bands, device=q.device)
-    sampled = grouped_rows(q, at - start, groups)
-    lse = row_lse(sampled, k, at, scale)
-    mass = column_mass(sampled, k, lse, band_of, scale)
-    columns = choose_columns(mass, rows=len(positions), sinks=settings.sinks, alpha=settings.alpha)
+    seen = sample(q, k, tiles, share=settings.sampled_share, scale=scale)
+    columns = choose_columns(seen.mass, rows=seen.rows, sinks=settings.sinks, alpha=settings.alpha)
 
     starts = torch.tensor([tile.band for tile in tiles], device=q.device)
     pairs = causal_pairs(start, end)
@@ -53,4 +51,4 @@ def select(q: Tensor, k: Tensor, *, scale: float, settings: SelectionSettings) -
             kept.append(None)
             edges.append(())
             computed.append(pairs)
-    return Plan(tiles, tuple(kept), tuple(edges), tuple(computed), pairs)
+    return Plan(tiles, tuple(kept), tuple(edges), tuple(computed), pairs), seen

@@ -40,8 +40,7 @@ def test_plan_is_carried_out_exactly(striped, small_settings):
     q, k, v, _ = striped(rows=100, keys=400)
     q[1] = 0.0
     settings = replace(small_settings, alpha=0.9)
-    plan = select(q, k, scale=SCALE, settings=settings)
-    assert plan is not None
+    plan, _ = select(q, k, scale=SCALE, settings=settings)
     mixed = replace(  # one head dense, the others as planned
         plan,
         columns=(None, *plan.columns[1:]),
@@ -71,8 +70,7 @@ def test_plan_is_carried_out_exactly(striped, small_settings):
 
 def test_first_chunk_has_nothing_before_its_first_tile(striped, small_settings):
     q, k, v, _ = striped(rows=300, keys=300)
-    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
-    assert plan is not None
+    plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
     assert plan.density < 0.9
     out = execute(q, k, v, plan, scale=SCALE)
     expected, _ = attend_reference(q, k, v, causal=True, scale=SCALE)

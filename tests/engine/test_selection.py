@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.selection import CostModel, coverage, select, tiles_of
+from sa_chat.engine.selection import CostModel, coverage, sampling, select, tiles_of
 from sa_chat.engine.selection.plan import causal_pairs
-from sa_chat.engine.selection.sampling import column_mass, row_lse, sampled_rows
+from sa_chat.engine.selection.sampling import held_out_row, sample, sampled_rows
 from sa_chat.engine.selection.stripes import choose_columns
 
 SCALE = 0.25
@@ -47,20 +47,27 @@ def test_tiles_cover_the_chunk_once_and_count_the_causal_pairs(start, rows, tile
 
 
 def test_sampled_rows_are_the_tails_of_the_tiles():
-    rows, bands = sampled_rows(tiles_of(100, 170, tile=40, window=30), 0.05)
-    assert rows == [138, 139, 168, 169]
-    assert bands == [70, 70, 110, 110]
+    first, second = tiles_of(100, 170, tile=40, window=30)
+    assert [*sampled_rows(first, 0.05)] == [138, 139]
+    assert [*sampled_rows(second, 0.05)] == [168, 169]
+    assert [held_out_row(first), held_out_row(second)] == [119, 154]
 
 
-def test_column_mass_is_the_exact_sum_outside_the_band(striped):
-    q, k, _, _ = striped(rows=100, keys=2500)  # more than two blocks of keys
-    rows, bands = sampled_rows(tiles_of(2400, 2500, tile=32, window=32), 0.1)
-    at, band_of = torch.tensor(rows), torch.tensor(bands)
-    sampled = q[:, at - 2400].unflatten(0, (2, 2))
-    mass = column_mass(sampled, k, row_lse(sampled, k, at, SCALE), band_of, SCALE)
-    exact = _weights(q, k)[:, at - 2400]
-    exact = exact * (torch.arange(2500) < band_of[:, None])
-    torch.testing.assert_close(mass, exact.sum(1)[:, : bands[-1]], atol=1e-5, rtol=1e-3)
+@pytest.mark.parametrize("workspace", [2**30, 1], ids=["all groups at once", "one by one"])
+def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, workspace):
+    monkeypatch.setattr(sampling, "WORKSPACE_BYTES", workspace)
+    q, k, _, _ = striped(rows=97, keys=2500)  # the last tile has one row
+    tiles = tiles_of(2403, 2500, tile=32, window=32)
+    seen = sample(q, k, tiles, share=0.1, scale=SCALE)
+    rows = [row for tile in tiles for row in sampled_rows(tile, 0.1)]
+    bands = torch.tensor([tile.band for tile in tiles for _ in sampled_rows(tile, 0.1)])
+    exact = _weights(q, k)
+    outside = exact[:, torch.tensor(rows) - 2403] * (torch.arange(2500) < bands[:, None])
+    assert seen.rows == len(rows)
+    torch.testing.assert_close(seen.mass, outside.sum(1)[:, : tiles[-1].band], atol=1e-5, rtol=1e-3)
+    assert seen.held_rows == (2418, 2450, 2482)
+    held = exact[:, torch.tensor(seen.held_rows) - 2403]
+    torch.testing.assert_close(seen.held, held, atol=1e-6, rtol=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -82,8 +89,7 @@ def test_columns_are_the_smallest_set_that_reaches_alpha(seed, alpha, sinks):
 
 def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
     q, k, _, stripes = striped()
-    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
-    assert plan is not None
+    plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
     assert plan.dense_heads == ()
     assert plan.density < 0.35
     for columns in plan.columns:
@@ -93,8 +99,7 @@ def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
 
 def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
     q, k, _, _ = striped(rows=100, keys=400)
-    plan = select(q, k, scale=SCALE, settings=small_settings)
-    assert plan is not None
+    plan, _ = select(q, k, scale=SCALE, settings=small_settings)
     counts = _kept(plan, 400)
     assert counts.max() == 1
     assert counts[..., : small_settings.sinks].min() == 1
@@ -109,8 +114,7 @@ def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
 def test_selection_sees_keys_before_the_chunk(striped, small_settings):
     q, k, _, stripes = striped(rows=64, keys=512)
     early = [s for s in stripes if s < 300]
-    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
-    assert plan is not None
+    plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
     assert all(set(early) <= set(columns.tolist()) for columns in plan.columns)
 
 
@@ -125,8 +129,7 @@ def test_dense_where_the_rules_say_so(striped, small_settings, change):
 def test_a_head_that_would_cost_more_than_dense_is_dense(striped, small_settings):
     q, k, _, _ = striped()
     costly = replace(small_settings, cost=CostModel(gather_pairs=0, call_pairs=10**9))
-    plan = select(q, k, scale=SCALE, settings=costly)
-    assert plan is not None
+    plan, _ = select(q, k, scale=SCALE, settings=costly)
     assert plan.dense_heads == (0, 1, 2, 3)
     assert plan.density == 1.0
 
@@ -134,20 +137,19 @@ def test_a_head_that_would_cost_more_than_dense_is_dense(striped, small_settings
 def test_heads_choose_for_themselves(striped, small_settings):
     q, k, _, _ = striped()
     q[1] = 0.0  # attends to everything alike
-    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
-    assert plan is not None
+    plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
     assert plan.pairs_computed[1] > 2 * plan.pairs_computed[0]
 
 
 @pytest.mark.parametrize("alpha", [0.5, 0.8, 0.95])
 def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings, alpha):
     q, k, _, _ = striped(rows=97, keys=400)  # the last tile is one row, which is sampled
-    plan = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
-    assert plan is not None
+    plan, seen = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
     held = [15, 47, 79]
     exact = (_weights(q, k) * _kept(plan, 400)).sum(-1)[:, held]
-    mass = coverage(plan, q, k, scale=SCALE)
+    mass = coverage(plan, seen)
     torch.testing.assert_close(mass, exact, atol=1e-5, rtol=1e-4)
-    sampled, _ = sampled_rows(plan.tiles, small_settings.sampled_share)
-    assert not {303 + row for row in held} & set(sampled)
+    share = small_settings.sampled_share
+    sampled = {row for tile in plan.tiles for row in sampled_rows(tile, share)}
+    assert not {303 + row for row in held} & sampled
     assert mass.mean() > alpha - 0.05
