@@ -1,6 +1,6 @@
-"""Check the JSON of one `sa-chat --demo --ask ... --json`: every field there, every figure measured.
+"""Check the JSON of a `sa-chat --demo --ask ... --json`: all fields, all figures measured.
 
-    python check_answer.py answer.json
+python check_answer.py answer.json
 """
 
 import json

@@ -102,7 +102,7 @@ def _devices() -> tuple[DeviceInfo, ...]:
 
 def _reader() -> ReaderInfo | None:
     from .errors import ModelError
-    from .model.embedded import reader_folder
+    from .model.check import reader_folder
 
     with ExitStack() as stack:
         try:

@@ -29,7 +29,7 @@ from .events import (
     PrefillProgress,
     Ttft,
 )
-from .model import check_model, local_folder
+from .model import check_model, local_folder, reader_folder
 from .model.context import context_of
 from .stopping import Stopped
 from .tokens import Tokenizer, load_tokenizer, tokenize_documents
@@ -67,9 +67,9 @@ class LocalEngine:
             check_model(self._config)
             documents = open_documents(options, self._progress("parse"))
             self._check_cancelled()
-            tokenizer = self._load_tokenizer()
-            assert self._source is not None
-            context = context_of(self._config, self._source)
+            source = self._find_model()
+            context = context_of(self._config, source)
+            tokenizer = self._load_tokenizer(source)
             prompt = tokenize_documents(documents, tokenizer, self._progress("tokenize"))
             reserve = reserve_for(context)
             self._check_budget(prompt, context, reserve)
@@ -98,15 +98,18 @@ class LocalEngine:
         self._loaded = None
         self._resources.close()
 
-    def _load_tokenizer(self) -> Tokenizer:
-        if self._tokenizer is None:
+    def _find_model(self) -> str:
+        """The model's folder or hub id."""
+        if self._source is None:
             if self._config.model == EMBEDDED_MODEL:
-                from .model.embedded import reader_folder
-
                 self._source = str(reader_folder(self._resources))
             else:
                 self._source = str(local_folder(self._config.model) or self._config.model)
-            self._tokenizer = load_tokenizer(self._source)
+        return self._source
+
+    def _load_tokenizer(self, source: str) -> Tokenizer:
+        if self._tokenizer is None:
+            self._tokenizer = load_tokenizer(source)
         return self._tokenizer
 
     def _load_model(self) -> LoadedModel:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .check import check_model, local_folder
+from .check import check_model, local_folder, reader_folder
 
 if TYPE_CHECKING:
     from .load import load_model
     from .loaded import LoadedModel
 
-__all__ = ["LoadedModel", "check_model", "load_model", "local_folder"]
+__all__ = ["LoadedModel", "check_model", "load_model", "local_folder", "reader_folder"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,10 @@
-"""What can be said about a model's name without importing anything heavy."""
+"""Where a model is, told without importing anything heavy."""
 
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
+from importlib import resources
 from pathlib import Path
 
 from ..config import EMBEDDED_MODEL, EngineConfig
@@ -48,3 +50,18 @@ def local_folder(model: str) -> Path | None:
             "Check the path, or leave --model out to use the embedded reader.",
         )
     return None
+
+
+def reader_folder(stack: ExitStack) -> Path:
+    """The folder of the embedded reader, which stays a real folder until `stack` closes.
+
+    Raises `ModelError` if the installation has none.
+    """
+    resource = resources.files("sa_chat.assets") / "reader"
+    folder = stack.enter_context(resources.as_file(resource))
+    if not (folder / "model.safetensors").is_file():
+        raise ModelError(
+            "The embedded reader is missing from this installation.",
+            "Install sa-chat again, or give a model with --model.",
+        )
+    return folder

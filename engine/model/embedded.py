@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
-from importlib import resources
 from pathlib import Path
 
 import torch
@@ -17,21 +15,6 @@ from ..attention import NAME
 from ..errors import ModelError
 
 SCALE_SUFFIX = "_scale"
-
-
-def reader_folder(stack: ExitStack) -> Path:
-    """The folder of the embedded reader, which stays a real folder until `stack` closes.
-
-    Raises `ModelError` if the installation has none.
-    """
-    resource = resources.files("sa_chat.assets") / "reader"
-    folder = stack.enter_context(resources.as_file(resource))
-    if not (folder / "model.safetensors").is_file():
-        raise ModelError(
-            "The embedded reader is missing from this installation.",
-            "Install sa-chat again, or give a model with --model.",
-        )
-    return folder
 
 
 def load_reader(

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 
 from ..attention import register
 from ..config import EMBEDDED_MODEL, EngineConfig
-from .check import local_folder
-from .embedded import load_reader, reader_folder
+from .check import local_folder, reader_folder
+from .embedded import load_reader
 from .loaded import LoadedModel
 from .placement import resolve_device, resolve_dtype
 from .pretrained import load_pretrained

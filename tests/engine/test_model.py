@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-import time
-from contextlib import ExitStack
 
 import pytest
 import torch
@@ -28,7 +26,7 @@ from sa_chat.engine.config import EngineConfig
 from sa_chat.engine.devices import device_use
 from sa_chat.engine.errors import ModelError
 from sa_chat.engine.model import check_model, load_model, local_folder
-from sa_chat.engine.model.embedded import load_reader, reader_folder
+from sa_chat.engine.model.embedded import load_reader
 from sa_chat.engine.model.placement import resolve_device
 from sa_chat.engine.model.support import refuse_unsupported
 
@@ -121,19 +119,11 @@ def test_reader_without_a_weight_is_refused(quantised):
         load_reader(folder, torch.device("cpu"), torch.float32, lambda part: None)
 
 
-def test_embedded_reader_loads_in_three_seconds():
-    with ExitStack() as stack:
-        try:
-            reader_folder(stack)
-        except ModelError as error:
-            pytest.skip(error.message)
-    began = time.process_time()
+def test_embedded_reader_is_what_its_config_says():
     loaded = load_model(EngineConfig(device="cpu"), progress=_ignore)
-    assert time.process_time() - began < 2 * 3.0  # CPU time of two cores
     assert (loaded.layers, loaded.heads) == (10, 8)
     assert loaded.context_tokens == 131072
-    assert loaded.folder is not None
-    assert (loaded.folder / "config.json").is_file()
+    assert loaded.parameters == 32_648_960
 
 
 def test_a_folder_loads_and_is_described(saved_qwen3):
