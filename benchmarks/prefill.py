@@ -41,9 +41,9 @@ def main() -> None:
     ids = [*tokenizer.chat.head, *tokenizer.encode(args.document.read_text("utf-8"))][: args.tokens]
     if len(ids) < args.tokens:
         parser.error(f"the document has only {len(ids):,} tokens")
-    print(
-        f"{describe()}\n{loaded.name}, {loaded.dtype}, loaded in {loaded.load_s:.2f} s, {len(ids):,} tokens, alpha {args.alpha}"
-    )
+    print(describe())
+    print(f"{loaded.name}, {loaded.dtype}, loaded in {loaded.load_s:.2f} s")
+    print(f"{len(ids):,} tokens, alpha {args.alpha}")
     prefill(loaded, KVCache(loaded.layers, 4096), ids[:4096], mode="dense", alpha=1.0)  # warm-up
     results: dict[str, list[PrefillResult]] = {"dense": [], "sparse": []}
     for _ in range(args.rounds):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import subprocess
 import sys
@@ -22,11 +23,12 @@ from pathlib import Path
 RECIPE = Path(__file__).parent.parent / "assets" / "reader" / "recipe"
 sys.path.insert(0, str(RECIPE))
 
+from corpus import WORD  # noqa: E402
 from data import load_encoding  # noqa: E402
 from facts import HELD_OUT, TRAINED, random_facts  # noqa: E402
 from layout import blocks_of  # noqa: E402
 from machine import describe  # noqa: E402
-from questions import NOT_FOUND, Sentences, definitions_of, joined  # noqa: E402
+from questions import NOT_FOUND, STOP_WORDS, Sentences, definitions_of, joined  # noqa: E402
 
 
 def window(text: str, tokens: int, rng: random.Random) -> str:
@@ -69,11 +71,16 @@ def facts_found(args: argparse.Namespace, text: str, rng: random.Random) -> None
 def quotations_found(args: argparse.Namespace, text: str, rng: random.Random) -> None:
     piece = window(text, args.tokens, rng)
     sentences = [s for b in blocks_of(piece) if b.prose for s in b.sentences]
-    index = Sentences(sentences, {})
+    windows = [fold(text[at : at + 4000]).lower() for at in range(0, len(text), 4000)]
+    rarity = {
+        word: math.log(len(windows) / (1 + sum(word in w for w in windows)))
+        for word in {w.lower() for s in sentences for w in WORD.findall(s)}
+    }
+    index = Sentences(sentences, rarity)
     asked = []
     while len(asked) < args.count:
         at = rng.choice(index.usable)
-        words = index.key_words(at, 3, rng)
+        words = key_words(index, at)
         if words and len(words) == 3:
             asked.append((sentences[at], f"Quote the sentence with the words {joined(words)}."))
     result = run(args, piece, [q for _, q in asked])
@@ -86,6 +93,14 @@ def quotations_found(args: argparse.Namespace, text: str, rng: random.Random) ->
         f"quotations: {sum(right)} of {len(asked)} sentences quoted verbatim and verified; "
         f"{figures(result)}"
     )
+
+
+def key_words(index: Sentences, at: int) -> list[str] | None:
+    """The three rarest words of the sentence in this document, as they stand in it; None if
+    another sentence has them all."""
+    words = {w for w in WORD.findall(index.all[at]) if w.lower() not in STOP_WORDS}
+    rarest = sorted(words, key=lambda w: (-index.idf[w.lower()], w))[:3]
+    return sorted(rarest, key=index.all[at].find) if index.holding(rarest) == {at} else None
 
 
 def absences_told(args: argparse.Namespace, text: str, rng: random.Random) -> None:
