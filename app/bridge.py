@@ -124,8 +124,7 @@ class EngineProcess:
             pass
         finally:
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+                _kill(process)
             await pump
             self._pump = None
 
@@ -135,13 +134,14 @@ class EngineProcess:
         last: Event | None = None
         try:
             try:
-                while line := await process.stdout.readline():
+                # A line without its end is one that the process died in.
+                while (line := await process.stdout.readline()).endswith(b"\n"):
                     last = self._with_log(from_line(line))
                     queue.put_nowait(last)
             except (EngineError, ValueError) as error:  # no message, or longer than LINE_LIMIT
                 last = Failed(str(error), self._log_hint(), EngineError.kind, fatal=True)
                 queue.put_nowait(last)
-                process.kill()
+                _kill(process)
             code = await _end_of(process)
             told = isinstance(last, Closed) or (isinstance(last, Failed) and last.fatal)
             if not told and not self._stopping:
@@ -184,5 +184,10 @@ async def _end_of(process: Process) -> int:
         async with asyncio.timeout(EXIT_GRACE_S):
             return await process.wait()
     except TimeoutError:
-        process.kill()
+        _kill(process)
         return await process.wait()
+
+
+def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended before us
+        process.kill()

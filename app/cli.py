@@ -22,10 +22,12 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `sa-chat`; the exit code."""
+    can_print = sys.stdout is not None
+    _fill_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
-        code = _run(build_parser().parse_intermixed_args(argv))
+        code = _run(build_parser().parse_intermixed_args(argv), can_print)
         sys.stdout.flush()
         return code
     except SaChatError as error:
@@ -76,8 +78,28 @@ def build_parser() -> Parser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _fill_closed_streams() -> None:
+    """Python has None for a standard stream that the shell closed (`>&-`): make it empty.
+
+    In the order of the descriptors, so that each takes its own again and no pipe gets it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _run(arguments: argparse.Namespace, can_print: bool) -> int:
     launch = _launch(arguments)
+    if not can_print:
+        raise UsageError(
+            "Standard output is closed, so that no answer could be seen.",
+            "Leave out >&-, or write to a file: sa-chat book.pdf --ask TEXT > answer.txt",
+        )
+    if arguments.plain and (arguments.json or arguments.ask):
+        raise UsageError(
+            "--plain takes its questions from stdin, and prints no JSON.",
+            "Leave out --plain, or leave out --ask and --json.",
+        )
     if arguments.json or arguments.ask:
         if not all(question.strip() for question in arguments.ask):
             raise UsageError("A question is empty.", 'Ask something: --ask "Who is Ahab?"')

@@ -33,11 +33,15 @@ def document(event: DocumentReady) -> list[str]:
     ]
     if event.dropped_tokens:
         lines.append(f"dropped: {text.plural(event.dropped_tokens, 'token')}")
-    lines += [
+    return lines + left_out(event)
+
+
+def left_out(event: DocumentReady) -> list[str]:
+    """What the model does not see: files, and pages of a PDF."""
+    return [
         f"left out: {text.one_line(item.path)} ({text.one_line(item.reason)})"
         for item in event.left_out
     ]
-    return lines
 
 
 def prefill(event: PrefillDone) -> list[str]:
@@ -49,7 +53,8 @@ def prefill(event: PrefillDone) -> list[str]:
         f"prefill {text.seconds(ttft.prefill_s)}",
         f"attention: {attention.mode}, alpha {attention.alpha:g}, "
         f"density {attention.density:.3f}, sparsity {attention.sparsity:.3f}, "
-        f"coverage {attention.coverage:.3f}",
+        f"coverage {attention.coverage:.3f} "
+        f"(5th percentile {attention.coverage_p5:.3f}, minimum {attention.coverage_min:.3f})",
     ]
 
 
@@ -57,7 +62,8 @@ def answer(event: Answer) -> list[str]:
     """Speed of the answer, then each quotation with its place."""
     return [
         f"first token after {text.seconds(event.question_ttft_s)}; "
-        f"{text.plural(event.tokens, 'token')} at {text.rate(event.tokens_per_s)}",
+        f"{text.plural(event.tokens, 'token')} at {text.rate(event.tokens_per_s)}"
+        + ("; earlier turns forgotten to make room" if event.forgot_turns else ""),
         *(citation(item) for item in event.citations),
     ]
 

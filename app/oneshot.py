@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.events import Event
+from sa_chat.engine.events import DocumentReady, Event
 
 from . import figures
 from .dialogue import Dialogue
@@ -25,7 +25,10 @@ def run_text(launch: Launch, questions: Sequence[str]) -> int:
 
 
 def run_json(launch: Launch, questions: Sequence[str]) -> int:
-    """One JSON object to stdout.  Raises `SaChatError` for the first failure, then prints none."""
+    """One JSON object to stdout, what was left out to stderr.
+
+    Raises `SaChatError` for the first failure, then prints no object.
+    """
     return asyncio.run(_json(launch, questions))
 
 
@@ -46,13 +49,14 @@ async def _text(launch: Launch, questions: Sequence[str]) -> int:
             except SaChatError as error:
                 if dialogue.ended:
                     raise
+                printer.break_off()
                 report(error)
                 code = code or error.exit_code
         await dialogue.measure()
         printer.tell(figures.memory(outcome.devices))
     finally:
-        printer.tell(())
         await dialogue.close()
+        printer.break_off()
     return code
 
 
@@ -62,6 +66,8 @@ async def _json(launch: Launch, questions: Sequence[str]) -> int:
     def watch(event: Event) -> None:
         outcome.observe(event)
         progress.observe(event)
+        if isinstance(event, DocumentReady):
+            progress.tell(figures.left_out(event))
 
     dialogue = Dialogue(launch, watch)
     try:

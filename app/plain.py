@@ -31,11 +31,12 @@ def run_plain(launch: Launch) -> int:
                 except SaChatError as error:
                     if dialogue.ended:
                         raise
+                    printer.break_off()
                     report(error)
                     code = code or error.exit_code
         finally:
-            printer.tell(())
             runner.run(dialogue.close())
+            printer.break_off()
     return code
 
 

@@ -45,6 +45,12 @@ class Progress:
     def clear(self) -> None:
         self._draw("")
 
+    def tell(self, lines: Iterable[str]) -> None:
+        """Lines of their own on stderr, terminal or not."""
+        self.clear()
+        for line in lines:
+            print(line, file=sys.stderr)
+
     def _draw(self, line: str) -> None:
         if self._terminal:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
@@ -61,6 +67,7 @@ class Printer:
         self._terminal = sys.stdout.isatty()
         self._answers = 0
         self._in_answer = False
+        self._in_line = False  # of an answer; the next text would go on in it
 
     def observe(self, event: Event) -> None:
         self._progress.observe(event)
@@ -77,9 +84,14 @@ class Printer:
 
     def tell(self, lines: Iterable[str]) -> None:
         """Figures, on stderr."""
+        self._progress.tell(lines)
+
+    def break_off(self) -> None:
+        """End the line of an answer that was torn; the next text begins an answer of its own."""
         self._progress.clear()
-        for line in lines:
-            print(line, file=sys.stderr)
+        if self._in_line:
+            print(flush=True)
+        self._in_answer = self._in_line = False
 
     def _say(self, text: str) -> None:
         if not self._in_answer:
@@ -89,8 +101,9 @@ class Printer:
             self._in_answer = True
             self._answers += 1
         print(clean(text) if self._terminal else text, end="", flush=True)
+        self._in_line = not text.endswith("\n")
 
     def _end_answer(self, event: Answer) -> None:
         if not event.text.endswith("\n"):
             print(flush=True)
-        self._in_answer = False
+        self._in_answer = self._in_line = False

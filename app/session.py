@@ -16,7 +16,7 @@ from sa_chat.engine.errors import SaChatError
 from sa_chat.engine.events import Event, Failed
 from sa_chat.engine.protocol import Ask, Cancel, Open, Request
 
-from .state import ChatState, Phase, TurnStatus, apply, asked, reopened
+from .state import ChatState, Phase, Turn, TurnStatus, apply, asked, reopened
 
 
 class EngineClient(Protocol):
@@ -47,6 +47,8 @@ class Session:
         self._client_factory = client_factory
         self._client: EngineClient | None = None
         self._ids = (f"q{number}" for number in count(1))
+        self._ready = False  # the engine runs and has been sent `Open`
+        self._sent: set[str] = set()  # the questions that the engine holds or has answered
 
     @property
     def busy(self) -> bool:
@@ -60,14 +62,14 @@ class Session:
         Every call starts a new engine; a failure to start one is a fatal `Failed`.
         """
         await self.stop()
+        self._sent.clear()
         client = self._client = self._client_factory()
         try:
             await client.start()
         except SaChatError as error:
             yield _fatal(error)
             return
-        await self._send(Open(self._options))
-        await self._ask_what_waits()
+        await self._open()
         async for event in client.events():
             yield event
 
@@ -76,16 +78,16 @@ class Session:
         self.state = apply(self.state, event)
 
     async def ask(self, question: str) -> None:
-        """Put `question` in the queue, and send it unless the engine is gone.
+        """Put `question` in the queue, and send it if the engine can take it.
 
+        An engine that starts is sent it after `Open`; one that is gone, after its restart.
         A document that was not read to its end is opened again.
         """
         phase, ask_id = self.state.phase, next(self._ids)
         if phase is Phase.PAUSED or phase is Phase.FAILED:
             await self.reopen()
         self.state = asked(self.state, ask_id, question)
-        if phase is not Phase.DEAD:
-            await self._send(Ask(ask_id, question))
+        await self._ask_what_waits()
 
     async def cancel(self) -> None:
         """Stop the answer being written, else the prefill, else nothing."""
@@ -97,26 +99,41 @@ class Session:
 
         A stopped engine still has its queue; one that could not open the document has refused it.
         """
-        refused = self.state.phase is Phase.FAILED
+        if self.state.phase is Phase.FAILED:
+            self._sent.clear()
         self.state = replace(reopened(self.state), phase=Phase.LOADING)
-        await self._send(Open(self._options))
-        if refused:
-            await self._ask_what_waits()
+        await self._open()
 
     def begin_again(self) -> None:
         """Forget what the old engine had read; the conversation stays.  `run` follows."""
+        self._ready = False
         self.state = reopened(self.state)
 
     async def stop(self) -> None:
         """End the engine process, if there is one."""
+        self._ready = False
         client, self._client = self._client, None
         if client is not None:
             await client.stop()
 
+    async def _open(self) -> None:
+        """Send `Open`, then what waits; questions asked meanwhile wait too."""
+        self._ready = False
+        await self._send(Open(self._options))
+        self._ready = True
+        await self._ask_what_waits()
+
     async def _ask_what_waits(self) -> None:
-        for turn in self.state.turns:
-            if turn.status is TurnStatus.QUEUED:
-                await self._send(Ask(turn.ask_id, turn.question))
+        """Send each waiting question once, in order, also those asked while others are sent."""
+        while self._ready and self.state.phase is not Phase.DEAD:
+            turn = next((turn for turn in self.state.turns if self._unsent(turn)), None)
+            if turn is None:
+                return
+            self._sent.add(turn.ask_id)
+            await self._send(Ask(turn.ask_id, turn.question))
+
+    def _unsent(self, turn: Turn) -> bool:
+        return turn.status is TurnStatus.QUEUED and turn.ask_id not in self._sent
 
     async def _send(self, request: Request) -> None:
         if self._client is None:

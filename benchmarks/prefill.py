@@ -13,6 +13,8 @@ import os
 import statistics
 from pathlib import Path
 
+import torch
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine's process has it
 
 from machine import describe
@@ -54,7 +56,8 @@ def main() -> None:
             print(
                 f"{mode:6} {result.prefill_s + result.select_s:7.2f} s "
                 f"(selection {result.select_s:.2f} s), density {result.density:.3f}, "
-                f"coverage {result.coverage:.4f}",
+                f"coverage {result.coverage.mean:.4f} (5th percentile {result.coverage.p5:.4f}, "
+                f"minimum {result.coverage.minimum:.4f})",
                 flush=True,
             )
     dense, sparse = (
@@ -64,6 +67,12 @@ def main() -> None:
     print(
         f"medians: dense {dense:.2f} s, sparse {sparse:.2f} s, dense / sparse {dense / sparse:.2f}"
     )
+    there, here = (results[mode][-1].last_logits.float() for mode in ("dense", "sparse"))
+    divergence = torch.nn.functional.kl_div(
+        here.log_softmax(-1), there.log_softmax(-1), log_target=True, reduction="sum"
+    )
+    same = "the same" if here.argmax() == there.argmax() else "another"
+    print(f"next token: {same}, KL(dense || sparse) {divergence:.4f} nats")
     by_layer = [sum(heads) / len(heads) for heads in results["sparse"][-1].density_by_head]
     print("density by layer:", " ".join(f"{d:.2f}" for d in by_layer))
 

@@ -30,6 +30,7 @@ class _Writing:
     tokens: int = 0
     text: str = ""
     stop_reason: str = "cancelled"
+    forgot_turns: bool = False
 
 
 class Conversation:
@@ -58,13 +59,12 @@ class Conversation:
     def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:
         """Answer in `TextDelta`s and one `Answer`.  A cancelled answer keeps what was said.
 
-        Raises `ContextOverflow` if the question does not fit beside the document, or not behind
-        the earlier turns.  These are then forgotten, so that the next question starts a new
-        conversation on the document.
+        Where the room is used up, earlier turns are forgotten and the answer says so.  Raises
+        `ContextOverflow` if the question alone does not fit beside the document.
         """
-        ids = self._turn(question)
-        before = self._cache.length
         writing = _Writing(time.perf_counter())
+        ids = self._turn(question, writing)
+        before = self._cache.length
         try:
             logits = extend(self._loaded, self._cache, ids, cancelled=cancelled)
             self._write(writing, logits, lambda text: emit(TextDelta(ask_id, text)), cancelled)
@@ -75,7 +75,7 @@ class Conversation:
             raise
         emit(self._answer(ask_id, question, writing))
 
-    def _turn(self, question: str) -> list[int]:
+    def _turn(self, question: str, writing: _Writing) -> list[int]:
         encoded = self._tokenizer.encode(question.strip())
         needed = len(self._tokenizer.chat.turn(encoded, True)) + _LEAST_ANSWER_TOKENS
         missing = needed - (self._cache.capacity - self._document_tokens)
@@ -89,10 +89,8 @@ class Conversation:
         if len(ids) + _LEAST_ANSWER_TOKENS <= self._cache.free:
             return ids
         self._cache.truncate(self._document_tokens)
-        raise ContextOverflow(
-            "The room for questions and answers is used up.",
-            "Ask again: the document stays, earlier questions and answers are forgotten.",
-        )
+        writing.forgot_turns = True
+        return self._tokenizer.chat.turn(encoded, True)
 
     def _write(  # type: ignore[no-untyped-def]
         self, writing: _Writing, logits, say: Callable[[str], None], cancelled: Callable[[], bool]
@@ -137,12 +135,13 @@ class Conversation:
             ask_id=ask_id,
             question=question,
             text=writing.text,
-            citations=self._citations.cite(writing.text),
+            citations=self._citations.cite(writing.text, finished=writing.stop_reason == "stop"),
             tokens=writing.tokens,
             tokens_per_s=rate,
             question_ttft_s=question_ttft_s,
             stop_reason=writing.stop_reason,
             ttft=self._ttft,
+            forgot_turns=writing.forgot_turns,
         )
 
 

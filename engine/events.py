@@ -74,14 +74,18 @@ class Ttft:
 class AttentionFigures:
     """What the prefill computed, over document tokens (definitions: handbook, chapter 'Figures').
 
-    density = computed (query, key) pairs / causal pairs; coverage = mean softmax mass that the
-    kept keys hold, on held-out rows that selection did not sample; 1.0 in dense mode.
+    density = computed (query, key) pairs / causal pairs.  Coverage of a row = softmax mass that
+    its kept keys hold under exact attention, on held-out rows that selection did not sample, in
+    chunks that were not dense: mean, 5th percentile, and minimum (the papers' CRA).  1.0 in
+    dense mode.
     """
 
     mode: str  # "sparse" or "dense"
     alpha: float
     density: float
     coverage: float
+    coverage_p5: float = 1.0
+    coverage_min: float = 1.0
 
     @property
     def sparsity(self) -> float:
@@ -169,11 +173,12 @@ class Answer:
     question_ttft_s: float  # from the question to the first token of its answer
     stop_reason: str  # "stop", "length" or "cancelled"
     ttft: Ttft  # the cold TTFT; `first_token_s` is that of the first question
+    forgot_turns: bool = False  # earlier turns were dropped to make room; the document stays
 
 
 @dataclass(frozen=True)
 class Cancelled:
-    """The prefill was cancelled; what is in the cache stays, `open` again continues anew."""
+    """The prefill was cancelled; `open` reads the document again from its beginning."""
 
     what: str  # "prefill"
 

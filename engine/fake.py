@@ -65,8 +65,6 @@ class FakeEngine:
         self._stop.clear()
         script = self._script
         reply = self._reply(question)
-        if reply.failure is not None:
-            raise error_of_kind(reply.failure.kind, reply.failure.message, reply.failure.hint)
         tokens = re.findall(r"\s*\S+|\s+$", reply.text)
         said: list[str] = []
         if self._wait(script.first_token_s):
@@ -78,6 +76,8 @@ class FakeEngine:
                 if not self._wait(script.token_s):
                     break
         whole = not self._stop.is_set()
+        if whole and reply.failure is not None:
+            raise error_of_kind(reply.failure.kind, reply.failure.message, reply.failure.hint)
         if self._ttft.first_token_s == 0.0:
             self._ttft = replace(self._ttft, first_token_s=script.first_token_s)
         self._emit(

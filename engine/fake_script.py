@@ -36,7 +36,7 @@ class Reply:
     question: str  # "" matches every question
     text: str = ""
     citations: tuple[Citation, ...] = ()
-    failure: Failure | None = None  # instead of an answer
+    failure: Failure | None = None  # after `text`, instead of a whole answer
     crash_after_tokens: int | None = None  # the process ends in the middle of the answer
     crash_exit_code: int = 70
 

@@ -191,7 +191,15 @@ class LocalEngine:
         )
         documents = prompt.documents
         ttft = Ttft(documents.parse_s, prompt.tokenize_s, result.select_s, result.prefill_s)
-        figures = AttentionFigures(config.attention, config.alpha, result.density, result.coverage)
+        coverage = result.coverage
+        figures = AttentionFigures(
+            config.attention,
+            config.alpha,
+            result.density,
+            coverage.mean,
+            coverage.p5,
+            coverage.minimum,
+        )
         self._conversation = Conversation(
             loaded, tokenizer, cache, CitationFinder(documents), ttft, config.max_answer_tokens
         )

@@ -22,8 +22,20 @@ from sa_chat.engine.errors import EngineError
 from sa_chat.engine.protocol import Ask, Cancel, Open, Stats
 
 WriteScript = Callable[..., str]
+WriteProgram = Callable[[str], str]
 OPEN = Open(OpenOptions(("moby.txt",)))
 LONG = [{"question": "", "text": "word " * 5_000}]
+
+
+@pytest.fixture
+def write_program(tmp_path: Path) -> WriteProgram:
+    def write(commands: str) -> str:
+        path = tmp_path / "program"
+        path.write_text(f"#!/bin/sh\n{commands}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return write
 
 
 def run(script: str, body: Callable[[EngineProcess], Awaitable[None]]) -> None:
@@ -110,6 +122,50 @@ def test_killed_engine_names_the_signal(write_script: WriteScript) -> None:
     run(write_script(pace=1.0, chunk_s=0, load_s=0, replies=LONG), body)
 
 
+def play(
+    script: str, body: Callable[[EngineProcess], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a shell script in place of the engine."""
+    monkeypatch.setattr(sys, "executable", script)
+    run("", body)
+
+
+def test_death_in_the_middle_of_a_line_is_a_death(
+    write_program: WriteProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(engine: EngineProcess) -> None:
+        (failed,) = await rest(engine)
+        assert isinstance(failed, events.Failed)
+        assert "ended unexpectedly (signal 9" in failed.message
+        await engine.stop()
+
+    play(write_program("""printf '{"type": "Clo'; kill -9 $$"""), body, monkeypatch)
+
+
+def test_line_that_is_no_message_ends_the_process(
+    write_program: WriteProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(engine: EngineProcess) -> None:
+        (failed,) = await rest(engine)
+        assert isinstance(failed, events.Failed)
+        assert "is no message: 'nonsense" in failed.message
+        assert failed.fatal
+        await engine.stop()
+
+    async def after_its_end(engine: EngineProcess) -> None:
+        assert engine._process is not None
+        await engine._process.wait()
+        monkeypatch.setattr(engine._process, "kill", _gone)  # as asyncio does once it is reaped
+        await body(engine)
+
+    play(write_program("echo nonsense; exec sleep 60"), body, monkeypatch)
+    play(write_program("echo nonsense"), after_its_end, monkeypatch)
+
+
+def _gone() -> None:
+    raise ProcessLookupError
+
+
 def test_cancel_answer(write_script: WriteScript) -> None:
     async def body(engine: EngineProcess) -> None:
         await engine.send(OPEN)
@@ -150,7 +206,9 @@ def test_file_named_like_a_module_is_not_run(
 
     async def body(engine: EngineProcess) -> None:
         await engine.send(OPEN)
-        await until(engine, events.PrefillDone)
+        done = await until(engine, events.PrefillDone)
+        assert isinstance(done, events.PrefillDone)
+        assert done.tokens > 0
 
     run(write_script(), body)
 

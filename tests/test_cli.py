@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ from sa_chat.engine.errors import DocumentError
         (["a.txt", "--js"], "Unrecognized arguments: --js"),
         (["a.txt", "--ask"], "expected one argument"),
         (["a.txt", "--demo"], "documents of its own"),
+        (["a.txt", "--plain", "--json"], "questions from stdin"),
+        (["a.txt", "--plain", "--ask", "x"], "questions from stdin"),
         (["a.txt", "--ask", "x", "--fake-engine", "/nowhere.json"], "cannot be read"),
     ],
 )
@@ -42,6 +45,45 @@ def test_usage_errors(argv: list[str], words: str, capsys: pytest.CaptureFixture
     assert sentence.startswith("sa-chat: ")
     assert words in sentence
     assert hint
+
+
+def closing(*streams: int, argv: str) -> subprocess.CompletedProcess[str]:
+    """`sa-chat` with standard streams that the shell has closed."""
+    code = "import sys; from sa_chat.app.cli import main; sys.exit(main())"
+    closed = " ".join(f"{stream}>&-" for stream in streams)
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {argv} {closed}', sys.executable, code],
+        capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stream", "argv", "words"),
+    [
+        (0, "a.txt", "needs a terminal"),
+        (1, "a.txt", "output is closed"),
+        (1, "a.txt --ask hi", "output is closed"),
+        (1, "a.txt --json", "output is closed"),
+        (1, "a.txt --plain", "output is closed"),
+    ],
+)
+def test_closed_streams_are_usage_errors(stream: int, argv: str, words: str) -> None:
+    done = closing(stream, argv=argv)
+    assert done.returncode == 2
+    sentence, hint = done.stderr.splitlines()
+    assert words in sentence
+    assert hint
+
+
+def test_streams_that_are_not_needed_may_be_closed(write_script: Callable[..., str]) -> None:
+    script = write_script()
+    done = closing(0, 2, argv=f"a.txt --json --ask whale --fake-engine {script}")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["answers"][0]["text"] == "> Call me Ishmael.\n"
+    done = closing(0, 2, argv=f"a.txt --ask whale --fake-engine {script}")
+    assert (done.returncode, done.stdout) == (0, "> Call me Ishmael.\n")
+    assert closing(0, argv=f"a.txt --plain --fake-engine {script}").returncode == 0
+    assert closing(0, 1, 2, argv="a.txt --plain").returncode == 2
 
 
 def test_paths_and_options_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,8 @@ def test_interrupt_is_the_parents_business(write_script: WriteScript) -> None:
         engine.process.send_signal(signal.SIGINT)
         engine.send(OPEN)
         engine.until(events.PrefillDone)
+        assert names(engine.rest()) == ["Closed"]
+        assert engine.process.returncode == 0
 
 
 def test_question_without_a_document_fails(write_script: WriteScript) -> None:

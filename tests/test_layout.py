@@ -33,6 +33,26 @@ def test_every_folder_with_code_is_a_package():
             assert (file.parent / "__init__.py").exists(), file
 
 
+@pytest.mark.parametrize(
+    ("contract", "allowed"),
+    [
+        (
+            "The screen knows of the engine only what it says",
+            {"arguments", "config", "errors", "events", "protocol"},
+        ),
+        ("Kernels import only torch and triton", {"kernels"}),
+    ],
+)
+def test_import_contracts_name_every_module_that_is_not_allowed(contract, allowed):
+    contracts = {item["name"]: item for item in PROJECT["tool"]["importlinter"]["contracts"]}
+    forbidden = set(contracts[contract]["forbidden_modules"])
+    modules = {path.stem for path in (ROOT / "engine").glob("*.py")} - {"__init__"}
+    modules |= {init.parent.name for init in (ROOT / "engine").glob("*/__init__.py")}
+    assert allowed <= modules
+    named = {name for name in forbidden if name.startswith("sa_chat.engine.")}
+    assert named == {f"sa_chat.engine.{name}" for name in modules - allowed}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")

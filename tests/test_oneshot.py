@@ -77,6 +77,20 @@ def test_json_has_every_field(write_script: WriteScript) -> None:
     assert 0 < device["used_bytes"] <= device["peak_bytes"] < device["total_bytes"]
 
 
+def test_json_tells_what_was_left_out(write_script: WriteScript) -> None:
+    left_out = [
+        {"path": "torn.pdf", "reason": "not a readable PDF"},
+        {"path": "book.pdf", "reason": "page ii cannot be read: torn"},
+    ]
+    done = sa_chat("fold", "--json", "--fake-engine", write_script(left_out=left_out))
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "left out: torn.pdf (not a readable PDF)",
+        "left out: book.pdf (page ii cannot be read: torn)",
+    ]
+    json.loads(done.stdout)
+
+
 def test_json_without_a_question_measures_the_prefill(write_script: WriteScript) -> None:
     done = sa_chat("a", "--json", "--attention", "dense", "--fake-engine", write_script())
     data = json.loads(done.stdout)
@@ -131,6 +145,22 @@ def test_failed_question_leaves_the_others(write_script: WriteScript) -> None:
     assert done.returncode == 4
     assert done.stdout == "> Call me Ishmael.\n"
     assert "sa-chat: Too long.\nAsk less.\n" in done.stderr
+
+
+def test_answer_after_a_torn_one_begins_anew(write_script: WriteScript) -> None:
+    failure = {"kind": "engine", "message": "Torn.", "hint": ""}
+    script = write_script(
+        replies=[
+            {"question": "torn", "text": "half an", "failure": failure},
+            {"question": "", "text": "A whole one.\n"},
+        ]
+    )
+    asked = sa_chat("a", "--ask", "torn", "--ask", "whole", "--fake-engine", script)
+    plain = sa_chat("a", "--plain", "--fake-engine", script, stdin="torn\nwhole\n")
+    for done in (asked, plain):
+        assert done.returncode == 5
+        assert done.stdout == "half an\n\nA whole one.\n"
+        assert "sa-chat: Torn.\n" in done.stderr
 
 
 def test_plain_takes_questions_from_stdin(write_script: WriteScript) -> None:

@@ -62,7 +62,7 @@ def _parts(state: ChatState) -> tuple[str, float | None, str]:
         case Phase.PREFILLING:
             return _reading(state)
         case Phase.PAUSED:
-            return "Reading stopped", _fraction(state), "Ctrl+R or a question reads on"
+            return "Reading stopped", _fraction(state), "Ctrl+R or a question starts over"
         case Phase.FAILED:
             return "No document is open", None, "Ctrl+R tries again"
         case Phase.DEAD:

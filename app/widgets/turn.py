@@ -71,6 +71,8 @@ def _figures(answer: Answer) -> str:
     if answer.tokens:
         parts.append(rate(answer.tokens_per_s))
         parts.append(f"first after {seconds(answer.question_ttft_s)}")
+    if answer.forgot_turns:
+        parts.append("earlier turns forgotten")
     if answer.stop_reason == "length":
         parts.append("cut at the length limit")
     return " · ".join(parts)

@@ -12,9 +12,10 @@ from ..selection import Plan
 def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float) -> Tensor:
     """Attention of a chunk under `plan`; None is dense attention in every head.
 
-    Every tile of a sparse head is two exact calls over disjoint keys: the columns and the band
-    before the tile, gathered into one contiguous list that all rows see, and the causal
-    diagonal.  Their results are merged by log-sum-exp, so no mask is ever built.
+    A sparse head's columns are gathered into one contiguous list once.  Each tile of query rows
+    then makes two exact calls over disjoint keys: the band with its causal diagonal, where it
+    lies in the cache, and the first columns of the list, which all rows of the tile see.  Their
+    results are merged by log-sum-exp, so no mask is ever built.
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D], all keys so far.
@@ -23,51 +24,49 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
     """
     if plan is None:
         return attend(q, k, v, causal=True, scale=scale)[0].to(q.dtype)
-    heads, shared = q.shape[0], q.shape[0] // k.shape[0]
+    groups, shared = k.shape[0], q.shape[0] // k.shape[0]
     out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
-    for group in range(k.shape[0]):
-        dense = [h for h in plan.dense_heads if h // shared == group]
+    for group in range(groups):
+        heads = range(group * shared, (group + 1) * shared)
+        dense = [h for h in heads if plan.columns[h] is None]
+        sparse = [h for h in heads if plan.columns[h] is not None]
         if dense:
             keys, values = k[group : group + 1], v[group : group + 1]
             out[dense] = attend(q[dense], keys, values, causal=True, scale=scale)[0].to(q.dtype)
-    sparse = [h for h in range(heads) if plan.columns[h] is not None]
-    if sparse:
-        _execute_stripes(q, k, v, plan, sparse, out, scale)
+        if sparse:
+            out[sparse] = _stripes(q[sparse], k[group], v[group], plan, sparse, scale)
     return out
 
 
-def _execute_stripes(
-    q: Tensor, k: Tensor, v: Tensor, plan: Plan, sparse: list[int], out: Tensor, scale: float
-) -> None:
-    shared = q.shape[0] // k.shape[0]
+def _stripes(q: Tensor, k: Tensor, v: Tensor, plan: Plan, heads: list[int], scale: float) -> Tensor:
+    """Window and column stripes for the query heads `heads` of one kv group.
+
+    Args:
+        q: [len(heads), C, D]; k, v: [N, D].
+    """
+    out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
+    columns = [_gathered(k, v, plan, head) for head in heads]
     first = plan.tiles[0].start
-    group_of = [h // shared for h in sparse]
     for t, tile in enumerate(plan.tiles):
-        queries = q[sparse, tile.start - first : tile.end - first]
-        diagonal, diagonal_lse = attend(
-            queries,
-            k[group_of, tile.start : tile.end],
-            v[group_of, tile.start : tile.end],
-            causal=True,
-            scale=scale,
-        )
-        rows = slice(tile.start - first, tile.end - first)
-        if tile.start == 0:  # nothing lies before the diagonal
-            out[sparse, rows] = diagonal.to(out.dtype)
-            continue
-        band = torch.arange(tile.band, tile.start, device=k.device)
-        past = torch.empty_like(diagonal)
-        past_lse = torch.empty_like(diagonal_lse)
-        for i, head in enumerate(sparse):
-            columns = plan.columns[head]
-            assert columns is not None
-            before = torch.cat([columns[: plan.edges[head][t]], band])
-            past[i : i + 1], past_lse[i : i + 1] = attend(
-                queries[i : i + 1],
-                k[group_of[i]].index_select(0, before).unsqueeze(0),
-                v[group_of[i]].index_select(0, before).unsqueeze(0),
-                causal=False,
-                scale=scale,
+        rows, band = slice(tile.start - first, tile.end - first), slice(tile.band, tile.end)
+        near, near_lse = attend(q[:, rows], k[None, band], v[None, band], causal=True, scale=scale)
+        for i, head in enumerate(heads):
+            used = plan.edges[head][t]
+            if used == 0:
+                out[i, rows] = near[i].to(out.dtype)
+                continue
+            keys, values = columns[i]
+            far, far_lse = attend(
+                q[i : i + 1, rows], keys[:, :used], values[:, :used], causal=False, scale=scale
             )
-        merged, _ = merge(past, past_lse, diagonal, diagonal_lse)
-        out[sparse, rows] = merged.to(out.dtype)
+            merged, _ = merge(far[0], far_lse[0], near[i], near_lse[i])
+            out[i, rows] = merged.to(out.dtype)
+    return out
+
+
+def _gathered(k: Tensor, v: Tensor, plan: Plan, head: int) -> tuple[Tensor, Tensor]:
+    """The keys and values [1, n, D] of all columns that any tile of the head uses."""
+    columns = plan.columns[head]
+    assert columns is not None
+    used = columns[: plan.edges[head][-1]]
+    return k.index_select(0, used)[None], v.index_select(0, used)[None]

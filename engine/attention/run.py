@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,15 @@ from ..selection import Plan, SelectionSettings, coverage, select
 from ..selection.plan import causal_pairs
 from ..stopping import Stopped
 from .execute import execute
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Of rows: mean, 5th percentile, minimum."""
+
+    mean: float = 1.0
+    p5: float = 1.0
+    minimum: float = 1.0
 
 
 def never() -> bool:
@@ -64,11 +74,12 @@ class Run:
         )
 
     @property
-    def coverage(self) -> float:
-        """Mean kept softmax mass of the held-out rows; 1.0 where every chunk was dense."""
+    def coverage(self) -> Coverage:
+        """Kept softmax mass of the held-out rows; 1.0 where every chunk was dense."""
         if not self.kept_mass:
-            return 1.0
-        return float(torch.cat([mass.cpu() for mass in self.kept_mass]).mean())
+            return Coverage()
+        rows = torch.cat([mass.cpu() for mass in self.kept_mass]).numpy()
+        return Coverage(float(rows.mean()), float(np.percentile(rows, 5)), float(rows.min()))
 
     def _plan(self, q: Tensor, k: Tensor, scale: float) -> Plan | None:
         if self.selection is None:

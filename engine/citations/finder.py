@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 from ..documents import DocumentSet, Part
 from ..events import Citation
 from .folding import Folded, fold
-from .quotes import find_quotes
+from .quotes import Quote, find_quotes, tells_something, without_cut_word
 
-_ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:\.{3,}|\u2026)\s*\]|\.{3,}|\u2026)\s*")
+_ELLIPSIS = re.compile(r"\[\s*(?:\.{3,}|\u2026)\s*\]|\.{3,}|\u2026")
 _END_MARKS = " \t\n.,;:"
 _OUTER = " \t\n\"'\u201c\u201d\u2018\u2019*_"
+_MARKERS = re.compile(  # of emphasis, code and nested block quotes; never inside a word
+    r"(?m:^(?:[ \t]*>)+[ \t]?)"
+    r"|(?<![\w*`~])(?:[*_`]+|~~)(?=\S)|(?<=\S)(?:[*_`]+|~~)(?![\w*`~])"
+)
+_GAP = 500  # most folded characters that an ellipsis may stand for
 _CJK = "\u2e80"  # from here on scripts set no blanks between words
 
 
@@ -34,21 +39,41 @@ class _File:
 
     def find(self, wording: str) -> int | None:
         """The offset of these very characters."""
-        return _first(self.text, wording, 0, lambda at: not self._cuts(at, at + len(wording)))
+        whole = partial(self._is_whole, len(wording))
+        return next(_places(self.text, wording, whole), None)
 
     def find_folded(self, pieces: Sequence[str]) -> int | None:
-        """The offset of the first of these folded pieces, if all follow one another."""
-        begin: int | None = None
-        after = 0
-        for piece in pieces:
-            at = _first(self.folded.text, piece, after, partial(self._is_whole, len(piece)))
-            if at is None:
+        """The offset of the first of these folded pieces, if each of the others follows the
+        one before it, with no more than `_GAP` characters between them."""
+        first, *others = pieces
+        chains: Iterable[tuple[int, int]] = ((at, at + len(first)) for at in self._folded(first))
+        for piece in others:
+            chains = list(self._continued(chains, piece))
+            if not chains:
                 return None
-            begin = at if begin is None else begin
-            after = at + len(piece)
+        begin = next((begin for begin, _ in chains), None)
         return None if begin is None else self.folded.original(begin)
 
+    def _continued(
+        self, chains: Iterable[tuple[int, int]], piece: str
+    ) -> Iterator[tuple[int, int]]:
+        """Begin and end of each of `chains` (sorted by their ends) that this piece continues."""
+        coming = iter(chains)
+        upcoming = next(coming, None)
+        nearest: tuple[int, int] | None = None
+        for at in self._folded(piece):
+            while upcoming is not None and upcoming[1] <= at:
+                nearest, upcoming = upcoming, next(coming, None)
+            if nearest is not None and at - nearest[1] <= _GAP:
+                yield nearest[0], at + len(piece)
+
+    def _folded(self, piece: str) -> Iterator[int]:
+        return _places(self.folded.text, piece, partial(self._is_whole_folded, len(piece)))
+
     def _is_whole(self, length: int, at: int) -> bool:
+        return not self._cuts(at, at + length)
+
+    def _is_whole_folded(self, length: int, at: int) -> bool:
         """Judged on the original, where hyphens still part words."""
         end = self.folded.original(at + length - 1) + 1
         return not self._cuts(self.folded.original(at), end)
@@ -76,14 +101,16 @@ class CitationFinder:
 
     documents: DocumentSet
 
-    def cite(self, answer: str) -> tuple[Citation, ...]:
+    def cite(self, answer: str, finished: bool = True) -> tuple[Citation, ...]:
         """A citation for each quotation of an answer, in its order.
 
         Each is searched word for word, then folded (`folding`), then without quotation marks
-        or a full stop of the answer's own around it, and at last in the pieces that an
-        ellipsis leaves, in order and in one file.  Files that the answer names come first.
+        or a full stop of the answer's own around it, then in the pieces that an ellipsis
+        leaves, in order, near one another and in one file; and at last all this without
+        Markdown's markers.  Files that the answer names come first.  An answer that was
+        stopped (`finished` false) is held to its whole words only.
         """
-        quotes = find_quotes(answer)
+        quotes = find_quotes(answer if finished else without_cut_word(answer))
         if not quotes:
             return ()
         files = sorted(self._files, key=lambda file: file.path not in answer)
@@ -109,29 +136,37 @@ def _join(path: str, parts: Sequence[Part]) -> _File:
     return _File(path, tuple(parts), "".join(texts), tuple(starts))
 
 
-def _cite(quote: str, files: Sequence[_File]) -> Citation:
-    for wording in _wordings(quote):
+def _cite(quote: Quote, files: Sequence[_File]) -> Citation:
+    plain = quote.text if quote.code else _MARKERS.sub("", quote.text)
+    for text in dict.fromkeys((quote.text, plain)):
+        found = _search(text, files)
+        if found is not None:
+            file, offset = found
+            return file.citation(quote.text, offset)
+    return Citation(quote.text, "", None, 0, verified=False)
+
+
+def _search(text: str, files: Sequence[_File]) -> tuple[_File, int] | None:
+    for wording in _wordings(text):
         for find in (_exactly, _folded):
             for file in files:
                 offset = find(file, wording)
                 if offset is not None:
-                    return file.citation(quote, offset)
-    if _ELLIPSIS.search(quote):
-        pieces = [needle for piece in _ELLIPSIS.split(quote) if (needle := _needle(piece))]
+                    return file, offset
+    pieces = [piece for piece in _ELLIPSIS.split(text) if _needle(piece)]
+    if pieces != [text] and pieces and all(map(tells_something, pieces)):
+        needles = [_needle(piece) for piece in pieces]
         for file in files:
-            offset = file.find_folded(pieces)
+            offset = file.find_folded(needles)
             if offset is not None:
-                return file.citation(quote, offset)
-    return Citation(quote, "", None, 0, verified=False)
+                return file, offset
+    return None
 
 
-def _wordings(quote: str) -> Iterator[str]:
-    """The quotation as it stands, then without what an answer may have put around it."""
-    seen: set[str] = set()
-    for wording in (quote.strip("\n"), quote.strip(_OUTER), quote.strip(_OUTER + _END_MARKS)):
-        if wording.strip() and wording not in seen:
-            seen.add(wording)
-            yield wording
+def _wordings(text: str) -> list[str]:
+    """A quotation as it stands, then without what an answer may have put around it."""
+    wordings = (text.strip("\n"), text.strip(_OUTER), text.strip(_OUTER + _END_MARKS))
+    return [wording for wording in dict.fromkeys(wordings) if tells_something(wording)]
 
 
 def _exactly(file: _File, wording: str) -> int | None:
@@ -147,11 +182,10 @@ def _needle(text: str) -> str:
     return fold(text).text.strip(" -")
 
 
-def _first(text: str, needle: str, start: int, accept: Callable[[int], bool]) -> int | None:
-    """The first accepted occurrence."""
-    at = text.find(needle, start) if needle else -1
+def _places(text: str, needle: str, accept: Callable[[int], bool]) -> Iterator[int]:
+    """The accepted occurrences, in order."""
+    at = text.find(needle) if needle else -1
     while at >= 0:
         if accept(at):
-            return at
+            yield at
         at = text.find(needle, at + 1)
-    return None

@@ -4,21 +4,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _BLOCK = re.compile(r" {0,3}> ?(.*)")
 _INLINE = re.compile(r"\u201c([^\u201c\u201d]+)\u201d|(?<![\w\"])\"([^\"]+)\"(?![\w\"])")
 _INLINE_WORDS = 4  # fewer are names and terms, not quotations
+_LEAST_CHARACTERS, _LEAST_WORDS = 12, 3
+_WORD = re.compile(r"[^\W\u2e80-\U0010ffff][^\s\u2e80-\U0010ffff]*|[^\W\x00-\u2e7f]")
+_TO_LAST_WORD = re.compile(r".*[\s\u2e80-\U0010ffff]", re.DOTALL)
 
 
-def find_quotes(answer: str) -> list[str]:
+@dataclass(frozen=True)
+class Quote:
+    """What an answer claims to stand in the document; in `code` no sign is mere Markdown."""
+
+    text: str
+    code: bool = False
+
+
+def find_quotes(answer: str) -> list[Quote]:
     """Each quotation once, in order: paragraphs of Markdown block quotes (their lines joined),
-    fenced code blocks, and text of four or more words in double quotes."""
-    found = (quote.strip("\n") for quote in _quotes(answer.splitlines()))
-    return list(dict.fromkeys(quote for quote in found if any(map(str.isalnum, quote))))
+    fenced code blocks, and text of four or more words in double quotes.
+
+    What is not `tells_something` is no quotation: it would be found by chance.
+    """
+    stripped = (Quote(quote.text.strip("\n"), quote.code) for quote in _quotes(answer.splitlines()))
+    return list(dict.fromkeys(quote for quote in stripped if tells_something(quote.text)))
 
 
-def _quotes(lines: list[str]) -> Iterator[str]:
+def tells_something(text: str) -> bool:
+    """Whether finding this text proves anything: twelve characters or three words at least.
+    Scripts without blanks count a word for each character."""
+    words = _WORD.findall(text)
+    return len(words) >= _LEAST_WORDS or (
+        len(words) > 0 and len(" ".join(text.split())) >= _LEAST_CHARACTERS
+    )
+
+
+def without_cut_word(text: str) -> str:
+    """An answer that was stopped, without its last word if that may be incomplete."""
+    text = text.rstrip("\ufffd")
+    if not text[-1:].isalnum():
+        return text
+    whole = _TO_LAST_WORD.match(text)
+    return whole[0] if whole else ""
+
+
+def _quotes(lines: list[str]) -> Iterator[Quote]:
     prose: list[str] = []
     at = 0
     while at < len(lines):
@@ -34,7 +67,7 @@ def _quotes(lines: list[str]) -> Iterator[str]:
     yield from _inline(prose)
 
 
-def _block(lines: list[str], at: int) -> tuple[int, list[str]]:
+def _block(lines: list[str], at: int) -> tuple[int, list[Quote]]:
     """How many lines from here on are one block quote or code block, and what they quote."""
     fence = _FENCE.match(lines[at])
     if fence:
@@ -42,16 +75,19 @@ def _block(lines: list[str], at: int) -> tuple[int, list[str]]:
         while after < len(lines) and not _closes(lines[after], fence[1]):
             body.append(lines[after])
             after += 1
-        return min(after + 1, len(lines)) - at, ["\n".join(body)]
+        return min(after + 1, len(lines)) - at, [Quote("\n".join(body), code=True)]
+    code = False
     paragraphs: list[list[str]] = [[]]
     after = at
     while after < len(lines) and (match := _BLOCK.fullmatch(lines[after])):
         after += 1
-        if not match[1].strip():
+        if not match[1].strip(" \t>"):
             paragraphs.append([])
-        elif not _FENCE.match(match[1]):
+        elif _FENCE.match(match[1]):
+            code = True
+        else:
             paragraphs[-1].append(match[1].rstrip())
-    return after - at, ["\n".join(paragraph) for paragraph in paragraphs]
+    return after - at, [Quote("\n".join(paragraph), code) for paragraph in paragraphs]
 
 
 def _closes(line: str, fence: str) -> bool:
@@ -59,9 +95,9 @@ def _closes(line: str, fence: str) -> bool:
     return mark is not None and mark[1].startswith(fence) and not line[mark.end() :].strip()
 
 
-def _inline(lines: list[str]) -> Iterator[str]:
+def _inline(lines: list[str]) -> Iterator[Quote]:
     for paragraph in re.split(r"\n\s*\n", "\n".join(lines)):
         for match in _INLINE.finditer(paragraph):
             quote = match[1] or match[2]
             if len(quote.split()) >= _INLINE_WORDS:
-                yield quote.strip()
+                yield Quote(quote.strip())

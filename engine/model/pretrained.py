@@ -55,7 +55,11 @@ def load_pretrained(
         refuse_unsupported(config)
         try:
             model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-                source, config=config, dtype=dtype, attn_implementation=NAME
+                source,
+                config=config,
+                dtype=dtype,
+                attn_implementation=NAME,
+                use_safetensors=True,  # a pickle could run code
             )
             model.to(device)  # type: ignore[arg-type]  # its decorator hides torch's signature
             model.requires_grad_(False).train(False)

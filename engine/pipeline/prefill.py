@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..attention import Run
+from ..attention import Coverage, Run
 from ..attention.run import never
 from ..cache import KVCache
 from ..model import LoadedModel
@@ -37,7 +37,7 @@ class PrefillResult:
     select_s: float  # sampling, choosing columns, measuring coverage
     density: float
     density_by_head: tuple[tuple[float, ...], ...]  # [layers][H]
-    coverage: float  # mean over held-out rows; 1.0 in dense mode
+    coverage: Coverage  # of held-out rows; all 1.0 in dense mode
 
 
 def prefill(

@@ -135,6 +135,7 @@ async def test_escape_stops_the_answer_then_the_prefill_then_nothing() -> None:
         assert sent[-1] == Cancel()
         await app.say(pilot, events.Cancelled("prefill"))
         assert app.session.state.phase is Phase.PAUSED
+        assert "Ctrl+R or a question starts over" in screen_text(app)
         await pilot.press("escape")
         assert sent.count(Cancel()) == 1
         await pilot.press("ctrl+r")

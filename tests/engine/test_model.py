@@ -182,6 +182,15 @@ def test_folders_are_told_from_hub_ids(tmp_path, monkeypatch):
     check_model(EngineConfig())
 
 
+def test_pickled_weights_are_refused(saved_qwen3):
+    weights = saved_qwen3 / "model.safetensors"
+    torch.save(load_file(weights), saved_qwen3 / "pytorch_model.bin")
+    weights.unlink()
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        _load(saved_qwen3)
+    assert "safetensors" in caught.value.hint
+
+
 def test_damaged_folders_are_one_sentence(saved_qwen3):
     weights = saved_qwen3 / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -227,6 +236,15 @@ def test_another_kind_of_model_is_refused(tmp_path):
             _load(tmp_path)
 
 
+def _refusal(config):
+    """Why this model is refused; empty if it is not."""
+    try:
+        refuse_unsupported(config)
+    except ModelError as error:
+        return error.message
+    return ""
+
+
 @pytest.mark.parametrize(
     ("config", "name"),
     [
@@ -238,15 +256,14 @@ def test_another_kind_of_model_is_refused(tmp_path):
     ],
 )
 def test_attention_that_is_not_computed_is_refused_by_name(config, name):
-    with pytest.raises(ModelError, match=name):
-        refuse_unsupported(config)
+    assert name in _refusal(config)
 
 
 @pytest.mark.parametrize(
     "config", [Qwen3Config(), Qwen2Config(), LlamaConfig(), MistralConfig(sliding_window=None)]
 )
 def test_plain_causal_attention_is_accepted(config):
-    refuse_unsupported(config)
+    assert _refusal(config) == ""
 
 
 def test_a_model_that_does_not_attend_here_is_refused(tmp_path):

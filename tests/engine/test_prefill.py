@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from sa_chat.engine.attention import Coverage
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.errors import ContextOverflow
 from sa_chat.engine.pipeline import extend, prefill
@@ -32,7 +33,7 @@ def test_dense_and_alpha_one_equal_one_pass(tiny, token_ids, small_settings, who
         tiny, token_ids(400), mode=mode, alpha=1.0, chunk=chunk, settings=settings
     )
     torch.testing.assert_close(result.last_logits, whole, atol=3e-4, rtol=1e-3)
-    assert (result.density, result.coverage) == (1.0, 1.0)
+    assert (result.density, result.coverage) == (1.0, Coverage(1.0, 1.0, 1.0))
     assert cache.length == 400
 
 
@@ -41,7 +42,8 @@ def test_sparse_skips_pairs_and_says_so(tiny, token_ids, small_settings):
     _, result = _prefill(tiny, token_ids(400), settings=small_settings, on_chunk=reports.append)
     assert 0.1 < result.density < 0.95
     assert result.select_s > 0.0
-    assert 0.4 < result.coverage < 1.0
+    assert 0.0 < result.coverage.minimum <= result.coverage.p5 <= result.coverage.mean
+    assert 0.4 < result.coverage.mean < 1.0
     assert [r.tokens_done for r in reports] == [128, 256, 384, 400]
     assert {r.tokens_total for r in reports} == {400}
     assert [r.seconds for r in reports] == sorted(r.seconds for r in reports)

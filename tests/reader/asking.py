@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+PROSE = Path(__file__).with_name("notes.txt")  # frozen: what the reader finds depends on it
 FACTS = {
     "What is the secret code for amber-falcon?": (
         "The secret code for amber-falcon is 7304912.",
@@ -30,12 +31,6 @@ FACTS = {
         "66120",
     ),
 }
-
-
-def project_prose() -> str:
-    """Prose of this project: unseen in training, a few thousand tokens."""
-    files = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
-    return "\n\n".join(path.read_text("utf-8") for path in files)
 
 
 def ask(*arguments: str | Path) -> dict:

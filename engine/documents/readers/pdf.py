@@ -75,7 +75,7 @@ def _read(source: Source, data: bytes) -> Reading:
         parts.append(Part(source.shown, label, text, position=position))
         source.progress(done / len(chosen))
     if not any(part.text.strip() for part in parts):
-        raise _without_text(source.shown, len(parts), left_out)
+        raise _without_text(source, len(parts), left_out)
     unread = sorted(set(everything) - set(chosen))
     if unread:
         left_out.append(LeftOut(source.shown, f"pages {ranges_of(unread)} not chosen"))
@@ -99,16 +99,23 @@ def _decrypt(reader: pypdf.PdfReader, shown: str) -> None:
         )
 
 
-def _without_text(shown: str, pages: int, left_out: list[LeftOut]) -> DocumentError:
+def _without_text(source: Source, pages: int, left_out: list[LeftOut]) -> DocumentError:
+    which = "chosen page" if source.pages else "page"
     if len(left_out) == pages:
         return DocumentError(
-            f"No page of {shown} can be read; {left_out[0].reason}.",
+            f"No {which} of {source.shown} can be read; {left_out[0].reason}.",
             "Open it in a PDF viewer and print it to a new PDF.",
         )
-    noun = "page has" if pages == 1 else "pages have"
+    if source.pages:
+        return DocumentError(
+            f"No chosen page of {source.shown} has text.",
+            "Choose other pages with --pages; if these show text, it is in pictures and must be "
+            "recognised first, for example: ocrmypdf in.pdf out.pdf",
+        )
     return DocumentError(
-        f"{shown} has no text layer: its {pages} {noun} pictures only.",
-        "Recognise the text first, for example: ocrmypdf in.pdf out.pdf",
+        f"{source.shown} has no text layer: no text was found on its "
+        f"{'only page' if pages == 1 else f'{pages} pages'}.",
+        "If its pages show text, recognise it first, for example: ocrmypdf in.pdf out.pdf",
     )
 
 

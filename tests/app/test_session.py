@@ -1,0 +1,149 @@
+"""What the session sends, and when: questions that come while an engine starts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from stand_in import DOCUMENT, DONE, MODEL, StandInClient
+
+from sa_chat.app.session import Session
+from sa_chat.app.state import Phase, TurnStatus
+from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.errors import EngineError
+from sa_chat.engine.events import Cancelled, Failed
+from sa_chat.engine.protocol import Ask, Open, Request
+
+pytestmark = pytest.mark.asyncio
+OPTIONS = OpenOptions(("book.pdf",))
+DEATH = Failed("The engine has died.", "Start it again.", "engine", fatal=True)
+
+
+class SlowClient(StandInClient):
+    """Starts, and gets every request through, only when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started = asyncio.Event()
+        self.flowing = asyncio.Event()
+        self._running = False
+
+    async def start(self) -> None:
+        await self.started.wait()
+        self._running = True
+
+    async def send(self, request: Request) -> None:
+        if not self._running:
+            raise EngineError("The engine process does not run.")
+        await super().send(request)
+        await self.flowing.wait()
+
+
+class Run:
+    """A session whose engines are slow; `begin` runs it in the background."""
+
+    def __init__(self) -> None:
+        self.clients: list[SlowClient] = []
+        self.session = Session(OPTIONS, self._client)
+        self._task: asyncio.Task[None] | None = None
+
+    def _client(self) -> SlowClient:
+        self.clients.append(SlowClient())
+        return self.clients[-1]
+
+    async def begin(self) -> SlowClient:
+        self.end()
+        self._task = asyncio.create_task(self._listen())
+        await settle()
+        return self.clients[-1]
+
+    def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _listen(self) -> None:
+        async for event in self.session.run():
+            self.session.take(event)
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_question_while_the_process_starts_waits_for_open() -> None:
+    run = Run()
+    client = await run.begin()
+    await run.session.ask("early?")
+    assert run.session.state.phase is Phase.STARTING
+    assert client.sent == []
+    client.flowing.set()
+    client.started.set()
+    await settle()
+    assert client.sent == [Open(OPTIONS), Ask("q1", "early?")]
+    await run.session.ask("late?")
+    assert client.sent[2:] == [Ask("q2", "late?")]
+    assert [turn.status for turn in run.session.state.turns] == [TurnStatus.QUEUED] * 2
+    run.end()
+
+
+async def test_questions_while_requests_are_under_way_are_sent_once() -> None:
+    run = Run()
+    client = await run.begin()
+    first = asyncio.create_task(run.session.ask("one"))
+    client.started.set()
+    await settle()
+    assert client.sent == [Open(OPTIONS)]
+    second = asyncio.create_task(run.session.ask("two"))
+    await settle()
+    client.flowing.set()
+    await asyncio.gather(first, second)
+    await run.session.ask("three")
+    await settle()
+    assert client.sent == [Open(OPTIONS), Ask("q1", "one"), Ask("q2", "two"), Ask("q3", "three")]
+    run.end()
+
+
+async def test_new_engine_is_asked_what_the_old_one_owed() -> None:
+    run = Run()
+    client = await run.begin()
+    client.flowing.set()
+    client.started.set()
+    await run.session.ask("one")
+    client.say(DOCUMENT, MODEL, DONE, DEATH)
+    await settle()
+    assert run.session.state.phase is Phase.DEAD
+    await run.session.ask("two")
+    assert len(client.sent) == 2
+    run.session.begin_again()
+    await run.session.ask("three")  # before the new run has begun
+    assert run.session.state.phase is Phase.STARTING
+    assert len(client.sent) == 2
+    client = await run.begin()
+    client.flowing.set()
+    client.started.set()
+    await settle()
+    assert client.sent == [Open(OPTIONS), Ask("q1", "one"), Ask("q2", "two"), Ask("q3", "three")]
+    run.end()
+
+
+async def test_questions_are_sent_again_if_they_were_refused_not_if_reading_stopped() -> None:
+    run = Run()
+    client = await run.begin()
+    client.flowing.set()
+    client.started.set()
+    await run.session.ask("one")
+    await settle()
+    client.say(Failed("No such file.", "Look again.", "document"))
+    await settle()
+    assert run.session.state.phase is Phase.FAILED
+    client.sent.clear()
+    await run.session.ask("two")
+    assert client.sent == [Open(OPTIONS), Ask("q1", "one"), Ask("q2", "two")]
+    client.say(DOCUMENT, MODEL, Cancelled("prefill"))
+    await settle()
+    assert run.session.state.phase is Phase.PAUSED
+    client.sent.clear()
+    await run.session.ask("three")  # the engine still holds the other two
+    assert client.sent == [Open(OPTIONS), Ask("q3", "three")]
+    run.end()
