@@ -117,12 +117,12 @@ def definitions_found(args: argparse.Namespace, rng: random.Random) -> None:
         source = path.read_text("utf-8", errors="replace")
         count = len(encoding.encode_ordinary(source))
         if total + count <= args.tokens:
-            files.append((path.relative_to(args.code).as_posix(), source))
+            files.append((path.relative_to(args.code.parent).as_posix(), source))
             total += count
     names = rng.sample(found := definitions_of(files), min(args.count, len(found)))
     with tempfile.TemporaryDirectory() as folder:
         for path, source in files:
-            target = Path(folder, args.code.name, path)
+            target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(source, "utf-8")
         questions = [f"Where is `{name}` defined?" for name, *_ in names]

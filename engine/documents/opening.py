@@ -77,7 +77,6 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
 
 def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
     """The files to read, each once, with the names they are shown by."""
-    several = len(options.paths) > 1
     wanted = FolderFilter(options.include, options.exclude)
     names = Counter(_name(Path(given)) for given in options.paths)
     files: dict[Path, _File] = {}
@@ -94,7 +93,7 @@ def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
                 f"{given} cannot be reached: {error.strerror}.", "Check the path and its rights."
             ) from error
         if is_folder:
-            prefix = f"{name}/" if several else ""
+            prefix = f"{name}/"  # also for one folder: the reader looks for folder/file
             found, skipped = walk_folder(path, wanted, prefix)
             for file in found:
                 shown = prefix + file.relative_to(path).as_posix()

@@ -60,17 +60,20 @@ def test_a_folder_is_read_sorted_and_each_omission_has_a_reason(tmp_path: Path) 
     documents = read(root)
     assert documents.title == "project"
     assert shown(documents) == [
-        "README.md",
-        "doc.pdf",
-        "prose.txt",
-        "z.py",
-        "src/a.py",
-        "src/b.py",
-        "src/build/step.py",
+        "project/" + name
+        for name in (
+            "README.md",
+            "doc.pdf",
+            "prose.txt",
+            "z.py",
+            "src/a.py",
+            "src/b.py",
+            "src/build/step.py",
+        )
     ]
-    reasons = {item.path: item.reason for item in documents.left_out}
+    reasons = {item.path.removeprefix("project/"): item.reason for item in documents.left_out}
     broken = reasons.pop("broken.pdf")
-    assert broken.startswith("broken.pdf is not a readable PDF")
+    assert broken.startswith("project/broken.pdf is not a readable PDF")
     assert reasons == {
         ".git/": "hidden folder",
         ".env": "hidden file",
@@ -88,7 +91,7 @@ def test_a_folder_is_read_sorted_and_each_omission_has_a_reason(tmp_path: Path) 
         "bundle.js": "minified",
     }
     levels = {entry.title: entry.level for entry in documents.outline}
-    assert levels["src/a.py"] == 0
+    assert levels["project/src/a.py"] == 0
     assert levels["Project"] == 1
 
 
@@ -98,21 +101,24 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "root/folder").symlink_to(tmp_path / "outside")
     (tmp_path / "root/loop").symlink_to(tmp_path / "root")
     documents = read(tmp_path / "root")
-    assert shown(documents) == ["a.txt"]
-    assert {item.path for item in documents.left_out} == {"file.txt", "folder/", "loop/"}
+    assert shown(documents) == ["root/a.txt"]
+    left_out = {"root/file.txt", "root/folder/", "root/loop/"}
+    assert {item.path for item in documents.left_out} == left_out
     assert {item.reason for item in documents.left_out} == {"a link"}
 
 
 def test_include_and_exclude(tmp_path: Path) -> None:
-    put(tmp_path, {"a.py": "1", "a.md": "1", "src/b.py": "1", "tests/c.py": "1"})
-    assert shown(read(tmp_path, include=("*.py",))) == ["a.py", "src/b.py", "tests/c.py"]
-    documents = read(tmp_path, exclude=("tests", "*.md"))
-    assert shown(documents) == ["a.py", "src/b.py"]
+    root = tmp_path / "r"
+    put(root, {"a.py": "1", "a.md": "1", "src/b.py": "1", "tests/c.py": "1"})
+    assert shown(read(root, include=("*.py",))) == ["r/a.py", "r/src/b.py", "r/tests/c.py"]
+    documents = read(root, exclude=("tests", "*.md"))
+    assert shown(documents) == ["r/a.py", "r/src/b.py"]
     assert {(item.path, item.reason) for item in documents.left_out} == {
-        ("tests/", "excluded"),
-        ("a.md", "excluded"),
+        ("r/tests/", "excluded"),
+        ("r/a.md", "excluded"),
     }
-    assert shown(read(tmp_path, include=("src/",))) == ["src/b.py"]
+    assert shown(read(root, include=("src/",))) == ["r/src/b.py"]
+    assert shown(read(root, include=("r/src/",))) == ["r/src/b.py"]
 
 
 def test_several_folders_are_shown_under_their_names(tmp_path: Path) -> None:
