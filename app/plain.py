@@ -35,9 +35,17 @@ def run_plain(launch: Launch) -> int:
                     report(error)
                     code = code or error.exit_code
         finally:
+            _settle(runner.get_loop())
             runner.run(dialogue.close())
             printer.break_off()
     return code
+
+
+def _settle(loop: asyncio.AbstractEventLoop) -> None:
+    """One empty round.  Ctrl+C at the very end of a `run` leaves the order to stop in the loop's
+    queue, where it would end the next `run` before it began."""
+    loop.call_soon(loop.stop)
+    loop.run_forever()
 
 
 def _questions() -> Iterator[str]:

@@ -328,9 +328,15 @@ for name in sys.argv[2:]:
 
 def test_every_script_answers_help():
     scripts = [p.name for p in sorted(RECIPE.glob("*.py")) if "ArgumentParser" in p.read_text()]
-    assert {"corpus.py", "data.py", "evaluate.py", "export.py", "tokenizer.py", "train.py"} == set(
-        scripts
-    )
+    assert {
+        "average.py",
+        "corpus.py",
+        "data.py",
+        "evaluate.py",
+        "export.py",
+        "tokenizer.py",
+        "train.py",
+    } == set(scripts)
     command = [sys.executable, "-c", HELP, str(RECIPE), *scripts]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert [line.split()[:3] for line in done.stdout.splitlines()] == [
