@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 from .base import Emit
 from .cache import KVCache
 from .citations import CitationFinder
@@ -92,8 +94,12 @@ class Conversation:
         writing.forgot_turns = True
         return self._tokenizer.chat.turn(encoded, True)
 
-    def _write(  # type: ignore[no-untyped-def]
-        self, writing: _Writing, logits, say: Callable[[str], None], cancelled: Callable[[], bool]
+    def _write(
+        self,
+        writing: _Writing,
+        logits: Tensor,
+        say: Callable[[str], None],
+        cancelled: Callable[[], bool],
     ) -> None:
         tokens = generate(
             self._loaded,
