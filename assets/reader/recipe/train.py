@@ -18,9 +18,10 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -31,6 +32,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 MATRIX_RATE, EMBEDDING_RATE, VECTOR_RATE = 0.02, 6e-3, 2e-3
 WARM_UP_STEPS = 60
+
+MakeSampler = Callable[[int], Sampler]  # from a seed
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def context_of(step: int, stage: Stage, seed: int) -> int:
 class Batches(IterableDataset):
     """Micro-batches of `tokens` tokens.  Worker w makes the steps w, w + workers, ..."""
 
-    def __init__(self, make_sampler, stage: Stage, seed: int, rank: int) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, make_sampler: MakeSampler, stage: Stage, seed: int, rank: int) -> None:
         self.make_sampler, self.stage = make_sampler, stage
         self.seed, self.rank = seed, rank
 
@@ -88,7 +91,7 @@ class Optimizers:
         for group in self.groups():
             group["base"] = group["lr"]
 
-    def groups(self) -> Iterator[dict]:  # type: ignore[type-arg]
+    def groups(self) -> Iterator[dict[str, Any]]:
         for optimizer in self.all:
             yield from optimizer.param_groups
 
@@ -99,10 +102,10 @@ class Optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-    def state(self) -> list[dict]:  # type: ignore[type-arg]
+    def state(self) -> list[dict[str, Any]]:
         return [optimizer.state_dict() for optimizer in self.all]
 
-    def load(self, states: list[dict]) -> None:  # type: ignore[type-arg]
+    def load(self, states: list[dict[str, Any]]) -> None:
         for optimizer, state in zip(self.all, states, strict=True):
             optimizer.load_state_dict(state)
 
