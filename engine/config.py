@@ -22,8 +22,11 @@ class EngineConfig:
     device: str = "auto"  # "auto", "cpu" or "cuda"
     attention: str = "sparse"  # "sparse" or "dense"
     alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
+    method: str = "joined"  # of sparse attention: one of `selection.METHODS`
     max_context: int | None = None  # tokens; None: what the model declares
     max_answer_tokens: int = 512
+    reserve_tokens: int | None = None  # for questions and answers; None: by the context's size
+    document_nll: bool = False  # also measure how well the model predicts the document
 
     def __post_init__(self) -> None:
         if self.device not in ("auto", "cpu", "cuda"):

@@ -77,6 +77,10 @@ class Conversation:
             raise
         emit(self._answer(ask_id, question, writing))
 
+    def forget_turns(self) -> None:
+        """Back to the document alone: the next question is the first."""
+        self._cache.truncate(self._document_tokens)
+
     def _turn(self, question: str, writing: _Writing) -> list[int]:
         encoded = self._tokenizer.encode(question.strip())
         needed = len(self._tokenizer.chat.turn(encoded, True)) + _LEAST_ANSWER_TOKENS
@@ -90,7 +94,7 @@ class Conversation:
         ids = self._tokenizer.chat.turn(encoded, first)
         if len(ids) + _LEAST_ANSWER_TOKENS <= self._cache.free:
             return ids
-        self._cache.truncate(self._document_tokens)
+        self.forget_turns()
         writing.forgot_turns = True
         return self._tokenizer.chat.turn(encoded, True)
 

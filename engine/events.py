@@ -150,6 +150,7 @@ class PrefillDone:
     attention: AttentionFigures
     density_by_head: tuple[tuple[float, ...], ...]
     devices: tuple[DeviceUse, ...] = ()
+    document_nll: float | None = None  # nats a token; None unless the configuration asks for it
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class LocalEngine:
             context = context_of(self._config, source)
             tokenizer = self._load_tokenizer(source)
             prompt = tokenize_documents(documents, tokenizer, self._progress("tokenize"))
-            reserve = reserve_for(context)
+            reserve = self._reserve(context)
             self._check_budget(prompt, context, reserve)
             self._emit(_document_ready(documents, prompt, options, context, reserve))
             self._check_cancelled()
@@ -86,6 +86,34 @@ class LocalEngine:
             raise UsageError("The question is empty.", "Write what you want to know.")
         assert self._conversation is not None, "asked before a document was open"
         self._conversation.ask(ask_id, question, self._emit, self._stop.is_set)
+
+    def forget_turns(self) -> None:
+        """The next question is the first again; the document stays in the cache."""
+        assert self._conversation is not None, "no document is open"
+        self._conversation.forget_turns()
+
+    def reconfigured(self, config: EngineConfig) -> LocalEngine:
+        """An engine of another configuration over the same model, loaded now if it was not.
+
+        Only what concerns attention, budget and answers may differ.
+        """
+        same = (config.model, config.device, config.max_context)
+        assert same == (self._config.model, self._config.device, self._config.max_context)
+        other = LocalEngine(config, self._emit)
+        other._source = self._find_model()
+        other._tokenizer = self._load_tokenizer(other._source)
+        other._loaded = self._load_model()
+        return other
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's; loaded now if it was not.  Raises ModelError."""
+        return self._load_tokenizer(self._find_model())
+
+    @property
+    def context_tokens(self) -> int:
+        """What the model reads, or fewer if so configured.  Raises ModelError or UsageError."""
+        return context_of(self._config, self._find_model())
 
     def cancel(self) -> None:
         self._stop.set()
@@ -135,6 +163,10 @@ class LocalEngine:
             )
         return self._loaded
 
+    def _reserve(self, context: int) -> int:
+        wanted = self._config.reserve_tokens
+        return reserve_for(context) if wanted is None else wanted
+
     def _check_budget(self, prompt: TokenizedPrompt, context: int, reserve: int) -> None:
         fitting = prompt.fitting_pages(context - reserve)
         check_budget(len(prompt.ids), context, reserve, prompt.sections, fitting)
@@ -176,10 +208,11 @@ class LocalEngine:
         from .cache import KVCache
         from .conversation import Conversation
         from .pipeline import prefill
+        from .selection import SelectionSettings
 
         config = self._config
         self._check_cancelled()
-        cache = KVCache(loaded.layers, min(context, len(prompt.ids) + reserve_for(context)))
+        cache = KVCache(loaded.layers, min(context, len(prompt.ids) + self._reserve(context)))
         result = prefill(
             loaded,
             cache,
@@ -188,6 +221,8 @@ class LocalEngine:
             alpha=config.alpha,
             on_chunk=self._report_chunk,
             cancelled=self._stop.is_set,
+            settings=SelectionSettings(config.alpha, config.method),
+            likelihood=config.document_nll,
         )
         documents = prompt.documents
         ttft = Ttft(documents.parse_s, prompt.tokenize_s, result.select_s, result.prefill_s)
@@ -203,7 +238,11 @@ class LocalEngine:
         self._conversation = Conversation(
             loaded, tokenizer, cache, CitationFinder(documents), ttft, config.max_answer_tokens
         )
-        self._emit(PrefillDone(result.tokens, ttft, figures, result.density_by_head, self.stats()))
+        self._emit(
+            PrefillDone(
+                result.tokens, ttft, figures, result.density_by_head, self.stats(), result.nll
+            )
+        )
 
 
 def _document_ready(

@@ -52,7 +52,7 @@ def generate(
         if cache.free == 0:
             return "length"
         yield token
-        following = forward(loaded, cache, [token], run, logits=True)
+        following = forward(loaded, cache, [token], run, logits=1)
         assert following is not None
-        logits = following
+        logits = following[-1]
     return "length"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from .cpu import attend_cpu
+from .cuda import attend_cuda, fused_on_cuda
 from .plain import attend_plain
 
 
@@ -28,4 +29,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float) -> tu
     assert keys >= (rows if causal else 1), f"{rows} queries over {keys} keys, causal={causal}"
     if q.device.type == "cpu" and v.shape[-1] == q.shape[-1]:
         return attend_cpu(q, k, v, causal=causal, scale=scale)
+    if fused_on_cuda(q, v):
+        return attend_cuda(q, k, v, causal=causal, scale=scale)
     return attend_plain(q, k, v, causal=causal, scale=scale)

@@ -34,9 +34,9 @@ def extend(
     try:
         for start in range(0, len(ids), chunk):
             end = min(start + chunk, len(ids))
-            logits = forward(loaded, cache, ids[start:end], run, logits=end == len(ids))
+            logits = forward(loaded, cache, ids[start:end], run, logits=int(end == len(ids)))
     except BaseException:
         cache.truncate(before)
         raise
     assert logits is not None
-    return logits
+    return logits[-1]

@@ -17,9 +17,10 @@ CHUNK = 2048  # tokens a forward pass; on CPU the linear layers reach full speed
 
 @torch.inference_mode()
 def forward(
-    loaded: LoadedModel, cache: KVCache, ids: Sequence[int], run: Run, *, logits: bool
+    loaded: LoadedModel, cache: KVCache, ids: Sequence[int], run: Run, *, logits: int
 ) -> Tensor | None:
-    """Append `ids` to the cache; returns the logits [vocabulary] after the last, if asked.
+    """Append `ids` to the cache; returns the logits [`logits`, vocabulary] after the last so
+    many of them, None where none are asked for.
 
     When anything is raised on the way, also in the middle of the layers, the cache is as it
     was before.
@@ -28,15 +29,15 @@ def forward(
     tokens = torch.tensor([list(ids)], dtype=torch.long, device=loaded.device)
     arguments = {"past_key_values": cache, "use_cache": True, RUN_KEYWORD: run}
     try:
-        if not logits:
+        if logits == 0:
             loaded.model.base_model(tokens, **arguments)
             return None
-        output = loaded.model(tokens, logits_to_keep=1, **arguments)
+        output = loaded.model(tokens, logits_to_keep=logits, **arguments)
     except BaseException:
         cache.truncate(before)
         raise
-    last: Tensor = output.logits[0, -1]
-    return last
+    after: Tensor = output.logits[0]
+    return after
 
 
 def check_room(cache: KVCache, tokens: int) -> None:

@@ -14,6 +14,7 @@ from ..cache import KVCache
 from ..model import LoadedModel
 from ..selection import SelectionSettings
 from .forward import CHUNK, check_room, forward
+from .likelihood import Likelihood
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class PrefillResult:
     density: float
     density_by_head: tuple[tuple[float, ...], ...]  # [layers][H]
     coverage: Coverage  # of held-out rows; all 1.0 in dense mode
+    nll: float | None = None  # of the document, nats a token; None unless asked for
 
 
 def prefill(
@@ -51,6 +53,7 @@ def prefill(
     on_chunk: Callable[[ChunkReport], None] | None = None,
     cancelled: Callable[[], bool] = never,
     settings: SelectionSettings | None = None,
+    likelihood: bool = False,
 ) -> PrefillResult:
     """Append the document's `ids` to the cache.
 
@@ -58,6 +61,8 @@ def prefill(
         mode: "sparse" or "dense"; sparse at alpha >= 1 is dense.
         chunk: tokens a forward pass.
         settings: replaces the default sizes of selection, its alpha included.
+        likelihood: also measure how well the model predicts the document, at the price of
+            logits for all of its tokens.
     Raises:
         ContextOverflow: before anything is computed.
         Stopped: the cache then holds all chunks that were complete, and no part of another.
@@ -70,9 +75,14 @@ def prefill(
     run = Run(selection=settings if mode == "sparse" else None, cancelled=cancelled)
     began = time.perf_counter()
     logits: Tensor | None = None
+    document = Likelihood(ids) if likelihood else None
     for start in range(0, len(ids), chunk):
         end = min(start + chunk, len(ids))
-        logits = forward(loaded, cache, ids[start:end], run, logits=end == len(ids))
+        wanted = end - start if document else int(end == len(ids))
+        logits = forward(loaded, cache, ids[start:end], run, logits=wanted)
+        if document is not None:
+            assert logits is not None
+            document.add(start, logits)
         if on_chunk is not None:
             elapsed = time.perf_counter() - began
             report = ChunkReport(end, len(ids), elapsed, run.density, run.density_by_head)
@@ -81,10 +91,11 @@ def prefill(
     total_s = time.perf_counter() - began
     return PrefillResult(
         tokens=len(ids),
-        last_logits=logits,
+        last_logits=logits[-1],
         prefill_s=total_s - run.select_s,
         select_s=run.select_s,
         density=run.density,
         density_by_head=run.density_by_head,
         coverage=run.coverage,
+        nll=None if document is None else document.mean,
     )

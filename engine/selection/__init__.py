@@ -9,9 +9,10 @@ from .coverage import coverage
 from .plan import Plan, Tile, tiles_of
 from .sampling import Sample
 from .select import select
-from .settings import SelectionSettings
+from .settings import METHODS, SelectionSettings
 
 __all__ = [
+    "METHODS",
     "CostModel",
     "Plan",
     "Sample",

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.selection import CostModel, coverage, sampling, select, tiles_of
+from sa_chat.engine.selection import (
+    CostModel,
+    SelectionSettings,
+    coverage,
+    sampling,
+    select,
+    tiles_of,
+)
 from sa_chat.engine.selection.plan import causal_pairs
 from sa_chat.engine.selection.sampling import held_out_row, sample, sampled_rows
 from sa_chat.engine.selection.stripes import choose_columns
@@ -153,3 +160,56 @@ def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings,
     sampled = {row for tile in plan.tiles for row in sampled_rows(tile, share)}
     assert not {303 + row for row in held} & sampled
     assert mass.mean() > alpha - 0.05
+
+
+@pytest.mark.parametrize("density", [0.3, 0.6, 0.9])
+def test_a_forced_density_is_reached_and_not_exceeded(striped, density):
+    q, k, *_ = striped()
+    plan, _ = select(q, k, scale=SCALE, settings=_plain(density=density, alpha=0.01))
+    assert density - 0.02 < plan.density <= density
+    assert plan.dense_heads == ()
+    counts = _kept(plan, k.shape[1])
+    assert counts.max() == 1
+    assert counts.sum() == sum(plan.pairs_computed)
+
+
+def test_a_forced_density_takes_the_heaviest_columns(striped):
+    q, k, *_ = striped()
+    few, sampled = select(q, k, scale=SCALE, settings=_plain(density=0.3))
+    for head, columns in enumerate(few.columns):
+        mass = sampled.mass[head]
+        chosen = torch.zeros(len(mass), dtype=torch.bool)
+        chosen[columns] = True
+        assert mass[columns[2:]].min() >= mass[~chosen].max()
+
+
+def test_a_density_below_the_window_keeps_window_and_sinks(striped):
+    q, k, *_ = striped()
+    plan, _ = select(q, k, scale=SCALE, settings=_plain(density=0.001))
+    assert all(columns.tolist() == [0, 1] for columns in plan.columns)
+    assert plan.density > 0.001
+
+
+def test_triangular_is_sinks_and_window_whatever_they_cover(striped):
+    q, k, *_ = striped()
+    triangular = _plain(method="triangular", alpha=0.9)
+    plan, sampled = select(q, k, scale=SCALE, settings=triangular)
+    assert all(columns.tolist() == [0, 1] for columns in plan.columns)
+    assert coverage(plan, sampled).min() < 0.9
+
+
+def test_a_pattern_alone_never_falls_back_to_dense(striped):
+    q, k, *_ = striped()
+    costly = CostModel(gather_pairs=10**9, call_pairs=10**9)
+    joined = _plain(cost=costly, alpha=0.9)
+    plan, _ = select(q, k, scale=SCALE, settings=joined)
+    assert len(plan.dense_heads) == len(plan.columns)
+    alone = replace(joined, method="window-columns", break_even=10**9)
+    plan, _ = select(q, k, scale=SCALE, settings=alone)
+    assert plan.dense_heads == ()
+    assert select(q, k, scale=SCALE, settings=replace(alone, alpha=1.0)) is None
+
+
+def _plain(**changes) -> SelectionSettings:
+    sizes = {"tile": 16, "window": 16, "sinks": 2, "break_even": 1} | changes
+    return SelectionSettings(**sizes)
