@@ -27,8 +27,9 @@ from corpus import WORD  # noqa: E402
 from data import load_encoding  # noqa: E402
 from facts import HELD_OUT, TRAINED, random_facts  # noqa: E402
 from layout import blocks_of  # noqa: E402
-from machine import describe  # noqa: E402
 from questions import NOT_FOUND, STOP_WORDS, Sentences, definitions_of, joined  # noqa: E402
+
+from sa_chat.engine.environment import describe  # noqa: E402
 
 
 def window(text: str, tokens: int, rng: random.Random) -> str:

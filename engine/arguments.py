@@ -61,9 +61,9 @@ def config_from(arguments: argparse.Namespace) -> EngineConfig:
 
 
 def config_arguments(config: EngineConfig) -> list[str]:
-    """The command line that gives `config` back to an engine process."""
+    """The command line that gives `config` back to an engine process: what is not default."""
     return [
         f"--{field.name.replace('_', '-')}={value}"
         for field in fields(config)
-        if (value := getattr(config, field.name)) is not None
+        if (value := getattr(config, field.name)) != field.default
     ]

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from .arguments import Parser
+from .bench.arguments import add_bench_arguments
 from .errors import SaChatError
+from .evaluation.arguments import add_eval_arguments
 from .host import add_run_arguments, run
 
 
@@ -42,10 +44,27 @@ def build_parser() -> Parser:
     add_run_arguments(serve)
     serve.set_defaults(command=run)
 
+    evaluate = commands.add_parser(
+        "eval",
+        help="dense against sparse answers on tasks with known answers",
+        description="Ask the same questions of the same documents, dense and sparse, and compare.",
+    )
+    add_eval_arguments(evaluate)
+    evaluate.set_defaults(command=_eval)
+
+    bench = commands.add_parser("bench", help="speed and memory, with the machine they belong to")
+    add_bench_arguments(bench)
+
     info = commands.add_parser("info", help="versions, devices and the embedded reader")
     info.add_argument("--json", action="store_true", help="print one JSON object")
     info.set_defaults(command=_info)
     return parser
+
+
+def _eval(arguments: argparse.Namespace) -> int:
+    from .evaluation.run import run_eval
+
+    return run_eval(arguments)
 
 
 def _info(arguments: argparse.Namespace) -> int:

@@ -79,7 +79,7 @@ def _devices() -> tuple[DeviceInfo, ...]:
 
     devices = [
         DeviceInfo(
-            platform.processor() or platform.machine(),
+            _cpu_name(),
             psutil.virtual_memory().total,
             dtype(torch.device("cpu")),
             torch.backends.cpu.get_cpu_capability(),
@@ -98,6 +98,14 @@ def _devices() -> tuple[DeviceInfo, ...]:
             )
         )
     return tuple(devices)
+
+
+def _cpu_name() -> str:
+    """What Linux calls the CPU; elsewhere Python's word for it."""
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text("utf-8").splitlines() if listed.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _reader() -> ReaderInfo | None:

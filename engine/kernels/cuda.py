@@ -95,7 +95,7 @@ def _for_cudnn(q: Tensor) -> bool:
         q.shape[1] % _CUDNN_ROWS == 0
         and q.shape[2] <= _CUDNN_HEAD
         and torch.cuda.get_device_capability(q.device) >= _HOPPER
-        and torch.backends.cuda.cudnn_sdp_enabled()
+        and torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
     )
 
 

@@ -1,0 +1,166 @@
+"""`sa-engine bench`: its subcommands and their options.  Starts fast."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..arguments import Parser
+from ..config import DEFAULT_ALPHA, EMBEDDED_MODEL
+from .attention_arguments import add_attention_arguments
+from .presets import PRESETS
+
+_DEVICES = ("auto", "cpu", "cuda")
+
+
+def add_bench_arguments(parser: Parser) -> None:
+    """The subcommands of `sa-engine bench`."""
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
+
+    attention = kinds.add_parser("attention", help="one layer's attention, against dense baselines")
+    _add_common(attention)
+    add_attention_arguments(attention)
+    attention.set_defaults(command=_attention)
+
+    prefill = kinds.add_parser("prefill", help="time to first token by length, dense and sparse")
+    _add_common(prefill)
+    _add_model(prefill)
+    prefill.add_argument(
+        "--alpha",
+        type=_share,
+        default=DEFAULT_ALPHA,
+        metavar="SHARE",
+        help=f"share of the attention mass to keep (default: {DEFAULT_ALPHA})",
+    )
+    prefill.add_argument(
+        "--density",
+        type=_density,
+        metavar="SHARE",
+        help="force this share of the causal pairs instead (default with --preset: 0.1)",
+    )
+    prefill.add_argument(
+        "--chunk",
+        type=_positive,
+        metavar="N",
+        help="tokens a forward pass, in both modes (default: the engine's own)",
+    )
+    prefill.add_argument(
+        "--document",
+        type=Path,
+        metavar="FILE",
+        help="what is read, repeated where it is too short (default: the handbook)",
+    )
+    prefill.set_defaults(command=_prefill)
+
+    decode = kinds.add_parser("decode", help="tokens a second by context, against memory's bound")
+    _add_common(decode)
+    _add_model(decode)
+    decode.add_argument(
+        "--tokens", type=_positive, default=64, metavar="N", help="of an answer (default: 64)"
+    )
+    decode.set_defaults(command=_decode)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lengths",
+        type=_lengths,
+        metavar="N,N",
+        help="in tokens; 16K is 16384 (default: up to 128K on a GPU, less on CPU)",
+    )
+    parser.add_argument(
+        "--rounds", type=_positive, default=3, metavar="N", help="of each measurement (default: 3)"
+    )
+    parser.add_argument("--device", choices=_DEVICES, default="auto", help="(default: auto)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write JSON, tables and pictures there"
+    )
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument(
+        "--model",
+        default=EMBEDDED_MODEL,
+        metavar="DIR_OR_HUB_ID",
+        help="a model folder or hub id (default: the embedded reader)",
+    )
+    model.add_argument(
+        "--preset", choices=tuple(PRESETS), help="random weights in the shape of a public model"
+    )
+    parser.add_argument(
+        "--gpus",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="over two, layers are split and work one after another (default: 1)",
+    )
+    parser.add_argument(
+        "--limit-memory",
+        type=float,
+        metavar="GIB",
+        help="let each GPU give no more than this, as a smaller card would",
+    )
+
+
+def _attention(arguments: argparse.Namespace) -> int:
+    _let_threads_sleep()
+    from .attention import run
+
+    return run(arguments)
+
+
+def _prefill(arguments: argparse.Namespace) -> int:
+    _let_threads_sleep()
+    from .prefill import run
+
+    return run(arguments)
+
+
+def _decode(arguments: argparse.Namespace) -> int:
+    _let_threads_sleep()
+    from .decode import run
+
+    return run(arguments)
+
+
+def _let_threads_sleep() -> None:
+    """As the engine's process has it; OpenMP reads it when torch is loaded."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    return tuple(_tokens(part.strip()) for part in text.split(","))
+
+
+def _tokens(text: str) -> int:
+    """A number of at least 256, or one with K for 1,024."""
+    number, unit = (text[:-1], 1024) if text[-1:] in ("k", "K") else (text, 1)
+    if not number.isdecimal() or int(number) * unit < 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of 256 tokens or more")
+    return int(number) * unit
+
+
+def _number(accepts: Callable[[float], bool], wanted: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not accepts(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is no {wanted}")
+        return value
+
+    return parse
+
+
+_share = _number(lambda value: 0.0 < value <= 1.0, "share above 0 and up to 1")
+_density = _number(lambda value: 0.0 < value < 1.0, "density between 0 and 1")

@@ -1,0 +1,64 @@
+"""Options of `sa-engine bench attention`.  Starts fast."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..config import DEFAULT_ALPHA
+from .presets import PRESETS, parse_shape
+
+INPUTS = ("structured", "random")
+DENSITIES = (0.05, 0.1, 0.2, 0.4)
+
+
+def add_attention_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those beside --lengths, --rounds, --device and --out, which all benchmarks have."""
+    parser.add_argument(
+        "--shape",
+        type=parse_shape,
+        metavar="PRESET|H/GxD",
+        help=f"{', '.join(PRESETS)}, or query heads/kv heads x head size "
+        "(default: llama-3.1-8b on a GPU, reader on CPU)",
+    )
+    parser.add_argument(
+        "--inputs",
+        choices=INPUTS,
+        default=INPUTS[0],
+        help="heads of known structure, or normal noise (default: structured)",
+    )
+    parser.add_argument(
+        "--densities",
+        type=_densities,
+        default=DENSITIES,
+        metavar="D,D",
+        help="forced shares of the causal pairs (default: 0.05,0.1,0.2,0.4)",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=_alpha,
+        default=DEFAULT_ALPHA,
+        metavar="SHARE",
+        help=f"of the attention mass, kept where density is not forced (default: {DEFAULT_ALPHA})",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
+
+
+def _densities(text: str) -> tuple[float, ...]:
+    values = tuple(_float(part) for part in text.split(","))
+    if not all(0.0 < value < 1.0 for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} are no densities between 0 and 1")
+    return values
+
+
+def _alpha(text: str) -> float:
+    if not 0.0 < (value := _float(text)) <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0 and up to 1")
+    return value
+
+
+def _float(text: str) -> float:
+    """Not a number where the text is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,77 @@
+"""Attention of single rows by its definition, in float32: what every method is checked with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+
+def row_weights(
+    q: Tensor, k: Tensor, rows: Sequence[int], *, scale: float
+) -> Iterator[tuple[slice, Tensor]]:
+    """Causal softmax weights of single query rows over all keys, one kv group at a time.
+
+    Args:
+        q: [H, L, D]; k: [G, L, D]; rows: positions below L.
+    Yields:
+        the group's query heads, and their weights [H / G, len(rows), L] in float32.
+    """
+    at = torch.tensor(rows, device=q.device)
+    later = torch.arange(k.shape[1], device=q.device) > at[:, None]  # [R, L]
+    shared = q.shape[0] // k.shape[0]
+    for group in range(k.shape[0]):
+        heads = slice(group * shared, (group + 1) * shared)
+        scores = q[heads].index_select(1, at).float() @ k[group].float().T
+        yield heads, scores.mul_(scale).masked_fill_(later, float("-inf")).softmax(dim=-1)
+
+
+def exact_rows(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rows: Sequence[int],
+    *,
+    scale: float,
+    kept: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Causal attention of single rows over the kept keys, and the mass that these hold.
+
+    Args:
+        q: [H, L, D]; k, v: [G, L, D].
+        kept: [H, len(rows), L] bool; None is all keys.
+    Returns:
+        out [H, len(rows), D] and coverage [H, len(rows)], the share of the row's softmax mass
+        under full attention that the kept keys hold; both float32.
+    """
+    out = torch.empty(q.shape[0], len(rows), v.shape[-1], device=q.device)
+    mass = torch.ones(q.shape[0], len(rows), device=q.device)
+    for group, (heads, weights) in enumerate(row_weights(q, k, rows, scale=scale)):
+        if kept is not None:
+            weights = weights.mul_(kept[heads])
+            mass[heads] = weights.sum(dim=-1)
+            weights = weights.div_(mass[heads].unsqueeze(-1))
+        out[heads] = weights @ v[group].float()
+    return out, mass
+
+
+def oracle_density(
+    q: Tensor, k: Tensor, rows: Sequence[int], *, share: float = 0.95
+) -> tuple[float, ...]:
+    """Of every head, the fewest keys that hold `share` of each row's softmax mass, over the keys
+    that the rows see: what a perfect selection would compute for these rows.
+
+    Args:
+        q: [H, L, D]; k: [G, L, D]; rows: positions below L.
+    Returns:
+        [H], in (0, 1].
+    """
+    seen = torch.tensor(rows, device=q.device) + 1
+    needed = torch.zeros(q.shape[0], dtype=torch.float64, device=q.device)
+    for heads, weights in row_weights(q, k, rows, scale=float(q.shape[-1] ** -0.5)):
+        reached = weights.sort(dim=-1, descending=True).values.cumsum(dim=-1)
+        fewest = (reached < share).sum(dim=-1) + 1
+        needed[heads] = fewest.minimum(seen).sum(dim=-1).double()
+    by_head: list[float] = (needed / seen.sum()).tolist()
+    return tuple(by_head)

@@ -1,0 +1,121 @@
+"""A model of a public shape with random weights: for speed and memory, never for answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PretrainedConfig,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+from ..attention import NAME, register
+from ..model.loaded import LoadedModel
+from ..model.support import probe
+from .presets import Shape
+from .spread import device_of, layer_devices, spread
+
+_FAMILIES: dict[str, tuple[Callable[..., PretrainedConfig], type[PreTrainedModel]]] = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+}
+
+
+def random_model(
+    shape: Shape,
+    devices: Sequence[torch.device],
+    dtype: torch.dtype,
+    *,
+    context: int,
+    seed: int = 0,
+) -> LoadedModel:
+    """The shape with normal weights (of the family's own standard deviation) and norms of one.
+
+    Each weight is drawn on the device that it stays on, so that the host never holds any.  Layers
+    are split evenly over `devices`, which work one after another.
+
+    Args:
+        context: tokens that the model is declared to read.
+    Raises:
+        ModelError: the engine cannot attend in it.
+        torch.OutOfMemoryError: it does not fit.
+    """
+    began = time.perf_counter()
+    register()
+    config_type, model_type = _FAMILIES[shape.family]
+    config = config_type(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_size,
+        max_position_embeddings=context,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        tie_word_embeddings=shape.tied_embeddings,
+        dtype=dtype,
+    )
+    with torch.device("meta"):
+        model: PreTrainedModel = model_type._from_config(  # type: ignore[no-untyped-call]
+            config, attn_implementation=NAME
+        )
+    places = layer_devices(config, devices)
+    generators = {
+        device: torch.Generator(device).manual_seed(seed + at) for at, device in enumerate(devices)
+    }
+    weights = {
+        name: _drawn(name, like, generators[device_of(places, name)], dtype, config)
+        for name, like in model.named_parameters()
+    }
+    model.load_state_dict(weights, strict=False, assign=True)
+    model.tie_weights()
+    _compute_rotary(model, config, devices[0])
+    model.requires_grad_(False).train(False)
+    spread(model, devices)
+    probe(model, devices[0])
+    return LoadedModel(
+        model=model,
+        name=f"{shape.name}, random weights",
+        parameters=sum(p.numel() for p in model.parameters()),
+        layers=shape.layers,
+        heads=shape.heads,
+        context_tokens=context,
+        dtype=dtype,
+        device=devices[0],
+        load_s=time.perf_counter() - began,
+        folder=None,
+    )
+
+
+def _drawn(
+    name: str,
+    like: Tensor,
+    generator: torch.Generator,
+    dtype: torch.dtype,
+    config: PretrainedConfig,
+) -> nn.Parameter:
+    """A parameter of the shape of `like` on the generator's device."""
+    weight = torch.empty(like.shape, dtype=dtype, device=generator.device)
+    if name.endswith("norm.weight"):
+        weight.fill_(1.0)
+    else:
+        weight.normal_(0.0, config.initializer_range, generator=generator)
+    return nn.Parameter(weight, requires_grad=False)
+
+
+def _compute_rotary(model: PreTrainedModel, config: PretrainedConfig, device: torch.device) -> None:
+    """The rotary frequencies, which are computed from the configuration and not stored."""
+    rotary = model.model.rotary_emb
+    with device:
+        model.model.rotary_emb = type(rotary)(config=config)

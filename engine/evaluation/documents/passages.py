@@ -1,0 +1,106 @@
+"""Questions that real text answers with one of its own sentences."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..prose import is_whole
+from .window import Sentence
+
+QUOTE_WORDS = (8, 40)  # words of a sentence that is to be found
+NEXT_WORDS = (6, 40)  # of a sentence and of the one after it
+KEY_WORDS = 3
+
+_WORD = re.compile(r"[^\W\d_]+")
+_CONTENT = re.compile(r"(?<![\w’'])[^\W\d_]{4,}(?![\w’'])")
+_COMMON_WORDS = """
+about above after again against also although always among another around because been
+before being below between both cannot could does doing done down during each either else even
+ever every from further given have having hence here hers herself himself however into itself
+just less like many might more most much must neither never next none nothing often once only
+other others otherwise ours over perhaps quite rather same shall should since some such than
+that their theirs them themselves then there therefore these they this those though through
+thus together under until upon very well were what when where whether which while whom whose
+will with within without would your yours
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A sentence that answers a question; `place` is its index in the document."""
+
+    place: int
+    question: str
+    expected: str
+
+
+class Passages:
+    """What may be asked of a document.  Rare and unique are meant among all its sentences."""
+
+    def __init__(self, sentences: Sequence[Sentence]) -> None:
+        self._sentences = sentences
+        self._holding: dict[str, set[int]] = defaultdict(set)  # word in lower case -> places
+        for place, sentence in enumerate(sentences):
+            for word in _WORD.findall(sentence.text.lower()):
+                self._holding[word].add(place)
+
+    def quotes(self) -> list[Passage]:
+        """Sentences that their three rarest content words tell from all others."""
+        found = []
+        for place, sentence in enumerate(self._sentences):
+            if _is_askable(sentence, QUOTE_WORDS) and (words := self._key_words(place)):
+                first, second, third = words
+                question = f"Quote the sentence with the words {first}, {second} and {third}."
+                found.append(Passage(place, question, sentence.text))
+        return found
+
+    def continuations(self) -> list[Passage]:
+        """Sentences that follow a unique one in its paragraph."""
+        found = []
+        for place in range(1, len(self._sentences)):
+            before, after = self._sentences[place - 1], self._sentences[place]
+            if (
+                before.paragraph == after.paragraph
+                and '"' not in before.text
+                and _is_askable(after, NEXT_WORDS)
+                and _is_askable(before, NEXT_WORDS)
+                and self._is_unique(place - 1)
+            ):
+                question = f'Which sentence comes directly after this one: "{before.text}"?'
+                found.append(Passage(place, question, after.text))
+        return found
+
+    def _key_words(self, place: int) -> list[str]:
+        """The three rarest content words of a sentence, as they stand in it and in its order;
+        none if it has fewer, or another sentence has them all.  Of words that are equally
+        rare, the longer."""
+        spelled: dict[str, str] = {}
+        for word in _CONTENT.findall(self._sentences[place].text):
+            if word.lower() not in _COMMON:
+                spelled.setdefault(word.lower(), word)
+        by_rarity = sorted(spelled, key=lambda word: (len(self._holding[word]), -len(word)))
+        rarest = by_rarity[:KEY_WORDS]
+        if len(rarest) < KEY_WORDS:
+            return []
+        if set.intersection(*(self._holding[word] for word in rarest)) != {place}:
+            return []
+        return [spelled[word] for word in spelled if word in rarest]
+
+    def _is_unique(self, place: int) -> bool:
+        """Whether this sentence neither stands anywhere else nor is a part of another one."""
+        text = self._sentences[place].text
+        words = _WORD.findall(text.lower())
+        fewest = min((self._holding[word] for word in words), key=len)
+        return all(other == place or text not in self._sentences[other].text for other in fewest)
+
+
+def _is_askable(sentence: Sentence, words: tuple[int, int]) -> bool:
+    return (
+        not sentence.planted
+        and words[0] <= len(sentence.text.split()) <= words[1]
+        and is_whole(sentence.text)
+    )

@@ -1,0 +1,177 @@
+"""The report of a run, in Markdown that is plain enough for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .records import Result
+from .results import NotRun, ReadingResult
+from .summary import LOW, Cell, pending, points, summarise
+
+_COLUMNS = (
+    "task",
+    "length",
+    "n",
+    "dense",
+    "sparse",
+    "ratio [95 %]",
+    "same answer",
+    "density",
+    "coverage mean / p5 / min",
+    "NLL change",
+)
+_DEFINITIONS = """\
+- length: prompt, question and room for the answer, in the model's own tokens.
+- n: questions, each asked dense and sparse of the same document, with greedy decoding.
+- dense, sparse: mean score of the answers, 0 to 1, by the task's own rule.
+- ratio [95 %]: sparse / dense, with a bootstrap interval over whole documents. Where nothing was
+  lost it has no width, and yet at 95 % confidence 4 documents without a loss leave room for one
+  in two lost, 20 for one in seven. "–": dense is 0, or a single document.
+- same answer: share of the questions whose two answers are the same text.
+- density: computed (query, key) pairs / causal pairs, over the document's tokens.
+- coverage: softmax mass that the kept keys hold, on rows that selection did not sample (1 where
+  all was dense): mean and mean 5th percentile of the documents, and the least of all rows.
+- NLL change: of the document's own tokens, sparse - dense, mean over documents, nats a token."""
+_NONE = "–"
+
+
+def report(
+    settings: Sequence[Mapping[str, Any]],
+    results: Iterable[Result],
+    *,
+    interrupted: bool = False,
+) -> str:
+    """The whole report.
+
+    Args:
+        settings, results: of a `RecordFile`; "model" is among the settings.
+        interrupted: the run is not finished.
+    """
+    results = list(results)
+    cells = summarise(results)
+    by_configuration: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_configuration.setdefault(cell.configuration.label, []).append(cell)
+    parts = [f"# Dense against sparse: {_text(settings[0]['model'])}", _settings(settings, results)]
+    parts += _unfinished(results, interrupted)
+    if len(by_configuration) > 1:
+        parts += ["## Score against density", _curve(results)]
+    for label, of_configuration in by_configuration.items():
+        parts += [f"## {label}", _table(of_configuration), *_remarks(of_configuration)]
+    if cells:
+        parts += ["## What the columns say", _DEFINITIONS]
+    return "\n\n".join(parts) + "\n"
+
+
+def _settings(settings: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> str:
+    """One line each; of a run that went on in another environment, both."""
+    lines = []
+    for name in dict.fromkeys(name for part in settings for name in part):
+        values = [part[name] for part in settings if part.get(name) is not None]
+        if values:
+            lines.append(f"- {name}: {', then '.join(dict.fromkeys(map(_text, values)))}")
+    labels = dict.fromkeys(r.configuration.label for r in results if isinstance(r, ReadingResult))
+    lines.append(f"- attention: {', '.join(labels) or 'nothing was read yet'}")
+    return "\n".join(lines)
+
+
+def _unfinished(results: Sequence[Result], interrupted: bool) -> list[str]:
+    """What is missing from the tables, and why."""
+    parts = []
+    if interrupted:
+        parts.append("The run was interrupted: more is to come.  The same command goes on with it.")
+    if waiting := pending(results):
+        parts.append(f"Documents not yet read in every configuration: {len(waiting)}.")
+    if skipped := [r for r in results if isinstance(r, NotRun)]:
+        lines = "\n".join(f"- {r.task} at {r.length:,}: {r.reason}" for r in skipped)
+        parts += ["## Not run", lines]
+    return parts
+
+
+def _curve(results: Sequence[Result]) -> str:
+    """Where the documents of all configurations are the same, so are the dense scores."""
+    rows = [
+        (
+            point.configuration.label,
+            f"{point.length:,}",
+            str(point.tasks),
+            f"{point.dense:.3f}",
+            f"{point.sparse:.3f}",
+            f"{point.density:.3f}",
+        )
+        for point in sorted(points(results), key=lambda point: point.length)
+    ]
+    text = "Means over the tasks, on documents that were read in every configuration."
+    header = ("configuration", "length", "tasks", "dense", "sparse", "density")
+    return f"{text}\n\n{markdown_table(header, rows)}"
+
+
+def _table(cells: Sequence[Cell]) -> str:
+    return markdown_table(_COLUMNS, [_row(cell) for cell in cells])
+
+
+def _row(cell: Cell) -> tuple[str, ...]:
+    coverage = (cell.coverage, cell.coverage_p5, cell.coverage_min)
+    return (
+        cell.task,
+        f"{cell.length:,}",
+        str(cell.n),
+        f"{cell.dense:.3f}",
+        f"{cell.sparse:.3f}",
+        _ratio(cell),
+        f"{cell.agreement:.3f}",
+        f"{cell.density:.3f}",
+        " / ".join(f"{share:.3f}" for share in coverage),
+        f"{cell.nll_change:+.4f}",
+    )
+
+
+def _ratio(cell: Cell) -> str:
+    if cell.ratio is None:
+        return _NONE
+    if cell.interval is None:
+        return f"{cell.ratio:.3f} [{_NONE}]"
+    low, high = cell.interval
+    return f"{cell.ratio:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _remarks(cells: Sequence[Cell]) -> list[str]:
+    """On cells whose figures need a word."""
+    parts = []
+    if low := [f"{c.task} at {c.length:,} (dense {c.dense:.3f})" for c in cells if c.low]:
+        parts.append(
+            f"Dense itself scores low (under {LOW:g}), so the ratio says little: {', '.join(low)}."
+        )
+    refused = [
+        f"{c.task} at {c.length:,}: dense {c.false_refusals_dense}, "
+        f"sparse {c.false_refusals_sparse} of {c.n}"
+        for c in cells
+        if c.false_refusals_dense or c.false_refusals_sparse
+    ]
+    if refused:
+        parts.append(f"Refused although the document has the answer: {'; '.join(refused)}.")
+    return parts
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of even width: the first aligned left, the others right."""
+    widths = [max(3, *(len(row[i]) for row in (header, *rows))) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        first, *others = (
+            text.rjust(width) if i else text.ljust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        return f"| {' | '.join((first, *others))} |"
+
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(header), line(rule), *(line(row) for row in rows)])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(inner) for inner in value)
+    return str(value)

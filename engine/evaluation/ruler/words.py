@@ -1,0 +1,53 @@
+"""Random words, numbers and identifiers, as RULER draws them.
+
+Words are those of the `wonderwords` package (MIT), sorted, so that a seed means the same
+everywhere.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from functools import cache
+
+
+def key_word(rng: random.Random) -> str:
+    """adjective-noun"""
+    return f"{rng.choice(_category('adjective'))}-{rng.choice(_category('noun'))}"
+
+
+def number(rng: random.Random) -> str:
+    """Seven digits."""
+    return str(rng.randint(10**6, 10**7 - 1))
+
+
+def identifier(rng: random.Random) -> str:
+    """A UUID of version 4."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def letters(rng: random.Random, alphabet: str, count: int) -> str:
+    return "".join(rng.choices(alphabet, k=count))
+
+
+@cache
+def all_words() -> tuple[str, ...]:
+    """Nouns, adjectives and verbs, each word once."""
+    return tuple(sorted({*_category("noun"), *_category("adjective"), *_category("verb")}))
+
+
+def unlike(taken: set[str], draw: Callable[[random.Random], str], rng: random.Random) -> str:
+    """The first draw that is not taken yet; it is then."""
+    while (drawn := draw(rng)) in taken:
+        pass
+    taken.add(drawn)
+    return drawn
+
+
+@cache
+def _category(name: str) -> tuple[str, ...]:
+    from wonderwords import RandomWord
+
+    words = RandomWord(enhanced_prefixes=False).filter(include_categories=[name])
+    return tuple(sorted(set(words)))

@@ -1,0 +1,137 @@
+"""A run: every trial, in every configuration, on record as it comes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from ..environment import describe
+from ..errors import UsageError
+from ..selection import METHODS
+from .arguments import Options, options_from
+from .pictures import draw_pictures
+from .reading import Reader
+from .records import RecordFile
+from .report import report
+from .results import Configuration, NotRun
+from .sizing import Counter
+from .sources import Sources, load_sources
+from .tasks import Planned, parse_tasks, planned
+from .trial import NotEnough, Trial
+
+RECORDS, REPORT = "results.jsonl", "report.md"
+_DENSE = Configuration("dense")
+_LINEAR = 8192  # tokens at which attention costs about as much as everything else
+_BAR = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left  {desc}"
+
+
+def run_eval(arguments: argparse.Namespace) -> int:
+    """`sa-engine eval`; the exit code.  Raises SaChatError."""
+    options = options_from(arguments)
+    tasks, configurations = parse_tasks(options.tasks), _configurations(options)
+    records = RecordFile(options.out / RECORDS)
+    sources = load_sources(options.documents)
+    reader = Reader(options.config)
+    try:
+        counter = Counter(reader.tokenizer)
+        records.open(_settings(options, tasks, configurations))
+        plan = list(planned(tasks, options.lengths, options.samples))
+        _read_all(plan, configurations, options, reader, counter, sources, records)
+    except KeyboardInterrupt:
+        _write_report(options, records, interrupted=True)
+        print("\nInterrupted.  The same command goes on where it stopped.", file=sys.stderr)
+        return 130
+    finally:
+        reader.close()
+    print(_write_report(options, records))
+    pictures = draw_pictures(records.results, options.config.model, options.out)
+    written = [options.out / REPORT, records.path, *pictures]
+    print("Written:", ", ".join(map(str, written)), file=sys.stderr)
+    return 0
+
+
+def _configurations(options: Options) -> tuple[Configuration, ...]:
+    """Dense first, then every method at every alpha; triangular knows no alpha."""
+    sparse = []
+    for method in options.methods:
+        if method not in METHODS:
+            raise UsageError(f"There is no method {method!r}.", f"Use {', '.join(METHODS)}.")
+        alphas = options.alphas[:1] if method == "triangular" else options.alphas
+        sparse += [Configuration("sparse", method, alpha) for alpha in alphas]
+    return (_DENSE, *sparse)
+
+
+def _settings(
+    options: Options, tasks: Sequence[str], configurations: Sequence[Configuration]
+) -> dict[str, Any]:
+    return {
+        "model": options.config.model,
+        "lengths": list(options.lengths),
+        "tasks": list(tasks),
+        "samples": options.samples,
+        "configurations": [configuration.label for configuration in configurations],
+        "documents": None if options.documents is None else list(options.documents),
+        "seed": options.seed,
+        "machine": describe(),
+    }
+
+
+def _read_all(
+    plan: Sequence[Planned],
+    configurations: Sequence[Configuration],
+    options: Options,
+    reader: Reader,
+    counter: Counter,
+    sources: Sources,
+    records: RecordFile,
+) -> None:
+    missing = {
+        one: [c for c in configurations if (one.key, c.label) not in records.done] for one in plan
+    }
+    total = sum(_cost(one) * len(configurations) for one in plan)
+    left = sum(_cost(one) * len(those) for one, those in missing.items())
+    with tqdm(
+        total=total, initial=total - left, bar_format=_BAR, smoothing=0, leave=False
+    ) as progress:
+        for one, those in missing.items():
+            trial = _made(one, options, reader, counter, sources, records) if those else None
+            for configuration in those:
+                progress.set_description_str(f"{one.family} {one.length:,} {configuration.label}")
+                if trial is not None:
+                    records.append(reader.read(trial, configuration))
+                progress.update(_cost(one))
+
+
+def _made(
+    one: Planned,
+    options: Options,
+    reader: Reader,
+    counter: Counter,
+    sources: Sources,
+    records: RecordFile,
+) -> Trial | None:
+    """The trial with the questions that are wanted, or None, and the reason on record."""
+    try:
+        if one.length > reader.context_tokens:
+            raise NotEnough(f"the model reads {reader.context_tokens:,} tokens at most")
+        trial = one.make(options.samples, options.seed, counter, sources)
+    except NotEnough as error:
+        for task in one.tasks:
+            records.append(NotRun(task, one.length, error.reason))
+        return None
+    return trial.asking(one.tasks, options.samples)
+
+
+def _cost(one: Planned) -> float:
+    """Of reading it once, in arbitrary units; only the progress bar believes in it."""
+    return one.length * (1 + one.length / _LINEAR)
+
+
+def _write_report(options: Options, records: RecordFile, *, interrupted: bool = False) -> str:
+    text = report(records.settings, records.results, interrupted=interrupted)
+    (options.out / REPORT).write_text(text, "utf-8")
+    return text

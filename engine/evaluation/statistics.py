@@ -1,0 +1,51 @@
+"""How sure a figure is: intervals for ratios of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Scores = Sequence[Sequence[float]]  # for each document, the scores of its answers
+
+_TAILS = (0.025, 0.975)  # 95 % lie between
+
+
+def ratio_of_means(dense: Scores, sparse: Scores) -> float | None:
+    """mean(sparse) / mean(dense) over all answers, or None where dense is 0."""
+    below = _sums(dense).sum()
+    return float(_sums(sparse).sum() / below) if below else None
+
+
+def bootstrap_ratio(
+    dense: Scores, sparse: Scores, *, seed: int, resamples: int = 2000
+) -> tuple[float, float] | None:
+    """95 % percentile interval of `ratio_of_means`, resampling whole documents.
+
+    Answers about one document are not independent, and both scores of an answer are of the same
+    question: so documents are drawn with replacement, each with all of its answers in both
+    configurations (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
+    The ends are order statistics of the resampled ratios (Efron & Tibshirani, An Introduction to
+    the Bootstrap, 1993, chapter 13).  A resample whose dense score is 0 counts as infinite, or
+    not at all if its sparse score is 0 too.
+
+    None where dense is 0, and for fewer than two documents.
+
+    Args:
+        dense, sparse: paired, the same documents with as many answers.
+    """
+    assert [len(scores) for scores in dense] == [len(scores) for scores in sparse]
+    over, below = _sums(sparse), _sums(dense)
+    if len(below) < 2 or not below.any():
+        return None
+    drawn = np.random.default_rng(seed).integers(len(below), size=(resamples, len(below)))
+    upper, lower = over[drawn].sum(axis=1), below[drawn].sum(axis=1)
+    defined = (upper > 0) | (lower > 0)
+    with np.errstate(divide="ignore"):
+        ratios = upper[defined] / lower[defined]
+    low, high = np.quantile(ratios, _TAILS, method="inverted_cdf")
+    return float(low), float(high)
+
+
+def _sums(scores: Scores) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([sum(document) for document in scores], dtype=np.float64)

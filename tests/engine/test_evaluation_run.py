@@ -1,0 +1,136 @@
+"""`sa-engine eval` end to end, with the embedded reader at lengths of a test."""
+
+import json
+
+import pytest
+
+from sa_chat.engine import cli
+from sa_chat.engine.evaluation.reading import Reader
+from sa_chat.engine.evaluation.records import RecordFile
+from sa_chat.engine.evaluation.results import NotRun
+from sa_chat.engine.evaluation.run import RECORDS, REPORT
+
+QUICK = ("--lengths", "1536", "--samples", "1", "--tasks", "niah_single_1,absent")
+
+
+def _eval(out, *options) -> int:
+    return cli.main(["eval", *QUICK, *options, "--out", str(out)])
+
+
+def _results(out) -> list:
+    lines = (out / RECORDS).read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _without_times(out) -> list:
+    kept = [r for r in _results(out) if r["type"] == "ReadingResult"]
+    for reading in kept:
+        del reading["prefill_s"]
+    return kept
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert _eval(out, "--alpha", "0.95,1", "--methods", "window-columns") == 0
+    return out
+
+
+def test_every_document_is_read_in_every_configuration(whole):
+    readings = _without_times(whole)
+    assert [(r["trial"], r["configuration"]["mode"], r["configuration"]["alpha"]) for r in readings] == [
+        (trial, mode, alpha)
+        for trial in ("niah_single_1/1536/0", "book/1536/0")
+        for mode, alpha in (("dense", 1.0), ("sparse", 0.95), ("sparse", 1.0))
+    ]
+    assert [a["task"] for r in readings for a in r["answers"]] == ["niah_single_1"] * 3 + ["absent"] * 3
+
+
+def test_dense_and_alpha_one_are_the_same(whole):
+    dense, sparse, same = _without_times(whole)[:3]
+    assert same["answers"] == dense["answers"]
+    assert same["document_nll"] == dense["document_nll"]
+    assert same["density"] == dense["density"] == 1.0
+    assert 0.0 < sparse["density"] < 1.0
+    assert sparse["coverage"] < 1.0
+    assert sparse["document_nll"] != dense["document_nll"]
+
+
+def test_the_documents_are_as_long_as_asked(whole):
+    for reading in _without_times(whole):
+        room = 192 + 100  # answer and question
+        assert 0.99 * 1536 - room <= reading["prompt_tokens"] <= 1536 - 128
+
+
+def test_report_and_pictures_are_written(whole):
+    text = (whole / REPORT).read_text("utf-8")
+    assert "niah_single_1" in text
+    assert "window-columns 0.95" in text
+    assert {p.name for p in whole.iterdir()} >= {"needles.png", "scores.png", "density.png"}
+
+
+def test_an_interrupted_run_goes_on(whole, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "run"
+    options = ("--alpha", "0.95,1", "--methods", "window-columns")
+    read = Reader.read
+    calls = []
+
+    def interrupted(self, trial, configuration):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append((trial.key, configuration.label))
+        return read(self, trial, configuration)
+
+    monkeypatch.setattr(Reader, "read", interrupted)
+    assert _eval(out, *options) == 130
+    assert "goes on" in capsys.readouterr().err
+    assert len(_without_times(out)) == 2
+    before = list(calls)
+    calls.clear()
+    monkeypatch.setattr(
+        Reader, "read", lambda self, *args: (calls.append(args[0].key), read(self, *args))[1]
+    )
+    assert _eval(out, *options) == 0
+    assert len(calls) == 4
+    assert len(before) == 2
+    assert _without_times(out) == _without_times(whole)
+
+
+def test_what_cannot_be_made_is_told(tmp_path):
+    book = tmp_path / "short.txt"
+    book.write_text("One sentence is here. Another one follows it.\n", "utf-8")
+    out = tmp_path / "run"
+    options = ("--tasks", "quote,define", "--documents", str(book))
+    assert _eval(out, *options) == 0
+    records = RecordFile(out / RECORDS)
+    records.open(_results(out)[0]["settings"])
+    assert {(r.task, r.length) for r in records.results if isinstance(r, NotRun)} == {
+        ("quote", 1536),
+        ("define", 1536),
+    }
+    assert "quote" in (out / REPORT).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--tasks", "nonsense"), "no task 'nonsense'"),
+        (("--methods", "nonsense"), "no method 'nonsense'"),
+        (("--alpha", "1.5"), "alpha must be"),
+        (("--alpha", "x"), "no share"),
+        (("--lengths", "many"), "no length"),
+        (("--lengths", "100"), "too short"),
+        (("--samples", "0"), "At least one sample"),
+        (("--model", "./nowhere"), "no model folder"),
+    ],
+)
+def test_bad_options_are_told_in_one_sentence(tmp_path, capsys, options, said):
+    code = _eval(tmp_path / "run", *options)
+    assert code == (5 if "--model" in options else 2)
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_document_is_told(tmp_path, capsys):
+    assert _eval(tmp_path / "run", "--documents", str(tmp_path / "none.txt")) == 3
+    assert "There is no file" in capsys.readouterr().err
