@@ -10,6 +10,12 @@ from .errors import UsageError
 DEFAULT_ALPHA = 0.95
 EMBEDDED_MODEL = "embedded"
 
+METHODS = ("joined", "window-columns", "triangular")
+"""How sparse attention chooses a head's keys.  "joined" takes the cheaper of window + columns and
+dense, and is dense below the break-even length.  The others are one pattern alone, for comparison,
+in every head and chunk: window + columns (SampleAttention, arXiv 2406.15486) whatever it costs;
+triangular is sinks and window only, whatever it covers."""
+
 
 @dataclass(frozen=True)
 class EngineConfig:
@@ -22,9 +28,9 @@ class EngineConfig:
     device: str = "auto"  # "auto", "cpu" or "cuda"
     attention: str = "sparse"  # "sparse" or "dense"
     alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
-    method: str = "joined"  # of sparse attention: one of `selection.METHODS`
     max_context: int | None = None  # tokens; None: what the model declares
     max_answer_tokens: int = 512
+    method: str = "joined"  # of sparse attention: one of METHODS
     reserve_tokens: int | None = None  # for questions and answers; None: by the context's size
     document_nll: bool = False  # also measure how well the model predicts the document
 
@@ -35,6 +41,8 @@ class EngineConfig:
             raise UsageError(
                 f"Unknown attention mode {self.attention!r}.", "Use --attention sparse or dense."
             )
+        if self.method not in METHODS:
+            raise UsageError(f"There is no method {self.method!r}.", f"Use {', '.join(METHODS)}.")
         if not (math.isfinite(self.alpha) and 0.0 < self.alpha <= 1.0):
             raise UsageError(
                 f"alpha must be above 0 and at most 1, not {self.alpha:g}.",

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..arguments import Parser
-from ..config import DEFAULT_ALPHA, EMBEDDED_MODEL
-from .attention_arguments import add_attention_arguments
+from ..config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS
+from .attention.arguments import add_attention_arguments
 from .presets import PRESETS
 
 _DEVICES = ("auto", "cpu", "cuda")
@@ -33,6 +33,12 @@ def add_bench_arguments(parser: Parser) -> None:
         default=DEFAULT_ALPHA,
         metavar="SHARE",
         help=f"share of the attention mass to keep (default: {DEFAULT_ALPHA})",
+    )
+    prefill.add_argument(
+        "--method",
+        choices=METHODS,
+        default="joined",
+        help="how keys are chosen (default: joined, which may choose dense)",
     )
     prefill.add_argument(
         "--density",
@@ -107,21 +113,21 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _attention(arguments: argparse.Namespace) -> int:
     _let_threads_sleep()
-    from .attention import run
+    from .attention.run import run
 
     return run(arguments)
 
 
 def _prefill(arguments: argparse.Namespace) -> int:
     _let_threads_sleep()
-    from .prefill import run
+    from .prefill.run import run
 
     return run(arguments)
 
 
 def _decode(arguments: argparse.Namespace) -> int:
     _let_threads_sleep()
-    from .decode import run
+    from .decode.run import run
 
     return run(arguments)
 

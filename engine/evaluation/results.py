@@ -10,7 +10,7 @@ class Configuration:
     """How the documents of a run are read."""
 
     mode: str  # "dense" or "sparse"
-    method: str = "joined"  # a name in `selection.METHODS`; of no meaning in dense mode
+    method: str = "joined"  # one of `config.METHODS`; of no meaning in dense mode
     alpha: float = 1.0
 
     @property

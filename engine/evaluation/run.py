@@ -10,8 +10,6 @@ from typing import Any
 from tqdm import tqdm
 
 from ..environment import describe
-from ..errors import UsageError
-from ..selection import METHODS
 from .arguments import Options, options_from
 from .pictures import draw_pictures
 from .reading import Reader
@@ -58,8 +56,6 @@ def _configurations(options: Options) -> tuple[Configuration, ...]:
     """Dense first, then every method at every alpha; triangular knows no alpha."""
     sparse = []
     for method in options.methods:
-        if method not in METHODS:
-            raise UsageError(f"There is no method {method!r}.", f"Use {', '.join(METHODS)}.")
         alphas = options.alphas[:1] if method == "triangular" else options.alphas
         sparse += [Configuration("sparse", method, alpha) for alpha in alphas]
     return (_DENSE, *sparse)

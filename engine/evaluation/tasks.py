@@ -20,7 +20,7 @@ GROUPS = {
     "all": TASKS,
     "ruler": tuple(RULER_TASKS),
     "documents": tuple(DOCUMENT_TASKS),
-    "core": ("niah_single_2", "niah_multikey_1", "vt", *DOCUMENT_TASKS),
+    "core": ("niah_single_2", "niah_multikey_1", *DOCUMENT_TASKS),
 }
 
 

@@ -9,10 +9,9 @@ from .coverage import coverage
 from .plan import Plan, Tile, tiles_of
 from .sampling import Sample
 from .select import select
-from .settings import METHODS, SelectionSettings
+from .settings import SelectionSettings
 
 __all__ = [
-    "METHODS",
     "CostModel",
     "Plan",
     "Sample",

@@ -29,7 +29,7 @@ def select(
     end = k.shape[1]
     start = end - q.shape[1]
     tiles = tiles_of(start, end, tile=settings.tile, window=settings.window)
-    if _dense(tiles, end, settings):
+    if _dense(tiles, end, settings, q.device.type):
         return None
     seen = sample(q, k, tiles, share=settings.sampled_share, scale=scale)
     bands = torch.tensor([tile.band for tile in tiles], device=q.device)
@@ -53,12 +53,14 @@ def select(
     return Plan(tiles, tuple(kept), tuple(edges), tuple(computed), pairs), seen
 
 
-def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings) -> bool:
+def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings, device: str) -> bool:
     if tiles[-1].band <= settings.sinks:
         return True
     if settings.density is not None:
         return False
-    return settings.alpha >= 1.0 or (settings.method == "joined" and end < settings.break_even)
+    if settings.alpha >= 1.0:
+        return True
+    return settings.method == "joined" and end < settings.break_even_on(device)
 
 
 def _columns(

@@ -9,12 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.bench import attention_length, baselines, flex, ours
-from sa_chat.engine.bench.attention_check import Checker
-from sa_chat.engine.bench.exact import exact_rows, oracle_density, row_weights
-from sa_chat.engine.bench.inputs import random_inputs
+from sa_chat.engine.bench.attention import baselines, flex, ours
+from sa_chat.engine.bench.attention import length as attention_length
+from sa_chat.engine.bench.attention.check import Checker
+from sa_chat.engine.bench.attention.exact import exact_rows, oracle_density, row_weights
+from sa_chat.engine.bench.attention.inputs import random_inputs
+from sa_chat.engine.bench.attention.structured import NEAR_SCALE, SINKS, kind_of, structured_inputs
 from sa_chat.engine.bench.presets import PRESETS, HeadShape, parse_shape
-from sa_chat.engine.bench.structured import NEAR_SCALE, SINKS, kind_of, structured_inputs
 from sa_chat.engine.bench.timing import measure, measure_in_turns
 from sa_chat.engine.cli import build_parser
 from sa_chat.engine.errors import EngineError, UsageError
@@ -255,7 +256,7 @@ def test_rows_of_every_method(bench, tmp_path):
         ("torch SDPA", ""),
         ("sa-chat dense", ""),
         ("FlexAttention", ""),
-        ("sa-chat", "alpha 0.95"),
+        ("sa-chat", "window-columns 0.95"),
         ("sa-chat", "density 0.1"),
         ("sa-chat", "density 0.5"),
     ]
@@ -280,7 +281,9 @@ def test_rows_of_every_method(bench, tmp_path):
 def test_random_inputs_and_alpha_one(bench):
     code, shown = bench("--lengths=4608", "--densities=0.5", "--inputs=random", "--alpha=1")
     assert code == 0
-    (adaptive,) = [line for line in shown.splitlines() if "alpha 1 " in line and "sa-chat" in line]
+    (adaptive,) = [
+        line for line in shown.splitlines() if "columns 1 " in line and "sa-chat" in line
+    ]
     assert "1.000 |   1.0000" in adaptive
 
 

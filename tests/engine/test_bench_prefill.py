@@ -10,12 +10,13 @@ from bench_shapes import SHAPES, add_presets
 from local_models import write_book, write_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from sa_chat.engine.bench import check, prefill
-from sa_chat.engine.bench.check import check_equality, compare
-from sa_chat.engine.bench.material import DocumentText, RandomIds
-from sa_chat.engine.bench.random_model import random_model
-from sa_chat.engine.bench.reading import Reader
-from sa_chat.engine.bench.spread import device_of, layer_devices, spread
+from sa_chat.engine.bench.models.random_model import random_model
+from sa_chat.engine.bench.models.spread import device_of, layer_devices, spread
+from sa_chat.engine.bench.prefill import check
+from sa_chat.engine.bench.prefill import run as prefill
+from sa_chat.engine.bench.prefill.check import check_equality, compare
+from sa_chat.engine.bench.prefill.material import DocumentText, RandomIds
+from sa_chat.engine.bench.prefill.reading import Reader
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cli import main
 from sa_chat.engine.errors import EngineError, ModelError
@@ -139,7 +140,7 @@ def test_a_model_folder_reads_a_document(tmp_path, capsys):
     assert [row["tokens"] for row in saved["rows"]] == [512, 512]
     assert all(row["tokenize_s"] > 0.0 for row in saved["rows"])
     assert saved["settings"]["density_forced"] is None
-    assert [row["attention"] for row in saved["rows"]] == ["all pairs", "alpha 0.95"]
+    assert [row["attention"] for row in saved["rows"]] == ["all pairs", "joined, alpha 0.95"]
     assert "book.txt" in capsys.readouterr().out
     assert main(["bench", "prefill", "--model", str(folder), "--lengths", "16K"]) == 2
     assert "room for 8,192 tokens" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import platform
 import pytest
 import torch
 
-from sa_chat.engine.bench.picture import draw_ttft
+from sa_chat.engine.bench.prefill.picture import draw_ttft
 from sa_chat.engine.bench.results import Report, table
 from sa_chat.engine.environment import describe, environment
 from sa_chat.engine.errors import UsageError

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..attention import execute
-from ..pipeline.forward import CHUNK
-from ..selection import Plan, SelectionSettings, coverage, select, tiles_of
-from ..selection.plan import causal_pairs
-from ..selection.sampling import sampled_rows
+from ...attention import execute
+from ...pipeline.forward import CHUNK
+from ...selection import Plan, SelectionSettings, coverage, select, tiles_of
+from ...selection.plan import causal_pairs
+from ...selection.sampling import sampled_rows
 from .inputs import Inputs
 
 Plans = tuple[Plan | None, ...]

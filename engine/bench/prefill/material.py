@@ -10,10 +10,10 @@ from typing import Protocol
 
 import torch
 
-from ..config import OpenOptions
-from ..documents import open_documents
-from ..model import LoadedModel
-from ..tokens import Tokenizer
+from ...config import OpenOptions
+from ...documents import open_documents
+from ...model import LoadedModel
+from ...tokens import Tokenizer
 
 _QUESTION = "What is this document about?"
 _RANDOM_QUESTION_TOKENS = 16

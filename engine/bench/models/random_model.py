@@ -18,10 +18,10 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from ..attention import NAME, register
-from ..model.loaded import LoadedModel
-from ..model.support import probe
-from .presets import Shape
+from ...attention import NAME, register
+from ...model.loaded import LoadedModel
+from ...model.support import probe
+from ..presets import Shape
 from .spread import device_of, layer_devices, spread
 
 _FAMILIES: dict[str, tuple[Callable[..., PretrainedConfig], type[PreTrainedModel]]] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from ..selection.plan import causal_pairs
-from .attention_check import Checked
+from ...selection.plan import causal_pairs
+from ..results import Row, table
+from ..timing import Timing
+from .check import Checked
 from .inputs import Inputs
-from .results import Row, table
-from .timing import Timing
 
 MEASURED = "measured"
 

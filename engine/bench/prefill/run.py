@@ -8,19 +8,19 @@ from collections.abc import Sequence
 
 import torch
 
-from ..environment import describe
-from ..errors import UsageError
-from ..pipeline.forward import CHUNK
-from ..selection import SelectionSettings
-from ..tokens import load_tokenizer
+from ...environment import describe
+from ...errors import UsageError
+from ...pipeline.forward import CHUNK
+from ...selection import SelectionSettings
+from ...tokens import load_tokenizer
+from ..memory import release
+from ..models.subject import Subject, find_devices, load_subject
+from ..results import Report, Row
 from .check import check_equality, compare, told
 from .material import DocumentText, RandomIds
-from .memory import release
 from .picture import draw_ttft
-from .prefill_rows import measured, memory_table, missing, pairs_table, times_table
 from .reading import MODES, Reader, Reading
-from .results import Report, Row
-from .subject import Subject, find_devices, load_subject
+from .rows import measured, memory_table, missing, pairs_table, times_table
 
 GPU_LENGTHS = (8192, 16_384, 32_768, 65_536, 131_072)
 CPU_LENGTHS = (4096, 8192, 16_384)
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     density = arguments.density
     if density is None and subject.random:
         density = RANDOM_DENSITY
-    reader = _reader(subject, arguments, SelectionSettings(alpha=arguments.alpha, density=density))
+    selection = SelectionSettings(arguments.alpha, arguments.method, density)
+    reader = _reader(subject, arguments, selection)
     notes = [*subject.lines(), *_notes(reader, subject)]
     print(describe(), *notes, sep="\n", flush=True)
     settings = {
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         "lengths": subject.lengths,
         "rounds": arguments.rounds,
         "alpha": arguments.alpha,
+        "method": arguments.method,
         "density_forced": density,
         "chunk": reader.chunk,
         "material": reader.material.description,
@@ -119,7 +121,7 @@ def density_of(reader: Reader) -> str:
     settings = reader.settings
     if settings.density is not None:
         return f"density {settings.density:g} forced"
-    return f"alpha {settings.alpha:g}"
+    return f"{settings.method}, alpha {settings.alpha:g}"
 
 
 def _try(reader: Reader, length: int, mode: str) -> Reading | None:

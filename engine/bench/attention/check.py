@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..attention import Coverage
-from ..errors import EngineError
+from ...attention import Coverage
+from ...errors import EngineError
 from .exact import exact_rows
 from .inputs import Inputs
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..config import EMBEDDED_MODEL, EngineConfig
-from ..errors import ModelError, UsageError
-from ..model import LoadedModel, load_model, local_folder, reader_folder
-from ..model.context import context_of
-from ..model.placement import resolve_dtype
-from .memory import limit_memory
-from .presets import PRESETS
+from ...config import EMBEDDED_MODEL, EngineConfig
+from ...errors import ModelError, UsageError
+from ...model import LoadedModel, load_model, local_folder, reader_folder
+from ...model.context import context_of
+from ...model.placement import resolve_dtype
+from ..memory import limit_memory
+from ..presets import PRESETS
 from .random_model import random_model
 from .spread import chosen_devices, spread
 

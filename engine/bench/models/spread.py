@@ -8,8 +8,8 @@ import torch
 from accelerate import dispatch_model  # type: ignore[import-untyped]
 from transformers import PretrainedConfig, PreTrainedModel
 
-from ..errors import ModelError, UsageError
-from ..model.placement import resolve_device
+from ...errors import ModelError, UsageError
+from ...model.placement import resolve_device
 
 _KEPT = ["past_key_values"]  # arguments that no layer moves: the cache is on every device
 

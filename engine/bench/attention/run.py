@@ -7,15 +7,16 @@ from dataclasses import asdict
 
 import torch
 
-from ..environment import describe
-from ..model.placement import resolve_device, resolve_dtype
-from ..pipeline.forward import CHUNK
-from .attention_length import CHECKED_ROWS, LengthBench
-from .attention_rows import NOTES, not_measured, rows_table
+from ...environment import describe
+from ...model.placement import resolve_device, resolve_dtype
+from ...pipeline.forward import CHUNK
+from ...selection import SelectionSettings
+from ..memory import release
+from ..presets import PRESETS, HeadShape
+from ..results import Report, Row
 from .inputs import random_inputs
-from .memory import release
-from .presets import PRESETS, HeadShape
-from .results import Report, Row
+from .length import CHECKED_ROWS, LengthBench
+from .rows import NOTES, not_measured, rows_table
 from .structured import structured_inputs
 
 GPU_LENGTHS = (8192, 16_384, 32_768, 65_536, 131_072)
@@ -47,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         "device": str(device),
         "dtype": dtype_name,
         "lengths": lengths,
-        **{name: getattr(arguments, name) for name in ("inputs", "alpha", "densities", "seed")},
+        **{
+            name: getattr(arguments, name)
+            for name in ("inputs", "alpha", "method", "densities", "seed")
+        },
         "rounds": arguments.rounds,
         "notes": notes,
     }
@@ -76,7 +80,8 @@ def _rows(
         inputs = make(shape, length, seed=arguments.seed, device=device, dtype=dtype)
         bench = LengthBench(inputs, seed=arguments.seed, rounds=arguments.rounds, report=report)
         rows = bench.rows
-        bench.run(alpha=arguments.alpha, densities=arguments.densities)
+        adaptive = SelectionSettings(arguments.alpha, arguments.method)
+        bench.run(adaptive, arguments.densities)
     except torch.OutOfMemoryError:
         rows.append(not_measured(length, "all that follow", "", "out of memory"))
         report.add(rows[-1])

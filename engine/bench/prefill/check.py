@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..attention import Run
-from ..cache import KVCache
-from ..errors import EngineError
-from ..kernels.reference import attend_reference
-from ..model import LoadedModel
-from ..pipeline import forward
-from ..selection import SelectionSettings
+from ...attention import Run
+from ...cache import KVCache
+from ...errors import EngineError
+from ...kernels.reference import attend_reference
+from ...model import LoadedModel
+from ...pipeline import forward
+from ...selection import SelectionSettings
+from ..results import Row
 from .reading import Reader
-from .results import Row
 
 MOST_DIVERGENCE = 0.02  # nats: what number formats and the order of sums make
 REFERENCE_TOKENS = 4096  # of the slow definition, whose scores are all in memory

@@ -32,8 +32,8 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
+from ..presets import HeadShape
 from .inputs import Inputs, random_inputs
-from .presets import HeadShape
 
 SINKS = 4
 NEAR_SCALE = 6144  # tokens

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .presets import HeadShape
+from ..presets import HeadShape
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..attention import Coverage
-from ..cache import KVCache
-from ..decode import greedy
-from ..model import LoadedModel
-from ..pipeline import extend, prefill
-from ..selection import SelectionSettings
+from ...attention import Coverage
+from ...cache import KVCache
+from ...decode import greedy
+from ...model import LoadedModel
+from ...pipeline import extend, prefill
+from ...selection import SelectionSettings
+from ..memory import Peak, peaks, reset_peaks, synchronize
 from .material import Material
-from .memory import Peak, peaks, reset_peaks, synchronize
 
 MODES = ("dense", "sparse")
 

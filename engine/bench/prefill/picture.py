@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .results import Row
+from ..results import Row
 
 _STYLES = {"dense": ("#1a1a1a", "s", "--"), "sparse": ("#0072b2", "o", "-")}  # Okabe & Ito
 _DOTS_PER_INCH = 160

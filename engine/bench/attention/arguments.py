@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..config import DEFAULT_ALPHA
-from .presets import PRESETS, parse_shape
+from ...config import DEFAULT_ALPHA, METHODS
+from ..presets import PRESETS, parse_shape
 
 INPUTS = ("structured", "random")
 DENSITIES = (0.05, 0.1, 0.2, 0.4)
@@ -39,6 +39,13 @@ def add_attention_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_ALPHA,
         metavar="SHARE",
         help=f"of the attention mass, kept where density is not forced (default: {DEFAULT_ALPHA})",
+    )
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        default="window-columns",
+        help="how keys are chosen where density is not forced (default: window-columns; joined "
+        "may choose dense)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
 

@@ -10,15 +10,15 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor
 
-from ..selection import SelectionSettings
+from ...selection import SelectionSettings
+from ..results import Report, Row
+from ..timing import measure_in_turns
 from . import flex, ours
-from .attention_check import Checked, Checker, fill_freed_memory
-from .attention_rows import MEASURED, Kept, measured, not_measured
 from .baselines import Attention, Unavailable, dense_baselines
+from .check import Checked, Checker, fill_freed_memory
 from .exact import oracle_density
 from .inputs import Inputs
-from .results import Report, Row
-from .timing import measure_in_turns
+from .rows import MEASURED, Kept, measured, not_measured
 
 CHECKED_ROWS = 64
 OURS, FLEX = "sa-chat", "FlexAttention"
@@ -41,20 +41,20 @@ class LengthBench:
         self._checker = Checker(inputs, checked)
         self._baseline: tuple[str, Attention] | None = None
 
-    def run(self, *, alpha: float, densities: tuple[float, ...]) -> None:
+    def run(self, adaptive: SelectionSettings, densities: tuple[float, ...]) -> None:
         """Dense baselines, then ours dense, adaptive and at each forced density.
 
         Raises `EngineError` at the first method that fails its check, and
         `torch.OutOfMemoryError` if not even a check fits.
         """
-        self._oracle(alpha)
+        self._oracle(adaptive.alpha)
         for method, attend in dense_baselines(self._inputs.q.device).items():
             self._dense(method, attend)
             if self._baseline is None and self.rows[-1]["outcome"] == MEASURED:
                 self._baseline = method, attend
         plans = ours.dense_plans(self._inputs.length)
         self._dense(f"{OURS} dense", lambda inputs: ours.attend_all(inputs, plans))
-        self._sparse(alpha, densities)
+        self._sparse(adaptive, densities)
 
     def _oracle(self, alpha: float) -> None:
         """What a perfect selection would keep for the checked rows."""
@@ -68,8 +68,7 @@ class LengthBench:
             checked = self._check(method, lambda: attend(self._inputs))
             self._time(Kept(method), checked, lambda: attend(self._inputs))
 
-    def _sparse(self, alpha: float, densities: tuple[float, ...]) -> None:
-        adaptive = SelectionSettings(alpha=alpha)
+    def _sparse(self, adaptive: SelectionSettings, densities: tuple[float, ...]) -> None:
         forced = [replace(adaptive, density=density) for density in densities]
         block_sparse: flex.Flex | None = None
         with self._or_reason(FLEX, ""):
@@ -166,4 +165,4 @@ def _note(settings: SelectionSettings, density: float) -> str:
 def _asked(settings: SelectionSettings) -> str:
     if settings.density is not None:
         return f"density {settings.density:g}"
-    return f"alpha {settings.alpha:g}"
+    return f"{settings.method} {settings.alpha:g}"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from ..selection import Plan
+from ...selection import Plan
 from .baselines import Unavailable, first_line
 from .inputs import Inputs
 from .ours import Plans, chunks

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from ..results import Row, table
 from .reading import Reading
-from .results import Row, table
 
 PARTS = ("tokenize_s", "select_s", "prefill_s", "first_token_s")
 MEASURED = "measured"

@@ -6,10 +6,10 @@ import statistics
 
 import torch
 
-from ..cache import KVCache
-from ..cache.kv import KVLayer
-from ..model import LoadedModel
-from .timing import measure
+from ...cache import KVCache
+from ...cache.kv import KVLayer
+from ...model import LoadedModel
+from ..timing import measure
 
 _BYTES = (2**28, 2**29, 2**30)  # of each of two buffers; larger than caches
 

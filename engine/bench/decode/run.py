@@ -11,16 +11,16 @@ from itertools import pairwise
 
 import torch
 
-from ..cache import KVCache
-from ..cache.kv import KVLayer
-from ..decode import generate
-from ..environment import describe
-from ..model import LoadedModel
-from ..pipeline import extend
+from ...cache import KVCache
+from ...cache.kv import KVLayer
+from ...decode import generate
+from ...environment import describe
+from ...model import LoadedModel
+from ...pipeline import extend
+from ..memory import peaks, release, reset_peaks
+from ..models.subject import find_devices, load_subject
+from ..results import Report, Row, table
 from .bandwidth import bandwidth, bound_s, token_bytes
-from .memory import peaks, release, reset_peaks
-from .results import Report, Row, table
-from .subject import find_devices, load_subject
 
 GPU_LENGTHS = (4096, 16_384, 32_768, 65_536, 131_072)
 CPU_LENGTHS = (1024, 4096, 16_384)

@@ -1,0 +1,1 @@
+"""Tokens a second by context, against what the memory's bandwidth allows."""

@@ -1,0 +1,1 @@
+"""Time to the first token by length, dense and sparse in alternation."""
