@@ -213,3 +213,9 @@ def test_a_pattern_alone_never_falls_back_to_dense(striped):
 def _plain(**changes) -> SelectionSettings:
     sizes = {"tile": 16, "window": 16, "sinks": 2, "break_even": 1} | changes
     return SelectionSettings(**sizes)
+
+
+def test_break_even_is_that_of_the_kind_of_device_unless_given():
+    assert SelectionSettings().break_even_on("cpu") == 4096
+    assert SelectionSettings().break_even_on("cuda") == float("inf")
+    assert SelectionSettings(break_even=100).break_even_on("cuda") == 100
