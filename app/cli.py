@@ -50,7 +50,9 @@ def build_parser() -> Parser:
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a file or folder to read")
     parser.add_argument(
-        "--demo", action="store_true", help="open the handbook and sa-chat's own source code"
+        "--demo",
+        action="store_true",
+        help="open the handbook and the source code of the engine's core",
     )
     parser.add_argument(
         "--ask",

@@ -1,4 +1,4 @@
-"""The demonstration: the project's own handbook and source code."""
+"""The demonstration: the project's own handbook, and the source code of its engine's core."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from pathlib import Path
 
 from sa_chat.engine.errors import DocumentError
 
-SOURCE_FILES = ("*.py",)  # of the folders
+# Of the engine's folder: what reads a document.  All sources together would not fit the reader.
+SOURCE_FILES = (
+    "attention/*.py",
+    "cache/*.py",
+    "decode/*.py",
+    "kernels/*.py",
+    "pipeline/*.py",
+    "selection/*.py",
+    "/budget.py",
+    "/conversation.py",
+)
 
 
 def demo_paths() -> tuple[str, ...]:
-    """The handbook and the installed sources of screen and engine.
+    """The handbook and the folder of the installed engine.
 
     Raises `DocumentError` if the installation lacks one of them.
     """
     paths = (
         Path(str(files("sa_chat.assets"))) / "handbook.pdf",
-        Path(str(files("sa_chat.app"))),
         Path(str(files("sa_chat.engine"))),
     )
     for path in paths:

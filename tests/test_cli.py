@@ -6,15 +6,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from sa_chat.app import cli
-from sa_chat.app.demo import demo_paths
+from sa_chat.app.demo import SOURCE_FILES, demo_paths
 from sa_chat.app.launch import Launch
 from sa_chat.engine import cli as engine_cli
+from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.documents import open_documents
 from sa_chat.engine.errors import DocumentError
+from sa_chat.engine.model import reader_folder
+from sa_chat.engine.tokens import load_tokenizer, tokenize_documents
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,7 @@ def test_command_line_starts_without_heavy_imports() -> None:
 
 def test_demo_opens_handbook_and_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sa_chat.app.demo.files", lambda package: tmp_path / package)
-    for package in ("sa_chat.app", "sa_chat.engine", "sa_chat.assets"):
+    for package in ("sa_chat.engine", "sa_chat.assets"):
         (tmp_path / package).mkdir()
     with pytest.raises(DocumentError, match=r"lacks handbook\.pdf"):
         demo_paths()
@@ -144,10 +150,19 @@ def test_demo_opens_handbook_and_sources(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen[0].demo
     assert seen[0].options.paths == (
         str(tmp_path / "sa_chat.assets" / "handbook.pdf"),
-        str(tmp_path / "sa_chat.app"),
         str(tmp_path / "sa_chat.engine"),
     )
-    assert seen[0].options.include == ("*.py",)
+    assert seen[0].options.include == SOURCE_FILES
+
+
+def test_the_demonstration_is_there_and_quickly_read() -> None:
+    documents = open_documents(OpenOptions(demo_paths(), include=SOURCE_FILES))
+    for pattern in SOURCE_FILES:
+        paths = {part.path for part in documents.parts}
+        assert any(fnmatch(path, f"engine/{pattern.lstrip('/')}") for path in paths), pattern
+    with ExitStack() as stack:
+        tokenizer = load_tokenizer(reader_folder(stack))
+    assert len(tokenize_documents(documents, tokenizer).ids) < 65_536
 
 
 def test_engine_needs_a_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,14 +84,14 @@ class Run:
     def _plan(self, q: Tensor, k: Tensor, scale: float) -> Plan | None:
         if self.selection is None:
             return None
-        _wait_for(q.device)
+        wait_for(q.device)
         began = time.perf_counter()
         selected = select(q, k, scale=scale, settings=self.selection)
         plan = None
         if selected is not None:
             plan, sample = selected
             self.kept_mass.append(coverage(plan, sample).flatten())
-            _wait_for(q.device)
+            wait_for(q.device)
         self.select_s += time.perf_counter() - began
         return plan
 
@@ -104,7 +104,7 @@ class Run:
         self.pairs_causal[layer] = self.pairs_causal.get(layer, 0) + causal
 
 
-def _wait_for(device: torch.device) -> None:
+def wait_for(device: torch.device) -> None:
     """Let queued work end, so that a clock read next measures it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

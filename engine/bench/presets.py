@@ -23,7 +23,7 @@ class HeadShape:
 
 @dataclass(frozen=True)
 class Shape(HeadShape):
-    """A whole decoder.  `context` is the length up to which it is measured, in tokens."""
+    """A whole decoder."""
 
     family: str  # "llama", "qwen2" or "qwen3", as in `transformers`
     layers: int
@@ -32,7 +32,6 @@ class Shape(HeadShape):
     vocabulary: int
     rope_theta: float
     tied_embeddings: bool
-    context: int = 131_072
 
 
 _ALL = (

@@ -16,7 +16,7 @@ from .results import AnswerResult, Configuration, NotRun, ReadingResult
 Result = ReadingResult | NotRun
 
 # Where a run took place.  It may go on elsewhere: then both places are on record.
-ENVIRONMENT = frozenset({"versions", "machine"})
+ENVIRONMENT = frozenset({"device", "machine"})
 
 _HINT = "Give --out another folder."
 

@@ -143,6 +143,10 @@ def _remarks(cells: Sequence[Cell]) -> list[str]:
         parts.append(
             f"Dense itself scores low (under {LOW:g}), so the ratio says little: {', '.join(low)}."
         )
+    if whole := [f"{c.task} at {c.length:,}" for c in cells if c.density == 1.0]:
+        parts.append(
+            f"Nothing was skipped (density 1), so the ratio shows nothing: {', '.join(whole)}."
+        )
     refused = [
         f"{c.task} at {c.length:,}: dense {c.false_refusals_dense}, "
         f"sparse {c.false_refusals_sparse} of {c.n}"

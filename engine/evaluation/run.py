@@ -7,15 +7,18 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from ..environment import describe
+from ..errors import EngineError
+from ..model.placement import resolve_device
 from .arguments import Options, options_from
 from .pictures import draw_pictures
 from .reading import Reader
 from .records import RecordFile
 from .report import report
-from .results import Configuration, NotRun
+from .results import Configuration, NotRun, ReadingResult
 from .sizing import Counter
 from .sources import Sources, load_sources
 from .tasks import Planned, parse_tasks, planned
@@ -36,10 +39,12 @@ def run_eval(arguments: argparse.Namespace) -> int:
     reader = Reader(options.config)
     try:
         counter = Counter(reader.tokenizer)
-        records.open(_settings(options, tasks, configurations))
+        records.open(_settings(options, tasks, configurations, sources))
         plan = list(planned(tasks, options.lengths, options.samples))
         _read_all(plan, configurations, options, reader, counter, sources, records)
     except KeyboardInterrupt:
+        if not records.settings:  # nothing was begun
+            raise
         _write_report(options, records, interrupted=True)
         print("\nInterrupted.  The same command goes on where it stopped.", file=sys.stderr)
         return 130
@@ -53,16 +58,22 @@ def run_eval(arguments: argparse.Namespace) -> int:
 
 
 def _configurations(options: Options) -> tuple[Configuration, ...]:
-    """Dense first, then every method at every alpha; triangular knows no alpha."""
+    """Dense first, then every method at every alpha; triangular knows none but 1, which is dense,
+    and so is read once, at the first alpha below."""
     sparse = []
     for method in options.methods:
-        alphas = options.alphas[:1] if method == "triangular" else options.alphas
+        alphas = options.alphas
+        if method == "triangular":
+            alphas = tuple(alpha for alpha in alphas if alpha < 1.0)[:1] or alphas
         sparse += [Configuration("sparse", method, alpha) for alpha in alphas]
     return (_DENSE, *sparse)
 
 
 def _settings(
-    options: Options, tasks: Sequence[str], configurations: Sequence[Configuration]
+    options: Options,
+    tasks: Sequence[str],
+    configurations: Sequence[Configuration],
+    sources: Sources,
 ) -> dict[str, Any]:
     return {
         "model": options.config.model,
@@ -71,7 +82,9 @@ def _settings(
         "samples": options.samples,
         "configurations": [configuration.label for configuration in configurations],
         "documents": None if options.documents is None else list(options.documents),
+        "fingerprint of documents": sources.fingerprint,
         "seed": options.seed,
+        "device": str(resolve_device(options.config.device)),
         "machine": describe(),
     }
 
@@ -98,8 +111,19 @@ def _read_all(
             for configuration in those:
                 progress.set_description_str(f"{one.family} {one.length:,} {configuration.label}")
                 if trial is not None:
-                    records.append(reader.read(trial, configuration))
+                    records.append(_read(reader, trial, configuration))
                 progress.update(_cost(one))
+
+
+def _read(reader: Reader, trial: Trial, configuration: Configuration) -> ReadingResult:
+    """Raises `EngineError` where it does not fit into the memory."""
+    try:
+        return reader.read(trial, configuration)
+    except torch.OutOfMemoryError as error:
+        raise EngineError(
+            f"{trial.length:,} tokens, {configuration.label}, do not fit into the memory.",
+            "What was read is on record; shorter --lengths need another --out.",
+        ) from error
 
 
 def _made(

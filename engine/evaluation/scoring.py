@@ -41,12 +41,6 @@ def match_all(answer: str, expected: tuple[str, ...]) -> float:
     return sum(text.lower() in found for text in expected) / len(expected)
 
 
-def match_part(answer: str, expected: tuple[str, ...]) -> float:
-    """Whether the answer contains one of the expected strings: RULER's `string_match_part`."""
-    found = _plain(answer)
-    return float(any(text.lower() in found for text in expected))
-
-
 def match_both(answer: str, expected: tuple[str, ...]) -> float:
     """Whether the answer contains all the expected strings, whatever their case."""
     return float(match_all(answer, expected) == 1.0)
@@ -88,7 +82,6 @@ def refused(answer: str) -> bool:
 
 RULES: dict[str, Callable[[str, tuple[str, ...]], float]] = {
     "all": match_all,
-    "part": match_part,
     "both": match_both,
     "sentence": match_sentence,
     "path": match_path,

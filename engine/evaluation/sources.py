@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from importlib import resources
 from itertools import groupby
 from operator import attrgetter
@@ -40,6 +42,11 @@ class Sources:
     def paragraphs(self) -> tuple[str, ...]:
         """The running text of all prose, white space folded: no headings, tables or markers."""
         return tuple(p for _, text in self.prose for p in paragraphs_of(text))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all paths and texts, in hex: other trials are made from other ones."""
+        return sha256(json.dumps((self.prose, self.code)).encode()).hexdigest()[:16]
 
     @cached_property
     def prose_text(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..attention import Coverage, Run
-from ..attention.run import never
+from ..attention.run import never, wait_for
 from ..cache import KVCache
 from ..model import LoadedModel
 from ..selection import SelectionSettings
@@ -88,6 +88,7 @@ def prefill(
             report = ChunkReport(end, len(ids), elapsed, run.density, run.density_by_head)
             on_chunk(report)
     assert logits is not None
+    wait_for(logits.device)
     total_s = time.perf_counter() - began
     return PrefillResult(
         tokens=len(ids),

@@ -131,15 +131,16 @@ def test_what_continues_follows_in_the_same_paragraph(length: int, seed: int) ->
 def test_facts_are_far_apart_and_their_values_nowhere_else(length: int, seed: int) -> None:
     trial = book(length, seed)
     ((_, text),) = trial.files
-    sentences = sentences_in(trial)
     for question in asked(trial, "recall_far"):
         first, second = question.expected
         for value in question.expected:
             assert text.casefold().count(value.casefold()) == 1
         assert text.index(first) <= 0.2 * len(text)
         assert text.index(second) >= 0.8 * len(text)
-        (statement,) = (sentence for sentence in sentences if first in sentence)
-        assert question.depth == pytest.approx(100 * text.index(statement) / (len(text) - 1))
+        assert question.depth is not None
+        start = round(question.depth * (len(text) - 1) / 100)
+        assert text[start - 1] in " \n"
+        assert first in sentences_of(text[start:].partition("\n\n")[0])[0]
         keys = [key for key in re.findall(r"\b[A-Z][a-z]+\b", question.text)[1:] if key in text]
         assert len(keys) == 2
         assert f"{first} {second}" not in question.text
@@ -175,7 +176,8 @@ def test_depths_are_spread_over_the_document() -> None:
     for task in ("quote", "continue"):
         depths = [question.depth or 0 for trial in trials for question in asked(trial, task)]
         quarters = [sum(25 * q <= depth < 25 * (q + 1) for depth in depths) for q in range(4)]
-        assert min(quarters) >= 8
+        assert min(quarters) >= 3
+        assert min(sum(quarters[:2]), sum(quarters[2:])) >= 10
 
 
 @few

@@ -14,7 +14,7 @@ from sa_chat.engine.evaluation.records import RecordFile
 from sa_chat.engine.evaluation.results import NotRun
 
 SETTINGS = {"model": "reader", "seed": 0, "lengths": (4096, 16384), "documents": None}
-HERE = {"versions": {"torch": "2.13"}, "machine": "two cores"}
+HERE = {"device": "cpu", "machine": "two cores"}
 FIRST = reading("vt/4096/0", DENSE, [answer(1 / 3, "naïve \u2028 ½")])
 SECOND = reading("vt/4096/0", SPARSE, [answer(0.1), answer(0.7, depth=100 / 3, index=1)])
 MISSING = NotRun("define", 4096, "the documents hold no code")
@@ -107,10 +107,11 @@ def test_other_settings_are_another_run(path, change, said):
 
 def test_a_run_may_go_on_elsewhere_and_both_places_are_on_record(path):
     opened(path).append(FIRST)
-    there = opened(path, machine="one GPU")
+    there = opened(path, machine="one GPU", device="cuda:0")
     there.append(SECOND)
     again = opened(path)
     assert [part["machine"] for part in again.settings] == ["two cores", "one GPU"]
+    assert [part["device"] for part in again.settings] == ["cpu", "cuda:0"]
     assert again.results == [FIRST, SECOND]
 
 

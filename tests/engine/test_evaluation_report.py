@@ -191,6 +191,7 @@ def test_at_alpha_one_everything_is_identical():
         "1.000 / 1.000 / 1.000",
         "+0.0000",
     ]
+    assert "Nothing was skipped (density 1), so the ratio shows nothing: niah_single_1 at" in text
     assert "scores low" not in text
     assert "Score against density" not in text
 
@@ -210,6 +211,7 @@ def test_the_report_says_what_is_low_refused_missing_and_not_run():
     assert "vt at 4,096 (dense 0.250), cwe at 4,096 (dense 0.000)." in text
     assert "document has the answer: vt at 4,096: dense 0, sparse 1 of 1." in text
     assert "Documents not yet read in every configuration: 1." in text
+    assert "Nothing was skipped" not in text
     assert "- define at 16,384: the documents hold no code" in text
     assert "interrupted" in text
 

@@ -1,10 +1,14 @@
 """`sa-engine eval` end to end, with the embedded reader at lengths of a test."""
 
+import argparse
 import json
 
 import pytest
+import torch
 
 from sa_chat.engine import cli
+from sa_chat.engine.evaluation import run
+from sa_chat.engine.evaluation.arguments import add_eval_arguments, options_from
 from sa_chat.engine.evaluation.reading import Reader
 from sa_chat.engine.evaluation.records import RecordFile
 from sa_chat.engine.evaluation.results import NotRun
@@ -96,6 +100,51 @@ def test_an_interrupted_run_goes_on(whole, tmp_path, monkeypatch, capsys):
     assert len(calls) == 4
     assert len(before) == 2
     assert _without_times(out) == _without_times(whole)
+
+
+def test_an_interrupt_before_anything_was_begun_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(tokenizer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "Counter", interrupted)
+    assert _eval(tmp_path / "run") == 130
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_does_not_fit_into_the_memory_is_told(tmp_path, monkeypatch, capsys):
+    def full(self, trial, configuration):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Reader, "read", full)
+    assert _eval(tmp_path / "run") == 5
+    assert "1,536 tokens, dense, do not fit" in capsys.readouterr().err
+
+
+def test_a_run_does_not_go_on_with_other_texts(tmp_path, capsys):
+    book = tmp_path / "book.txt"
+    out = tmp_path / "run"
+    options = ("--tasks", "quote", "--documents", str(book))
+    book.write_text("One sentence is here. Another one follows it.\n", "utf-8")
+    assert _eval(out, *options) == 0
+    (settings,) = (r["settings"] for r in _results(out) if r["type"] == "Settings")
+    assert settings["device"] in ("cpu", "cuda:0")
+    assert _eval(out, *options) == 0
+    book.write_text("One sentence is here. Another one follows.\n", "utf-8")
+    assert _eval(out, *options) == 2
+    assert "fingerprint of documents" in capsys.readouterr().err
+
+
+def test_triangular_is_read_once_and_not_at_alpha_one():
+    parser = argparse.ArgumentParser()
+    add_eval_arguments(parser)
+
+    def labels(alphas):
+        arguments = parser.parse_args(["--alpha", alphas, "--methods", "triangular,joined"])
+        return [each.label for each in run._configurations(options_from(arguments))]
+
+    assert labels("0.8,0.9") == ["dense", "triangular 0.8", "joined 0.8", "joined 0.9"]
+    assert labels("1,0.9") == ["dense", "triangular 0.9", "joined 1", "joined 0.9"]
+    assert labels("1") == ["dense", "triangular 1", "joined 1"]
 
 
 def test_what_cannot_be_made_is_told(tmp_path):

@@ -13,23 +13,20 @@ TEXTS = st.text(st.sampled_from("abAB12-\n\t\x0b é"), max_size=12)
 EXPECTED = st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5).map(tuple)
 
 
-def published(rule: str, prediction: str, references: tuple[str, ...]) -> float:
-    """As arXiv 2404.06654 scores: the share of references in the prediction, or one of them."""
+def published(prediction: str, references: tuple[str, ...]) -> float:
+    """As arXiv 2404.06654 scores: the share of references in the prediction."""
     for code in range(32):
         prediction = prediction.replace(chr(code), "\n")
     found = [
         1.0 if reference.lower() in prediction.strip().lower() else 0.0 for reference in references
     ]
-    return sum(found) / len(found) if rule == "all" else max(found)
+    return sum(found) / len(found)
 
 
-@pytest.mark.parametrize("rule", ["all", "part"])
 @given(words=st.lists(TEXTS, max_size=8), expected=EXPECTED)
-def test_all_and_part_are_the_published_rules(
-    rule: str, words: list[str], expected: tuple[str, ...]
-) -> None:
+def test_all_is_the_published_rule(words: list[str], expected: tuple[str, ...]) -> None:
     for answer in ("".join(words), " ".join([*words, expected[0].upper()])):
-        assert RULES[rule](answer, expected) == pytest.approx(published(rule, answer, expected))
+        assert RULES["all"](answer, expected) == pytest.approx(published(answer, expected))
 
 
 @pytest.mark.parametrize(
@@ -38,8 +35,6 @@ def test_all_and_part_are_the_published_rules(
         ("all", "They are 1234567, 7654321.", ("1234567", "7654321", "1111111", "2222222"), 0.5),
         ("all", "the words: AARDVARK and cat", ("aardvark", "Cat"), 1.0),
         ("all", "none", ("1234567",), 0.0),
-        ("part", "It is in Paris.", ("paris", "France"), 1.0),
-        ("part", "It is in Rome.", ("Paris", "France"), 0.0),
         ("both", "Ada met CHARLES in 1833.", ("ada", "Charles"), 1.0),
         ("both", "Ada met him in 1833.", ("ada", "Charles"), 0.0),
         (

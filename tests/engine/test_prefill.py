@@ -1,5 +1,7 @@
 """The chunk loop: equal to one dense pass where it must be, and honest about what it skipped."""
 
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -35,6 +37,29 @@ def test_dense_and_alpha_one_equal_one_pass(tiny, token_ids, small_settings, who
     torch.testing.assert_close(result.last_logits, whole, atol=3e-4, rtol=1e-3)
     assert (result.density, result.coverage) == (1.0, Coverage(1.0, 1.0, 1.0))
     assert cache.length == 400
+
+
+@pytest.mark.parametrize("chunk", [1000, 128, 77])
+def test_likelihood_is_of_each_token_after_all_before_it(tiny, token_ids, build_model, chunk):
+    ids = torch.tensor(token_ids(400))
+    with torch.inference_mode():
+        logits = build_model("qwen3", "eager")(ids[None]).logits[0]
+    expected = torch.nn.functional.cross_entropy(logits[:-1], ids[1:]).item()
+    _, result = _prefill(tiny, token_ids(400), mode="dense", chunk=chunk, likelihood=True)
+    assert result.nll == pytest.approx(expected, rel=1e-5)
+    torch.testing.assert_close(result.last_logits, logits[-1], atol=3e-4, rtol=1e-3)
+
+
+def test_likelihood_is_measured_only_when_asked_for(tiny, token_ids):
+    assert _prefill(tiny, token_ids(50))[1].nll is None
+    assert _prefill(tiny, token_ids(1), likelihood=True)[1].nll == 0.0
+
+
+def test_time_includes_what_the_device_has_queued(tiny, token_ids, monkeypatch):
+    module = sys.modules["sa_chat.engine.pipeline.prefill"]
+    monkeypatch.setattr(module, "wait_for", lambda device: time.sleep(0.5))
+    _, result = _prefill(tiny, token_ids(10), mode="dense")
+    assert result.prefill_s >= 0.5
 
 
 def test_sparse_skips_pairs_and_says_so(tiny, token_ids, small_settings):

@@ -15,10 +15,10 @@ from .planting import check_far, plant
 from .spread import PER_DOCUMENT, spread
 from .window import Fitting, Sentence, files_of, read_around, starts_of, text_of
 
-_SENTENCE_TOKENS, _FACT_TOKENS = 192, 128  # room for answers
+_ANSWER_TOKENS = 192  # room for a sentence
 _STARTS = 8
 _SPARE = 64  # sentences after the window, from which its end is filled up
-_PROBE = (Question("quote", 0, "?", (), "sentence", answer_tokens=_SENTENCE_TOKENS),)
+_PROBE = (Question("quote", 0, "?", (), "sentence", answer_tokens=_ANSWER_TOKENS),)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _about_passages(
                 passage.question,
                 (passage.expected,),
                 "sentence",
-                answer_tokens=_SENTENCE_TOKENS,
+                answer_tokens=_ANSWER_TOKENS,
             )
             found.append(_Asked(question, (passage.place,)))
     return found
@@ -128,7 +128,7 @@ def _about_facts(
             f"{_capitalised(first.question)}, and {second.question}?",
             (first.value, second.value),
             "both",
-            answer_tokens=_FACT_TOKENS,
+            answer_tokens=_ANSWER_TOKENS,
         )
         none = Question(
             "absent",
@@ -136,7 +136,7 @@ def _about_facts(
             f"{_capitalised(missing[j].question)}?",
             (),
             "refusal",
-            answer_tokens=_FACT_TOKENS,
+            answer_tokens=_ANSWER_TOKENS,
         )
         found += [_Asked(pair, tuple(places[2 * j : 2 * j + 2])), _Asked(none, ())]
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-PER_DOCUMENT = 4  # samples of each task
+PER_DOCUMENT = 2  # samples of each task: few, so that a handful of samples has several documents
 
 
 def spread(places: Sequence[float], total: float, rng: random.Random) -> list[int]:
