@@ -95,6 +95,8 @@ def _replace(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, "utf-8")
         os.replace(part, path)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{path.parent} is no folder.", "Give another --out.") from error
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror}.", "Give another folder with --out."

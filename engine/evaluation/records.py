@@ -137,5 +137,7 @@ def _told(path: Path) -> Iterator[None]:
     """A file that cannot be used is told as a UsageError."""
     try:
         yield
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{path.parent} is no folder.", _HINT) from error
     except OSError as error:
         raise UsageError(f"{path} cannot be used: {error.strerror}.", _HINT) from error

@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from ..environment import describe
-from ..errors import EngineError
+from ..errors import DocumentError, EngineError, UsageError
 from ..model.placement import resolve_device
 from .arguments import Options, options_from
 from .pictures import draw_pictures
@@ -27,6 +27,7 @@ from .trial import NotEnough, Trial
 RECORDS, REPORT = "results.jsonl", "report.md"
 _DENSE = Configuration("dense")
 _LINEAR = 8192  # tokens at which attention costs about as much as everything else
+_QUIET_S = 30.0  # between two lines of progress into a file
 _BAR = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left  {desc}"
 
 
@@ -38,6 +39,7 @@ def run_eval(arguments: argparse.Namespace) -> int:
     sources = load_sources(options.documents)
     reader = Reader(options.config)
     try:
+        _check_lengths(options, reader)
         counter = Counter(reader.tokenizer)
         records.open(_settings(options, tasks, configurations, sources))
         plan = list(planned(tasks, options.lengths, options.samples))
@@ -54,7 +56,21 @@ def run_eval(arguments: argparse.Namespace) -> int:
     pictures = draw_pictures(records.results, options.config.model, options.out)
     written = [options.out / REPORT, records.path, *pictures]
     print("Written:", ", ".join(map(str, written)), file=sys.stderr)
+    if all(isinstance(result, NotRun) for result in records.results):
+        raise DocumentError(
+            "No task could be made from the documents; the report says why.",
+            "Give longer documents, shorter --lengths, or other --tasks.",
+        )
     return 0
+
+
+def _check_lengths(options: Options, reader: Reader) -> None:
+    longest, context = options.lengths[-1], reader.context_tokens
+    if longest > context:
+        raise UsageError(
+            f"The model reads {context:,} tokens at most, not {longest:,}.",
+            "Leave longer ones out of --lengths.",
+        )
 
 
 def _configurations(options: Options) -> tuple[Configuration, ...]:
@@ -104,10 +120,15 @@ def _read_all(
     total = sum(_cost(one) * len(configurations) for one in plan)
     left = sum(_cost(one) * len(those) for one, those in missing.items())
     with tqdm(
-        total=total, initial=total - left, bar_format=_BAR, smoothing=0, leave=False
+        total=total,
+        initial=total - left,
+        bar_format=_BAR,
+        smoothing=0,
+        leave=False,
+        mininterval=0.1 if sys.stderr.isatty() else _QUIET_S,
     ) as progress:
         for one, those in missing.items():
-            trial = _made(one, options, reader, counter, sources, records) if those else None
+            trial = _made(one, options, counter, sources, records) if those else None
             for configuration in those:
                 progress.set_description_str(f"{one.family} {one.length:,} {configuration.label}")
                 if trial is not None:
@@ -129,15 +150,12 @@ def _read(reader: Reader, trial: Trial, configuration: Configuration) -> Reading
 def _made(
     one: Planned,
     options: Options,
-    reader: Reader,
     counter: Counter,
     sources: Sources,
     records: RecordFile,
 ) -> Trial | None:
     """The trial with the questions that are wanted, or None, and the reason on record."""
     try:
-        if one.length > reader.context_tokens:
-            raise NotEnough(f"the model reads {reader.context_tokens:,} tokens at most")
         trial = one.make(options.samples, options.seed, counter, sources)
     except NotEnough as error:
         for task in one.tasks:

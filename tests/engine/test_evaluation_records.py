@@ -169,6 +169,6 @@ def test_a_document_is_read_once_in_a_configuration(path):
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be used") as caught:
+    with pytest.raises(UsageError, match="is no folder") as caught:
         opened(tmp_path / "file" / "results.jsonl")
     assert "--out" in caught.value.hint

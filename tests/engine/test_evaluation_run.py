@@ -125,10 +125,10 @@ def test_a_run_does_not_go_on_with_other_texts(tmp_path, capsys):
     out = tmp_path / "run"
     options = ("--tasks", "quote", "--documents", str(book))
     book.write_text("One sentence is here. Another one follows it.\n", "utf-8")
-    assert _eval(out, *options) == 0
+    assert _eval(out, *options) == 3
     (settings,) = (r["settings"] for r in _results(out) if r["type"] == "Settings")
     assert settings["device"] in ("cpu", "cuda:0")
-    assert _eval(out, *options) == 0
+    assert _eval(out, *options) == 3
     book.write_text("One sentence is here. Another one follows.\n", "utf-8")
     assert _eval(out, *options) == 2
     assert "fingerprint of documents" in capsys.readouterr().err
@@ -152,7 +152,7 @@ def test_what_cannot_be_made_is_told(tmp_path):
     book.write_text("One sentence is here. Another one follows it.\n", "utf-8")
     out = tmp_path / "run"
     options = ("--tasks", "quote,define", "--documents", str(book))
-    assert _eval(out, *options) == 0
+    assert _eval(out, *options) == 3
     records = RecordFile(out / RECORDS)
     records.open(_results(out)[0]["settings"])
     assert {(r.task, r.length) for r in records.results if isinstance(r, NotRun)} == {
@@ -185,3 +185,9 @@ def test_bad_options_are_told_in_one_sentence(tmp_path, capsys, options, said):
 def test_a_missing_document_is_told(tmp_path, capsys):
     assert _eval(tmp_path / "run", "--documents", str(tmp_path / "none.txt")) == 3
     assert "There is no file" in capsys.readouterr().err
+
+
+def test_a_length_beyond_the_model_is_told_before_anything_is_read(tmp_path, capsys):
+    assert _eval(tmp_path / "run", "--lengths", "1536,200K") == 2
+    assert "at most, not 204,800" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

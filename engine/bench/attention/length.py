@@ -159,7 +159,7 @@ class LengthBench:
 def _note(settings: SelectionSettings, density: float) -> str:
     if settings.density is None or density <= 1.02 * settings.density:
         return ""
-    return "window and sinks alone exceed it in early chunks"
+    return "window and sinks alone exceed it"
 
 
 def _asked(settings: SelectionSettings) -> str:

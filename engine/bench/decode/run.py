@@ -133,7 +133,14 @@ def token_times(loaded: LoadedModel, cache: KVCache, tokens: int) -> list[float]
 
 def rates_table(rows: list[Row]) -> str:
     """Tokens a second by context, with the bound."""
-    headings = ("context", "tokens/s", "ms a token", "range", "GB a token", "bound tokens/s")
+    headings = (
+        "context",
+        "tokens/s",
+        "ms a token",
+        "range of tokens, ms",
+        "GB a token",
+        "bound tokens/s",
+    )
     return table((*headings, "share of bound", "peak GiB"), [_cells(row) for row in rows])
 
 

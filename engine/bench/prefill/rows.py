@@ -17,13 +17,14 @@ MEASURED = "measured"
 def measured(
     length: int, mode: str, attention: str, readings: Sequence[Reading], before: Row | None
 ) -> Row:
-    """The round with the median TTFT (the faster middle one of an even number), and all rounds.
+    """The round with the median TTFT (of an even number the mean of the two), and all rounds.
 
     Args:
         before: the row of the same mode at the length before, if it was measured.
     """
-    middle = statistics.median_low(reading.ttft_s for reading in readings)
-    reading = next(reading for reading in readings if reading.ttft_s == middle)
+    ordered = sorted(readings, key=lambda reading: reading.ttft_s)
+    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
+    reading = middle[0]
     by_device = zip(*(reading.memory for reading in readings), strict=True)
     row: Row = {
         "length": length,
@@ -31,8 +32,8 @@ def measured(
         "attention": attention,
         "outcome": MEASURED,
         "tokens": reading.tokens,
-        "ttft_s": reading.ttft_s,
-        **{part: getattr(reading, part) for part in PARTS},
+        "ttft_s": statistics.fmean(each.ttft_s for each in middle),
+        **{part: statistics.fmean(getattr(each, part) for each in middle) for part in PARTS},
         "growth_exponent": None,
         "density": reading.density,
         "density_by_layer": reading.density_by_layer,
@@ -61,9 +62,9 @@ def exponent(before: Row, row: Row) -> float:
 
 def times_table(rows: Sequence[Row]) -> str:
     """Medians by length and mode, with the range of TTFT over the rounds."""
-    headings = ("tokens", "mode", "attention", "TTFT s", "range", "tokenize", "select", "prefill")
+    headings = ("tokens", "mode", "attention", "TTFT s", "range s", "tokenize s", "select s")
     return table(
-        (*headings, "first token", "growth", "density", "coverage"),
+        (*headings, "prefill s", "first token s", "growth", "density", "coverage"),
         [_times(row) for row in rows],
     )
 

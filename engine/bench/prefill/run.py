@@ -170,6 +170,8 @@ def _notes(reader: Reader, subject: Subject) -> list[str]:
         f"{_DENSE}; sparse is the same engine, {density_of(reader)}.",
         "TTFT is tokenizing, selection, prefill and the first answer token of a short question; "
         "loading and parsing are not in it.",
+        "Window and sinks are always kept and short documents read densely: density is what was "
+        "computed, and at 1 nothing was skipped.",
     ]
     if subject.random:
         notes.append(
