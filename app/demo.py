@@ -7,28 +7,29 @@ from pathlib import Path
 
 from sa_chat.engine.errors import DocumentError
 
-# Of the engine's folder: what reads a document.  All sources together would not fit the reader.
-SOURCE_FILES = (
-    "attention/*.py",
-    "cache/*.py",
-    "decode/*.py",
-    "kernels/*.py",
-    "pipeline/*.py",
-    "selection/*.py",
-    "/budget.py",
-    "/conversation.py",
+SOURCE_FILES = ("*.py",)  # of the folders
+
+# What reads a document.  All sources together would not fit the reader.
+_CORE = (
+    "attention",
+    "cache",
+    "decode",
+    "kernels",
+    "pipeline",
+    "selection",
+    "budget.py",
+    "conversation.py",
 )
 
 
 def demo_paths() -> tuple[str, ...]:
-    """The handbook and the folder of the installed engine.
+    """The handbook, and folders and files of the installed engine.
 
     Raises `DocumentError` if the installation lacks one of them.
     """
-    paths = (
-        Path(str(files("sa_chat.assets"))) / "handbook.pdf",
-        Path(str(files("sa_chat.engine"))),
-    )
+    engine = Path(str(files("sa_chat.engine")))
+    handbook = Path(str(files("sa_chat.assets"))) / "handbook.pdf"
+    paths = (handbook, *(engine / name for name in _CORE))
     for path in paths:
         if not path.exists():
             raise DocumentError(

@@ -11,6 +11,7 @@ from pathlib import Path
 import huggingface_hub.errors as hub_errors
 import huggingface_hub.utils as hub_utils
 import torch
+from huggingface_hub import logging as hub_logging
 from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -132,7 +133,9 @@ def _quiet() -> Iterator[None]:
     verbosity = hf_logging.get_verbosity()
     bars = hf_logging.is_progress_bar_enabled()
     hub_bars = not hub_utils.are_progress_bars_disabled()  # type: ignore[attr-defined]
+    hub_verbosity = hub_logging.get_verbosity()  # its retries are warnings
     hf_logging.set_verbosity(logging.CRITICAL)
+    hub_logging.set_verbosity(logging.CRITICAL)
     hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     hub_utils.disable_progress_bars()  # type: ignore[attr-defined]
     try:
@@ -141,6 +144,7 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         hf_logging.set_verbosity(verbosity)
+        hub_logging.set_verbosity(hub_verbosity)
         if bars:
             hf_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
         if hub_bars:

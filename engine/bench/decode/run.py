@@ -41,11 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     rates = {device: bandwidth(device) for device in devices}
     release(devices)
     default_lengths = CPU_LENGTHS if devices[0].type == "cpu" else GPU_LENGTHS
+    print(describe(), flush=True)
     subject = load_subject(arguments, devices, default_lengths, room=arguments.tokens + 1)
     gigabytes = {str(device): round(rate / 1e9, 1) for device, rate in rates.items()}
     notes = [*subject.lines(), *_NOTES]
     notes += [f"Bandwidth of {device}: {rate} GB/s." for device, rate in gigabytes.items()]
-    print(describe(), *notes, sep="\n", flush=True)
+    print(*notes, sep="\n", flush=True)
     settings = {
         "model": subject.loaded.name,
         "devices": [str(device) for device in devices],

@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("Random weights read random token ids.", "Leave --document out.")
     devices = find_devices(arguments)
     default_lengths = CPU_LENGTHS if devices[0].type == "cpu" else GPU_LENGTHS
+    print(describe(), flush=True)
     subject = load_subject(arguments, devices, default_lengths)
     density = arguments.density
     if density is None and subject.random:
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     selection = SelectionSettings(arguments.alpha, arguments.method, density)
     reader = _reader(subject, arguments, selection)
     notes = [*subject.lines(), *_notes(reader, subject)]
-    print(describe(), *notes, sep="\n", flush=True)
+    print(*notes, sep="\n", flush=True)
     settings = {
         "model": subject.loaded.name,
         "devices": [str(device) for device in devices],
