@@ -16,7 +16,7 @@ from .trial import NotEnough, Question, Trial
 T = TypeVar("T")
 
 TOLERANCE = 0.01  # a trial is at most this share shorter than asked, and never longer
-_DRAWS = 64  # where one unit is larger than the tolerance, about half of the draws fit or more
+_DRAWS = 1024  # few are needed from 3,000 tokens on, some hundred where units are few
 _PROBE = 32  # units, for the first estimate of tokens a unit
 _OVERSHOOT = 1.02  # an estimate that ends above the limit closes the bracket
 _FOLDER = "documents"  # its name is part of what the model reads

@@ -134,7 +134,7 @@ def test_content_is_drawn_again_until_it_fits() -> None:
 
 
 def test_no_trial_is_silently_short() -> None:
-    with pytest.raises(NotEnough, match="None of 64 draws came within 1%"):
+    with pytest.raises(NotEnough, match="None of 1024 draws came within 1%"):
         fit(lambda rng: trials(lambda size: 7 + 100 * size), 1000, random.Random(0))
     with pytest.raises(NotEnough, match="makes 500 tokens, and 1,000 were asked for") as caught:
         fit(lambda rng: trials(lambda size: 10 * size), 1000, random.Random(0), most=50)
