@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from ..arguments import Parser
 from ..config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS
 from .attention.arguments import add_attention_arguments
+from .options import density, lengths, positive, share
 from .presets import PRESETS
 
 _DEVICES = ("auto", "cpu", "cuda")
@@ -29,7 +29,7 @@ def add_bench_arguments(parser: Parser) -> None:
     _add_model(prefill)
     prefill.add_argument(
         "--alpha",
-        type=_share,
+        type=share,
         default=DEFAULT_ALPHA,
         metavar="SHARE",
         help=f"share of the attention mass to keep (default: {DEFAULT_ALPHA})",
@@ -42,13 +42,13 @@ def add_bench_arguments(parser: Parser) -> None:
     )
     prefill.add_argument(
         "--density",
-        type=_density,
+        type=density,
         metavar="SHARE",
         help="force this share of the causal pairs instead (default with --preset: 0.1)",
     )
     prefill.add_argument(
         "--chunk",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="tokens a forward pass, in both modes (default: the engine's own)",
     )
@@ -64,7 +64,7 @@ def add_bench_arguments(parser: Parser) -> None:
     _add_common(decode)
     _add_model(decode)
     decode.add_argument(
-        "--tokens", type=_positive, default=64, metavar="N", help="of an answer (default: 64)"
+        "--tokens", type=positive, default=64, metavar="N", help="of an answer (default: 64)"
     )
     decode.set_defaults(command=_decode)
 
@@ -72,12 +72,12 @@ def add_bench_arguments(parser: Parser) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lengths",
-        type=_lengths,
+        type=lengths,
         metavar="N,N",
         help="in tokens; 16K is 16384 (default: up to 128K on a GPU, less on CPU)",
     )
     parser.add_argument(
-        "--rounds", type=_positive, default=3, metavar="N", help="of each measurement (default: 3)"
+        "--rounds", type=positive, default=3, metavar="N", help="of each measurement (default: 3)"
     )
     parser.add_argument("--device", choices=_DEVICES, default="auto", help="(default: auto)")
     parser.add_argument(
@@ -135,38 +135,3 @@ def _decode(arguments: argparse.Namespace) -> int:
 def _let_threads_sleep() -> None:
     """As the engine's process has it; OpenMP reads it when torch is loaded."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
-    return int(text)
-
-
-def _lengths(text: str) -> tuple[int, ...]:
-    return tuple(_tokens(part.strip()) for part in text.split(","))
-
-
-def _tokens(text: str) -> int:
-    """A number of at least 256, or one with K for 1,024."""
-    number, unit = (text[:-1], 1024) if text[-1:] in ("k", "K") else (text, 1)
-    if not number.isdecimal() or int(number) * unit < 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length of 256 tokens or more")
-    return int(number) * unit
-
-
-def _number(accepts: Callable[[float], bool], wanted: str) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not accepts(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is no {wanted}")
-        return value
-
-    return parse
-
-
-_share = _number(lambda value: 0.0 < value <= 1.0, "share above 0 and up to 1")
-_density = _number(lambda value: 0.0 < value < 1.0, "density between 0 and 1")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ..attention.run import wait_for
 from ..devices import device_use
 from ..errors import UsageError
 
@@ -65,8 +66,7 @@ def release(devices: Sequence[torch.device]) -> None:
 def synchronize(devices: Sequence[torch.device]) -> None:
     """Let queued work end, so that a clock read next measures it."""
     for device in devices:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait_for(device)
 
 
 def reset_peaks(devices: Sequence[torch.device]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ...config import DEFAULT_ALPHA, METHODS
+from ..options import densities, share
 from ..presets import PRESETS, parse_shape
 
 INPUTS = ("structured", "random")
@@ -28,14 +29,14 @@ def add_attention_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--densities",
-        type=_densities,
+        type=densities,
         default=DENSITIES,
         metavar="D,D",
         help="forced shares of the causal pairs (default: 0.05,0.1,0.2,0.4)",
     )
     parser.add_argument(
         "--alpha",
-        type=_alpha,
+        type=share,
         default=DEFAULT_ALPHA,
         metavar="SHARE",
         help=f"of the attention mass, kept where density is not forced (default: {DEFAULT_ALPHA})",
@@ -48,24 +49,3 @@ def add_attention_arguments(parser: argparse.ArgumentParser) -> None:
         "may choose dense)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")
-
-
-def _densities(text: str) -> tuple[float, ...]:
-    values = tuple(_float(part) for part in text.split(","))
-    if not all(0.0 < value < 1.0 for value in values):
-        raise argparse.ArgumentTypeError(f"{text!r} are no densities between 0 and 1")
-    return values
-
-
-def _alpha(text: str) -> float:
-    if not 0.0 < (value := _float(text)) <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0 and up to 1")
-    return value
-
-
-def _float(text: str) -> float:
-    """Not a number where the text is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
