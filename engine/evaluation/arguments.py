@@ -62,7 +62,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks",
         default="core",
         metavar="NAME,NAME",
-        help="tasks, or core, ruler, documents, all (default: core, seven of the sixteen)",
+        help="tasks, or core, ruler, documents, all (default: core, eight of the seventeen)",
     )
     parser.add_argument(
         "--samples",

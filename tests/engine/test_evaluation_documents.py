@@ -149,6 +149,35 @@ def test_facts_are_far_apart_and_their_values_nowhere_else(length: int, seed: in
 
 
 @few
+@given(LENGTHS, SEEDS, st.integers(0, 30))
+def test_single_facts_are_at_either_end_and_those_of_the_pairs(
+    length: int, seed: int, index: int
+) -> None:
+    trial = book(length, seed, index)
+    ((_, text),) = trial.files
+    pairs = [question.expected for question in asked(trial, "recall_far")]
+    values = []
+    for j, question in enumerate(asked(trial, "fact")):
+        (value,) = question.expected
+        values.append(value)
+        assert value == pairs[j][j % 2]
+        at = text.index(value)
+        assert at <= 0.2 * len(text) if j % 2 == 0 else at >= 0.8 * len(text)
+        assert question.depth is not None
+        start = round(question.depth * (len(text) - 1) / 100)
+        (sentence, *_) = sentences_of(text[start:].partition("\n\n")[0])
+        assert value in sentence
+        *_, key = re.findall(r"\b[A-Z][a-z]+\b", question.text)
+        assert key in sentence
+        assert value not in question.text
+        assert question.text.endswith("?")
+        assert question.rule == "all"
+        assert RULES[question.rule](f"> {sentence}", question.expected) == 1.0
+        assert RULES[question.rule]("It is another one.", question.expected) == 0.0
+    assert len(set(values)) == PER_DOCUMENT == 2
+
+
+@few
 @given(LENGTHS, SEEDS)
 def test_what_is_absent_has_a_near_miss_and_no_answer(length: int, seed: int) -> None:
     trial = book(length, seed)
@@ -297,13 +326,15 @@ def test_inventions_are_in_no_text_and_in_no_other(seed: int) -> None:
 
 
 def test_wordings_are_not_those_that_the_reader_was_trained_on() -> None:
-    recipe = (ROOT / "assets" / "reader" / "recipe" / "facts.py").read_text("utf-8")
+    folder = ROOT / "assets" / "reader" / "recipe"
+    recipe = "".join(file.read_text("utf-8") for file in sorted(folder.rglob("*.py")))
+    assert "{key}" in recipe
     assert {relation.kind for relation in RELATIONS} == {"name", "number", "colour"}
     assert len(RELATIONS) >= 8
     for relation in RELATIONS:
         assert len(relation.statements) >= 3
         for form in (relation.question, *relation.statements):
-            core = form.replace("{key}", "{key}").strip("?.")
+            core = form.strip("?.")
             assert core not in recipe
 
 

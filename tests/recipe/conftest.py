@@ -11,21 +11,30 @@ from types import SimpleNamespace
 import pytest
 
 RECIPE = Path(__file__).parents[2] / "assets" / "reader" / "recipe"
-MODULES = ("corpus", "facts", "layout", "questions", "data", "network", "export", "train")
+MODULES = (
+    *("corpus", "layout", "data", "network", "optimizers", "export", "train", "rows"),
+    *(f"questions.{name}" for name in ("turn", "facts", "prose", "books", "code")),
+    *(f"wordings.{name}" for name in ("names", "labels", "paraphrase")),
+    *(f"wordings.{name}" for name in ("places", "people", "things", "firms", "computing")),
+)
 SYLLABLES = ("ka", "lo", "mi", "ren", "su", "tor", "va", "zel", "bri", "dun", "gar", "pax", "nim")
 
 
 @pytest.fixture(scope="session")
 def recipe() -> SimpleNamespace:
-    """All modules of the recipe.  Their names are common ones, so they do not stay importable."""
-    hidden = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
+    """All modules of the recipe, by the last part of their names.  These are common ones, so
+    they do not stay importable."""
+    names = {name for module in MODULES for name in (module, module.partition(".")[0])}
+    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     sys.path.insert(0, str(RECIPE))
     try:
-        return SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
+        return SimpleNamespace(
+            **{name.rpartition(".")[2]: importlib.import_module(name) for name in MODULES}
+        )
     finally:
         sys.path.remove(str(RECIPE))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+        for name in [n for n in sys.modules if n in names]:
+            del sys.modules[name]
         sys.modules.update(hidden)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import re
 import subprocess
 import sys
@@ -139,8 +140,8 @@ def make_sampler(recipe, corpus, site):
 class Sample:
     """A row taken apart, with the texts that went into it."""
 
-    def __init__(self, encoding, ids, weights, document, planted, facts):
-        self.weights, self.planted, self.facts = weights, planted, facts
+    def __init__(self, encoding, ids, weights, document, planted):
+        self.weights, self.planted = weights, planted
         text = encoding.decode(ids.tolist())
         self.document = text.split("<|doc|>")[1].split("<|/doc|>")[0]
         assert self.document.rstrip("\n").endswith(document.rstrip("\n"))
@@ -152,30 +153,21 @@ class Sample:
 
 @pytest.fixture(scope="session")
 def samples(recipe, make_sampler):
-    """Documents of all kinds, with their facts."""
+    """Documents of all kinds, with the statements planted into them."""
     seen = {}
-    document, random_facts = recipe.data.Row.document, recipe.data.random_facts
+    document = recipe.data.Row.document
 
     def watch_document(row, text, planted, weight):
         seen.update(text=text, planted=planted)
         document(row, text, planted, weight)
 
-    def watch_facts(*arguments):
-        made = random_facts(*arguments)
-        seen["facts"].append(list(made))
-        return made
-
     out = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe.data.Row, "document", watch_document)
-        patch.setattr(recipe.data, "random_facts", watch_facts)
         for seed in range(60):
             sampler = make_sampler(seed)
-            seen["facts"] = []
             ids, weights = sampler.sample(4096 if seed % 4 else 2048, facts_only=seed % 5 == 0)
-            planted = seen["planted"]
-            facts = [f for f in seen["facts"][0] if f.statement in planted] if planted else []
-            out.append(Sample(sampler.encoding, ids, weights, seen["text"], planted, facts))
+            out.append(Sample(sampler.encoding, ids, weights, seen["text"], seen["planted"]))
     return out
 
 
@@ -184,11 +176,16 @@ def test_a_sample_has_its_shape_and_weights(make_sampler):
         ids, weights = make_sampler(seed).sample(2048)
         assert (ids.shape, weights.shape) == ((2049,), (2049,))
         assert (ids.dtype, weights.dtype) == (np.uint16, np.float32)
-        assert set(np.unique(weights)) <= set(np.float32([0, 0.02, 0.1, 1]))
+        assert set(np.unique(weights)) <= set(np.float32([0, 0.02, 0.05, 1]))
     ids, weights = make_sampler(0).sample(16_400)
     assert ids.shape == weights.shape == (16_401,)
-    assert set(np.unique(weights)) <= set(np.float32([0, 0.02, 0.05, 1]))
-    assert np.float32(0.05) in weights
+    assert set(np.unique(weights)) <= set(np.float32([0, 0.02, 0.025, 1]))
+    assert np.float32(0.025) in weights
+    for seed in range(30):
+        _, weights = make_sampler(seed).sample(1024)
+        assert (weights == 1).sum() > 40, "no room for answers"
+    with pytest.raises(ValueError, match="1024"):
+        make_sampler(0).sample(500)
 
 
 def test_a_seed_decides_everything(make_sampler):
@@ -206,56 +203,43 @@ def test_samples_are_of_all_kinds(samples):
     assert any("[page " in sample.document for sample in samples)
     assert any("=== " in sample.document for sample in samples)
     answers = [answer for sample in samples for _, answer in sample.turns]
-    for beginning in ("> ", "The ", "`", "I could not find that"):
+    for beginning in ("The document says:", "It goes on:", "`", "I could not find that"):
         assert any(answer.startswith(beginning) for answer in answers), beginning
-
-
-def lost_facts(sample):
-    text = folded(without_page_marks(sample.document))
-    return {statement for statement in sample.planted if folded(statement) not in text}
+    assert any(answer.count("\n\n> ") > 1 for answer in answers)
 
 
 def test_planted_facts_stand_in_the_document(samples):
-    """But for the few whose spot falls between two windows of a book, or behind the last."""
-    lost = sum(len(lost_facts(sample)) for sample in samples)
-    total = sum(len(sample.planted) for sample in samples)
-    assert total > 200
-    assert lost <= 0.03 * total
+    statements = [(s.document, statement) for s in samples for statement in s.planted]
+    assert len(statements) > 200
+    for document, statement in statements:
+        assert folded(statement) in folded(document)
 
 
 def test_quotations_stand_in_the_document(samples):
     total = 0
     for sample in samples:
-        text = folded(without_page_marks(sample.document))
+        text = folded(sample.document) + folded(without_page_marks(sample.document))
         for question, answer in sample.turns:
             for quote in re.findall(r"(?m)^> (.+)$", answer):
                 total += 1
-                assert folded(quote) in text or quote in lost_facts(sample), question
+                assert folded(quote) in text, question
     assert total > 150
 
 
-def test_definitions_name_a_file_of_the_document(samples):
+def test_code_answers_name_a_file_of_the_document(samples):
     total = 0
+    place = re.compile(r"in (\S+):\n```python\n(.+)\n```")
     for sample in samples:
         for _, answer in sample.turns:
-            made = re.fullmatch(r"`(\w+)` is defined in (\S+):\n```python\n(.+)\n```", answer)
-            if answer.startswith("`"):
-                assert made, answer
+            if not answer.startswith("`"):
+                continue
+            places = place.findall(answer)
+            assert places, answer
+            for path, line in places:
                 total += 1
-                name, path, line = made.groups()
                 _, _, after = sample.document.partition(f"=== {path} ===\n")
-                assert line in after
-                assert name in line
+                assert line in after.partition("\n=== ")[0]
     assert total > 10
-
-
-def test_facts_are_answered_with_their_value_and_statement(samples):
-    for sample in samples:
-        by_answer = {fact.answer: fact for fact in sample.facts}
-        for question, answer in sample.turns:
-            if answer.startswith("The ") and answer in by_answer:
-                assert by_answer[answer].question == question
-                assert by_answer[answer].value in answer.splitlines()[0]
 
 
 def test_documents_are_tokenised_as_the_engine_does_it(recipe):
@@ -301,13 +285,15 @@ def test_held_out_packages_are_never_loaded(recipe, site):
     assert [p.name for p in unseen] == ["flask", "requests"]
 
 
-def test_held_out_wordings_are_not_trained(recipe):
-    trained, held_out = recipe.facts.TRAINED, recipe.facts.HELD_OUT
-    for kind in ("relations", "statements", "questions"):
-        one, other = (set(map(str.lower, getattr(w, kind))) for w in (trained, held_out))
-        assert one
-        assert other
-        assert one.isdisjoint(other), kind
+def test_what_is_held_out_is_not_vendored_in_either(recipe, site, tmp_path):
+    vendored = tmp_path / "alpha" / "_vendor" / "requests"
+    vendored.mkdir(parents=True)
+    text = (site / "alpha" / "first.py").read_text() * 3
+    (tmp_path / "alpha" / "__init__.py").write_text(text)
+    (tmp_path / "alpha" / "bottle.py").write_text(text)
+    (vendored / "api.py").write_text(text)
+    (package,) = recipe.corpus.load_packages(tmp_path)
+    assert [path for path, _ in package.files] == ["alpha/__init__.py"]
 
 
 # --- the scripts ---------------------------------------------------------------------------
@@ -362,7 +348,13 @@ def train(corpus, site):
     return run
 
 
-STAGE = {"context": 2048, "tokens": 16_384, "seconds": 1000, "rate": [8, 8], "batch_tokens": 2048}
+STAGE = {
+    "contexts": {"2048": 0.5, "1024": 0.5},
+    "tokens": 16_384,
+    "seconds": 1000,
+    "rate": [8, 8],
+    "batch_tokens": 2048,
+}
 
 
 @pytest.fixture(scope="module")
@@ -390,6 +382,61 @@ def test_resumed_training_goes_on(trained, train, tmp_path):
     assert later[0] == pytest.approx(losses[-1], abs=0.4)
     saved = torch.load(tmp_path / "on" / "checkpoint.pt", weights_only=True)
     assert (saved["step"], saved["stage"]) == (16, 2)
+
+
+def test_training_resumed_in_mid_stage_ends_it(trained, train, tmp_path):
+    """The rate warms up again, and neither loss nor progress jumps."""
+    out, losses, _ = trained
+    saved = torch.load(out / "checkpoint.pt", weights_only=True)
+    saved |= {"stage": 0, "batches": 5, "tokens": 5 * 2048}
+    torch.save(saved, tmp_path / "middle.pt")
+    later, said = train(tmp_path / "on", [STAGE], "--resume", tmp_path / "middle.pt")
+    assert len(later) == 3
+    assert later[0] == pytest.approx(losses[-1], abs=0.4)
+    rates = [float(rate) for rate in re.findall(r"rate ([\d.]+)", said)]
+    assert rates == sorted(rates)
+    assert rates[0] < 1 < STAGE["rate"][0]
+
+
+def test_gradients_are_added_up_over_a_step(train, tmp_path):
+    _, said = train(tmp_path, [STAGE | {"accumulate": 4}])
+    assert "stage 0 done: 2 steps, 0.0 M tokens" in said
+
+
+def test_the_length_mix_depends_on_the_batch_alone(recipe):
+    stage = recipe.train.Stage(**STAGE)
+    lengths = [recipe.train.context_of(batch, stage, 7) for batch in range(400)]
+    assert set(lengths) == {1024, 2048}
+    assert 140 < lengths.count(1024) < 260
+    assert lengths[100:] == [recipe.train.context_of(batch, stage, 7) for batch in range(100, 400)]
+
+
+def test_positions_rise_and_reach_far(recipe):
+    reach = []
+    for seed in range(40):
+        positions = recipe.train.positions_of(3, 500, 8000, random.Random(seed))
+        assert positions.shape == (3, 500)
+        assert (positions.diff(dim=1) >= 1).all()
+        assert (positions >= 0).all()
+        assert (positions < 8000).all()
+        reach += positions[:, -1].tolist()
+    assert 30 < reach.count(499) < 90
+    assert max(reach) > 6000
+    whole = recipe.train.positions_of(2, 500, 500, random.Random(1))
+    assert torch.equal(whole, torch.arange(500).expand(2, -1))
+
+
+def test_the_reader_takes_positions(recipe, reader):
+    ids = torch.randint(0, 300, (2, 40), generator=torch.Generator().manual_seed(1))
+    positions = torch.arange(40).expand(2, -1)
+    plain = reader(ids)
+    torch.testing.assert_close(reader(ids, positions + 200), plain, atol=1e-3, rtol=1e-3)
+    skipped = positions.clone()
+    skipped[1, 20:] += 100
+    moved = (reader(ids, skipped) - plain).view(2, 40, -1).abs().amax(-1)
+    assert moved[0].max() < 1e-5
+    assert moved[1, :20].max() < 1e-5
+    assert moved[1, 20:].max() > 1e-3
 
 
 def test_training_starts_from_shipped_weights(trained, train, recipe, tmp_path):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import tiktoken
 from corpus import Package, Work
 from layout import Block, blocks_of, render
-from questions import definitions_of
 
 
 @dataclass
@@ -17,7 +16,7 @@ class Context:
 
     title: str
     text: str  # as the model reads it
-    sentences: list[str]  # of its prose, in order, planted ones left out
+    sentences: list[str]  # of its prose, in order, without planted ones and code
     files: list[tuple[str, str]]  # of code
     planted: list[str]
 
@@ -42,8 +41,10 @@ class Contexts:
         """Of a random kind, with each statement of `planted` somewhere in it.  A few may not
         find a place: `Context.planted` says which did."""
         rng = self.rng
-        if self.packages and self.docs and rng.random() < 0.15:
+        if self.packages and self.docs and rng.random() < 0.12:
             return self.mixed_context(size, planted)
+        if planted and rng.random() < 0.06:
+            return self.noise_context(size, planted)
         shares = {"books": (4, self.books), "docs": (3, self.docs), "code": (3, self.packages)}
         kinds = {kind: share for kind, (share, pool) in shares.items() if pool}
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
@@ -57,6 +58,19 @@ class Contexts:
         blocks = blocks_of(work.text[work.text.find("\n\n", at) + 2 :][:4000])
         return [s for b in blocks if b.prose for s in b.sentences]
 
+    def noise_context(self, size: int, planted: list[str]) -> Context:
+        """A few short sentences over and over, a line each round: nothing to go by but the
+        planted ones."""
+        rng = self.rng
+        short = [s for s in self.elsewhere() if 12 < len(s) < 60] or ["All is well."]
+        noise = " ".join(rng.sample(short, min(len(short), rng.randint(2, 5))))
+        rounds = max(2, size // (len(self.encoding.encode_ordinary(noise)) + 1))
+        lines = [noise] * rounds
+        for statement in planted:
+            lines.insert(rng.randrange(len(lines) + 1), statement)
+        title = rng.choice(["text.txt", "notes.txt", "list"])
+        return Context(title, "\n".join(lines) + "\n", [], [], planted)
+
     def mixed_context(self, size: int, planted: list[str]) -> Context:
         """A manual or book beside source files, as a project's folder has them."""
         rng = self.rng
@@ -68,7 +82,7 @@ class Contexts:
         return Context(
             ", ".join(p.title for p in parts),
             "".join(p.text for p in parts),
-            prose.sentences + code.sentences,
+            prose.sentences,
             code.files,
             prose.planted + code.planted,
         )
@@ -87,7 +101,7 @@ class Contexts:
         several = rng.random() < 0.15
         share = rng.randint(2, 4) if several else 1
         waiting = sorted((rng.random(), statement) for statement in planted)
-        while left > size * 0.04 + 40:
+        while left > size * 0.04 + 40 or not works:
             work = rng.choices(pool, [len(w.text) for w in pool])[0]
             at = rng.randrange(max(1, len(work.text) - size * 3))
             probe = work.text[at : at + 6000]
@@ -136,13 +150,6 @@ class Contexts:
                     left -= count + 12
                 if left <= 60:
                     break
-        sentences = []
-        for _, text in files:
-            for line in text.split("\n"):
-                bare = line.strip()
-                if bare.startswith("#") and len(bare) > 45:
-                    sentences.append(bare)
-        sentences += [doc for *_, doc in definitions_of(files) if doc]
         marks = [f"=== {path} ===\n" for path, _ in files]
         bodies = [text if text.endswith("\n") else text + "\n" for _, text in files]
         for statement in planted:
@@ -151,14 +158,14 @@ class Contexts:
             lines.insert(rng.randrange(len(lines)), f"# {statement}")
             bodies[n] = "\n".join(lines)
         text = "".join(m + b for m, b in zip(marks, bodies, strict=True))
-        return Context(title, text, sentences, files, planted)
+        return Context(title, text, [], files, planted)
 
 
 def plant(blocks: list[Block], statements: list[str], rng: random.Random) -> None:
     """Puts each statement between two sentences, or as a paragraph of its own."""
     for statement in statements:
-        at = rng.randrange(len(blocks))
-        if rng.random() < 0.25 or not blocks[at].prose:
+        at = rng.randrange(len(blocks)) if blocks else 0
+        if not blocks or rng.random() < 0.25 or not blocks[at].prose:
             blocks.insert(at, Block([statement]))
         else:
             spot = rng.randrange(len(blocks[at].sentences) + 1)

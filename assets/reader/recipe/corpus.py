@@ -67,6 +67,9 @@ def load_packages(
             continue
         files, total = [], 0
         for path in sorted(folder.rglob("*.py")):
+            vendored = {part.lower() for part in path.relative_to(folder).with_suffix("").parts}
+            if only is None and vendored & HELD_OUT_PACKAGES:
+                continue
             text = path.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n")
             if not MIN_FILE_CHARS <= len(text) <= MAX_FILE_CHARS or "\ufffd" in text:
                 continue

@@ -13,27 +13,26 @@ import argparse
 import base64
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tiktoken
-from contexts import Contexts
+from contexts import Context, Contexts
 from corpus import Package, Work, inverse_document_frequency, load_packages, load_works
-from facts import TRAINED, Fact, Wordings, random_facts
-from questions import (
-    NOT_FOUND,
-    Definition,
-    Sentences,
-    about_code,
-    about_elsewhere,
-    about_text,
-    absent_code,
-    definitions_of,
-)
+from questions.code import Code
+from questions.facts import TRAINED, FactMaker, Facts
+from questions.prose import Prose
+from questions.turn import Turn
 from rows import Row
+from wordings.names import Names
+from wordings.relation import Relation
 
 READER = Path(__file__).parent.parent
-DOCUMENT_WEIGHT = 0.1
+DOCUMENT_WEIGHT = 0.05
+SHORTEST = 1024  # tokens: a page of text, and room for questions
+LONG = 16_384  # tokens: from here on, documents weigh less beside the answers
+FACT_COUNTS = [0, 0, 3, 6, 12, 20, 30]
 
 
 def load_encoding(folder: Path = READER) -> tiktoken.Encoding:
@@ -48,6 +47,13 @@ def load_encoding(folder: Path = READER) -> tiktoken.Encoding:
     )
 
 
+def plain_words(idf: dict[str, float]) -> list[str]:
+    """Words for keys: neither frequent nor freaks."""
+    return sorted(
+        w for w, rarity in idf.items() if 4 <= len(w) <= 11 and w.isalpha() and rarity > 3
+    )
+
+
 class Sampler:
     def __init__(
         self,
@@ -55,85 +61,79 @@ class Sampler:
         packages: list[Package],
         encoding: tiktoken.Encoding,
         idf: dict[str, float],
-        seed: int,
-        words: Wordings = TRAINED,
+        seed: int | str,
+        relations: tuple[Relation, ...] = TRAINED,
     ) -> None:
         self.encoding = encoding
         self.idf = idf
-        self.words = words
         self.rng = random.Random(seed)
         self.contexts = Contexts(works, packages, encoding, self.rng)
-        self.special = {s: encoding.encode_single_token(s) for s in encoding.special_tokens_set}
+        self.facts = FactMaker(self.rng, Names(self.rng, plain_words(idf)), relations)
 
     def sample(self, tokens: int, *, facts_only: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """ids [T + 1] uint16 and weights [T + 1] float32."""
-        rng = self.rng
-        room = min(max(tokens // 4, 500), 5000)
-        size = tokens - room - 64
-        if not facts_only and rng.random() < 0.12:
-            size = max(300, int(size * rng.uniform(0.05, 0.8)))  # a short document, much talk
-        count = 12 if facts_only else rng.choice([0, 0, 2, 4, 8, 16, 24])
-        facts = random_facts(rng, count, self.words) if count else []
-        context = self.contexts.make(size, [f.statement for f in facts])
-        planted = set(context.planted)
-        facts = [f for f in facts if f.statement in planted]
+        """ids [T + 1] uint16 and weights [T + 1] float32.
 
+        Raises `ValueError` for less than `SHORTEST` tokens."""
+        if tokens < SHORTEST:
+            raise ValueError(f"a sample has at least {SHORTEST} tokens, not {tokens}")
+        rng = self.rng
+        room = min(max(tokens // 4, 500), 10_000)
+        size = tokens - room - 64
+        if not facts_only and rng.random() < 0.1:
+            size = max(300, int(size * rng.uniform(0.05, 0.8)))  # a short document, much talk
+        count = 12 if facts_only else rng.choice(FACT_COUNTS)
+        facts = self.facts.make(min(count, size // 80))
+        context = self.contexts.make(size, [f.statement for f in facts.all])
+        text = context.text if rng.random() < 0.5 else context.text.rstrip("\n")
+        facts.settle(" ".join(text.split()))
         row = Row(self.encoding)
         row.special("<|im_start|>")
         row.text("user\n", 0)
         row.special("<|doc|>")
         row.text(f"{context.title}\n", 0)
-        document_weight = DOCUMENT_WEIGHT if tokens <= 16_384 else DOCUMENT_WEIGHT / 2
-        text = context.text if rng.random() < 0.5 else context.text.rstrip("\n")
-        row.document(text, planted, document_weight)
+        weight = DOCUMENT_WEIGHT if tokens <= LONG else DOCUMENT_WEIGHT / 2
+        row.document(text, {f.statement for f in facts.all}, weight)
         row.special("<|/doc|>")
         row.text("\n", 0)
-        sentences = Sentences(context.sentences, self.idf, text)
-        definitions = definitions_of(context.files)
-        rng.shuffle(facts)
+        turns = self._fact_turns(facts) if facts_only else self._turns(context, facts)
         first = True
         while row.length <= tokens:
-            if facts_only and not facts:
-                break
-            turn = self.turn(facts, facts_only, sentences, definitions, planted)
-            row.turn(*turn, first=first)
+            turn = next(turns)
+            row.turn(turn.question, turn.answer, first=first)
             first = False
         return row.finish(tokens + 1)
 
-    def turn(
-        self,
-        facts: list[Fact],
-        facts_only: bool,
-        sentences: Sentences,
-        definitions: list[Definition],
-        planted: set[str],
-    ) -> tuple[str, str]:
-        """The next question and its answer; a fact that is asked leaves `facts`."""
+    def _fact_turns(self, facts: Facts) -> Iterator[Turn]:
+        while True:
+            yield from facts.turns()
+
+    def _turns(self, context: Context, facts: Facts) -> Iterator[Turn]:
+        """Questions of all kinds for which the context has something."""
         rng = self.rng
-        if facts and (facts_only or rng.random() < 0.25):
-            fact = facts.pop()
-            return fact.question, fact.answer
-        kind = rng.random()
-        if kind < 0.04:
-            for ghost in random_facts(rng, 3, self.words):
-                if not any(ghost.key.lower() in p.lower() for p in planted):
-                    return ghost.question, NOT_FOUND
-        elif kind < 0.06 and definitions:
-            return absent_code({d[0] for d in definitions}, rng)
-        elif kind < 0.09:
-            foreign = Sentences(self.contexts.elsewhere(), self.idf)
-            if made := about_elsewhere(sentences, foreign, rng):
-                return made
-        for _ in range(4):
-            if definitions and rng.random() < 0.5:
-                made = about_code(definitions, rng)
-            else:
-                made = about_text(sentences, rng)
-            if made:
-                return made
-        if definitions and rng.random() < 0.5:
-            return absent_code({d[0] for d in definitions}, rng)
-        return random_facts(rng, 1, self.words)[0].question, NOT_FOUND
+        code = Code(context.files) if context.files else None
+        prose = Prose(context.sentences, self.idf, context.text) if context.sentences else None
+        foreign: Prose | None = None
+        fact_share = 0.4 if facts.all else 0.04
+        if code is None and prose is None:
+            fact_share = 1.0
+        while True:
+            if rng.random() < fact_share:
+                yield from facts.turns()
+                continue
+            about_code = code is not None and (prose is None or rng.random() < 0.55)
+            missing = rng.random() < 0.12
+            turn = None
+            if about_code and code is not None:
+                turn = code.missing(rng) if missing else code.turn(rng)
+            elif prose is not None:
+                if missing:
+                    if foreign is None or rng.random() < 0.1:
+                        sentences = self.contexts.elsewhere()
+                        foreign = Prose(sentences, self.idf, " ".join(sentences))
+                    turn = prose.missing(rng, foreign)
+                else:
+                    turn = prose.turn(rng)
+            yield turn if turn is not None else facts.missing()
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 
 An answer is right if every one of its tokens is the most likely one, given the right tokens
 before it: the same as greedy decoding, answer for answer, as long as it stays right.  Facts are
-scored in wordings seen in training and in wordings held out.
+scored in relations seen in training and in relations held out.
 """
 
 from __future__ import annotations
@@ -18,18 +18,16 @@ import torch
 from corpus import HELD_OUT_PACKAGES, inverse_document_frequency, load_packages, load_works
 from data import Sampler, load_encoding
 from export import read_weights
-from facts import HELD_OUT, TRAINED
 from network import Reader, load_hub_state
-from questions import NOT_FOUND
+from questions.facts import HELD_OUT, TRAINED
+from questions.turn import NOT_FOUND
 from torch import Tensor
 
 
 def kind_of(answer: str) -> str:
     if answer.startswith(NOT_FOUND):
         return "absent"
-    if answer.startswith("`"):
-        return "define"
-    return "quote" if answer.startswith("> ") else "fact"
+    return "code" if answer.startswith("`") else answer.partition(":")[0].lower()
 
 
 @torch.inference_mode()
@@ -76,8 +74,11 @@ def main() -> None:
     scores: dict[str, dict[str, list[int]]] = {}
     for length in map(int, args.lengths.split(",")):
         tally: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
-        for words, suffix, only in ((TRAINED, "", False), (HELD_OUT, " (held-out wording)", True)):
-            sampler = Sampler(works, packages, encoding, idf, args.seed, words)
+        for relations, suffix, only in (
+            (TRAINED, "", False),
+            (HELD_OUT, " (facts, held out)", True),
+        ):
+            sampler = Sampler(works, packages, encoding, idf, args.seed, relations)
             for _ in range(args.samples):
                 x, w = sampler.sample(length, facts_only=only)
                 ids = torch.from_numpy(x.astype("int64")).to(device)

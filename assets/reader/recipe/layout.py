@@ -83,6 +83,8 @@ def render(blocks: list[Block], rng: random.Random, name: str | None = None) -> 
     style = rng.random()
     suffix = rng.choice([".txt", ".md"]) if style < 0.55 else ".pdf"
     head = f"=== {name}{suffix} ===\n" if name else ""
+    if style < 0.08:  # all in one line
+        return head + " ".join(" ".join(" ".join(b.sentences).split()) for b in blocks) + "\n"
     if style < 0.35:  # one line a paragraph, as e-books and Markdown have it
         gap = "\n\n" if rng.random() < 0.85 else "\n"
         return head + gap.join(" ".join(b.sentences) for b in blocks) + "\n"

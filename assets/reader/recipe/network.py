@@ -96,18 +96,22 @@ class Reader(nn.Module):
             nn.init.zeros_(layer.o_proj.weight)
             nn.init.zeros_(layer.down_proj.weight)
 
-    def angles(self, length: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
-        """cos and sin of the rotary angles, each [length, head_size / 2] in float32."""
+    def angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """cos and sin of the rotary angles at positions [N], each [N, head_size / 2] float32."""
         s = self.shape
-        steps = torch.arange(0, s.head_size, 2, device=device, dtype=torch.float32)
+        steps = torch.arange(0, s.head_size, 2, device=positions.device, dtype=torch.float32)
         frequency = s.rope_theta ** (-steps / s.head_size)
-        angle = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequency
+        angle = positions.float()[:, None] * frequency
         return angle.cos(), angle.sin()
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """ids [B, T] -> last hidden states [B * T, hidden]; times the embedding: the logits."""
+    def forward(self, ids: Tensor, positions: Tensor | None = None) -> Tensor:
+        """ids [B, T] -> last hidden states [B * T, hidden]; times the embedding: the logits.
+
+        Positions [B, T] are 0, 1, 2, ... if they are not given."""
         batch, length = ids.shape
-        cos, sin = (t.repeat(batch, 1) for t in self.angles(length, ids.device))
+        if positions is None:
+            positions = torch.arange(length, device=ids.device).expand(batch, -1)
+        cos, sin = self.angles(positions.flatten())
         h = self.embed_tokens(ids.flatten())
         for layer in self.layers:
             h = layer(h, cos, sin, batch)

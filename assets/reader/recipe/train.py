@@ -3,11 +3,19 @@
     python train.py --corpus DIR --site-packages DIR --out DIR --stages stages.json
     torchrun --nproc-per-node 4 train.py ...                    on several GPUs
 
-A stage is {"context", "tokens", "seconds", "rate": [from, to], "batch_tokens"}: it ends after so
-many tokens, or after so many seconds, whichever comes first.  Three in ten micro-batches of a
-stage are of shorter contexts.  Muon trains the matrices, AdamW the rest; the optimizer's state
-goes on from stage to stage, and through `--resume`.  `--resume` also takes shipped weights (a
-folder): then the optimizer starts anew and the rate warms up again.
+A stage is {"contexts": {length: share}, "tokens", "seconds", "rate": [from, to], "batch_tokens",
+"accumulate"}: it ends after so many tokens, or after so many seconds, whichever comes first.  Each
+micro-batch holds `batch_tokens` tokens of one length, drawn by share; a step adds up the gradients
+of `accumulate` of them, so that there are several documents in a step even where each fills a
+micro-batch.
+
+Half of the rows skip positions at a few places, up to the reader's longest context: a short row
+then has the distances of a long one (after PoSE, arXiv 2309.10400, section 3.2).
+
+Muon trains the matrices, AdamW the rest; the optimizer's state goes on from stage to stage.
+`--resume` takes a checkpoint.pt, and goes on in the middle of a stage with its length mix and its
+rate, or shipped weights (a folder), which start the stages from the first with a new optimizer.
+Both warm the rate up.
 """
 
 from __future__ import annotations
@@ -21,93 +29,79 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
 from corpus import inverse_document_frequency, load_packages, load_works
 from data import Sampler, load_encoding
 from network import Reader, Shape, load_hub_state, row_losses, weighted_loss
+from optimizers import Optimizers
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-MATRIX_RATE, EMBEDDING_RATE, VECTOR_RATE = 0.02, 6e-3, 2e-3
 WARM_UP_STEPS = 60
+SHIFTED_ROWS = 0.5  # of rows shorter than the reader's context
 
-MakeSampler = Callable[[int], Sampler]  # from a seed
+PROGRESS = ("step", "stage", "batches", "spent", "tokens")  # what a checkpoint keeps of it
+
+MakeSampler = Callable[[str], Sampler]  # from a seed
 
 
 @dataclass(frozen=True)
 class Stage:
-    context: int
+    contexts: dict[str, float]  # length in tokens -> share of the micro-batches
     tokens: float
     seconds: float
     rate: tuple[float, float]
     batch_tokens: int  # of a micro-batch, per rank
+    accumulate: int = 1  # micro-batches in a step
 
 
-def context_of(step: int, stage: Stage, seed: int) -> int:
-    """The context length of a step: the same on every rank, three in ten shorter."""
-    shorter = random.Random(seed * 1_000_003 + step).choice([0] * 7 + [1, 2, 2])
-    return max(stage.context >> shorter, 2048)
+def context_of(batch: int, stage: Stage, seed: int) -> int:
+    """The context length of a micro-batch: the same on every rank, and after a resume."""
+    rng = random.Random(seed * 1_000_003 + batch)
+    return int(rng.choices(list(stage.contexts), list(stage.contexts.values()))[0])
+
+
+def positions_of(rows: int, length: int, limit: int, rng: random.Random) -> Tensor:
+    """[rows, length]: 0, 1, 2, ..., in some rows with a few skips, all below `limit`."""
+    steps = torch.ones(rows, length, dtype=torch.long)
+    steps[:, 0] = 0
+    for row in range(rows):
+        slack = limit - length
+        if slack <= 0 or rng.random() >= SHIFTED_ROWS:
+            continue
+        total = rng.randint(1, slack)
+        cuts = sorted(rng.randint(0, total) for _ in range(rng.randint(1, 6)))
+        for before, after in zip([0, *cuts], cuts, strict=False):
+            steps[row, rng.randrange(length)] += after - before
+    return steps.cumsum(1)
 
 
 class Batches(IterableDataset):
-    """Micro-batches of `tokens` tokens.  Worker w makes the steps w, w + workers, ..."""
+    """Micro-batches from number `first` on.  Worker w makes first + w, first + w + workers, ..."""
 
-    def __init__(self, make_sampler: MakeSampler, stage: Stage, seed: int, rank: int) -> None:
+    def __init__(
+        self, make_sampler: MakeSampler, stage: Stage, seed: int, rank: int, first: int
+    ) -> None:
         self.make_sampler, self.stage = make_sampler, stage
-        self.seed, self.rank = seed, rank
+        self.seed, self.rank, self.first = seed, rank, first
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         torch.set_num_threads(1)
         info = torch.utils.data.get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
-        sampler: Sampler = self.make_sampler((self.seed * 64 + self.rank) * 64 + worker)
-        step = worker
+        source = f"{self.seed}/{self.rank}/{worker}/{self.first}"
+        sampler: Sampler = self.make_sampler(source)
+        batch = self.first + worker
         while True:
-            context = context_of(step, self.stage, self.seed)
+            context = context_of(batch, self.stage, self.seed)
             rows = [
                 sampler.sample(context) for _ in range(max(1, self.stage.batch_tokens // context))
             ]
             ids = torch.stack([torch.from_numpy(x.astype("int64")) for x, _ in rows])
             yield ids, torch.stack([torch.from_numpy(w) for _, w in rows])
-            step += workers
-
-
-class Optimizers:
-    """Muon for the matrices of the layers, AdamW for the embedding and the norms."""
-
-    def __init__(self, reader: Reader, fused: bool) -> None:
-        matrices = [p for n, p in reader.named_parameters() if p.dim() == 2 and "embed" not in n]
-        vectors = [p for p in reader.parameters() if p.dim() == 1]
-        groups = [
-            {"params": [reader.embed_tokens.weight], "lr": EMBEDDING_RATE},
-            {"params": vectors, "lr": VECTOR_RATE},
-        ]
-        self.all = [
-            torch.optim.Muon(matrices, lr=MATRIX_RATE, momentum=0.95, weight_decay=0.01),
-            torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0, fused=fused),
-        ]
-        for group in self.groups():
-            group["base"] = group["lr"]
-
-    def groups(self) -> Iterator[dict[str, Any]]:
-        for optimizer in self.all:
-            yield from optimizer.param_groups
-
-    def step(self, scale: float) -> None:
-        for group in self.groups():
-            group["lr"] = group["base"] * scale
-        for optimizer in self.all:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-    def state(self) -> list[dict[str, Any]]:
-        return [optimizer.state_dict() for optimizer in self.all]
-
-    def load(self, states: list[dict[str, Any]]) -> None:
-        for optimizer, state in zip(self.all, states, strict=True):
-            optimizer.load_state_dict(state)
+            batch += workers
 
 
 def average_gradients(reader: Reader, ranks: int) -> None:
@@ -138,12 +132,13 @@ class Run:
         if args.site_packages:
             packages = load_packages(args.site_packages)
         idf, encoding = inverse_document_frequency(works, packages), load_encoding()
-        self.make_sampler = lambda seed: Sampler(works, packages, encoding, idf, seed)
+        self.make_sampler = lambda source: Sampler(works, packages, encoding, idf, source)
         torch.manual_seed(args.seed)
         shape = Shape(**json.loads(args.shape)) if args.shape else Shape()
         self.reader = Reader(shape).to(self.device)
         self.optimizers = Optimizers(self.reader, fused=self.device.type == "cuda")
         self.step, self.stage, self.since_start = 0, 0, 0
+        self.batches, self.spent, self.tokens = 0, 0.0, 0  # of the stage, so far
         if args.resume:
             self.load(args.resume)
         if args.compile:
@@ -167,8 +162,8 @@ class Run:
         saved = torch.load(path, map_location=self.device, weights_only=True)
         self.reader.load_state_dict(saved["reader"])
         self.optimizers.load(saved["optimizers"])
-        self.step, self.stage = saved["step"], saved["stage"]
-        self.since_start = WARM_UP_STEPS
+        for name in PROGRESS:
+            setattr(self, name, saved[name])
 
     def save(self) -> None:
         if self.rank == 0:
@@ -176,8 +171,7 @@ class Run:
             state = {
                 "reader": self.reader.state_dict(),
                 "optimizers": self.optimizers.state(),
-                "step": self.step,
-                "stage": self.stage,
+                **{name: getattr(self, name) for name in PROGRESS},
             }
             torch.save(state, self.args.out / "checkpoint.tmp")
             (self.args.out / "checkpoint.tmp").rename(self.args.out / "checkpoint.pt")
@@ -185,15 +179,14 @@ class Run:
     def stages(self) -> None:
         stages = [Stage(**s) for s in json.loads(self.args.stages.read_text())]
         for index in range(self.stage, len(stages)):
-            self.stage = index
             self.train(stages[index])
-            self.stage = index + 1
+            self.stage, self.batches, self.spent, self.tokens = index + 1, 0, 0.0, 0
             self.save()
 
     def train(self, stage: Stage) -> None:
         args = self.args
         seed = args.seed * 100 + self.stage
-        data = Batches(self.make_sampler, stage, seed, self.rank)
+        data = Batches(self.make_sampler, stage, seed, self.rank, self.batches)
         loader = iter(
             DataLoader(
                 data,
@@ -203,32 +196,34 @@ class Run:
                 prefetch_factor=args.prefetch if args.workers else None,
             )
         )
-        started, tokens, step = time.perf_counter(), 0, 0
+        before, started = self.spent, time.perf_counter()
         sums = torch.zeros(4, device=self.device)
         saved = logged = started
+        step, tokens = 0, self.tokens
         while True:
-            if step % 8 == 0:
-                spent = time.perf_counter() - started
-                part = self.agreed(max(spent / stage.seconds, tokens / stage.tokens))
+            self.spent = before + time.perf_counter() - started
+            if self.ranks == 1 or step % 4 == 0:
+                part = self.agreed(max(self.spent / stage.seconds, self.tokens / stage.tokens))
             if part >= 1:
                 break
-            ids, weights = next(loader)
-            parts = self.forward_backward(ids, weights)
-            sums += parts
+            for _ in range(stage.accumulate):
+                ids, weights = next(loader)
+                sums += self.forward_backward(ids, weights, seed)
+                self.tokens += ids.shape[0] * (ids.shape[1] - 1) * self.ranks
+                self.batches += 1
             scale = stage.rate[0] + (stage.rate[1] - stage.rate[0]) * part
             scale *= min(1.0, (self.since_start + 1) / WARM_UP_STEPS)
-            torch.nn.utils.clip_grad_norm_(self.reader.parameters(), 1.0)
-            self.optimizers.step(scale)
-            tokens += ids.shape[0] * (ids.shape[1] - 1) * self.ranks
+            self.update(scale)
             step, self.step, self.since_start = step + 1, self.step + 1, self.since_start + 1
             now = time.perf_counter()
             if step in (1, 10) or now - logged > args.log_seconds:
                 answer, count, document, doc_count = sums.tolist()
                 self.say(
-                    f"stage {self.stage} context {stage.context} step {step} "
+                    f"stage {self.stage} step {step} rate {scale:.3f} "
                     f"answer {answer / max(count, 1):.4f} "
                     f"document {document / max(doc_count, 1):.4f} "
-                    f"tokens {tokens / 1e6:.1f} M, {tokens / (now - started) / 1e3:.0f} K/s"
+                    f"tokens {self.tokens / 1e6:.1f} M, "
+                    f"{(self.tokens - tokens) / (now - started) / 1e3:.0f} K/s"
                 )
                 sums.zero_()
                 logged = now
@@ -236,9 +231,15 @@ class Run:
                 self.save()
                 saved = now
         self.say(
-            f"stage {self.stage} done: {step} steps, {tokens / 1e6:.1f} M tokens, "
-            f"{time.perf_counter() - started:.0f} s"
+            f"stage {self.stage} done: {step} steps, {self.tokens / 1e6:.1f} M tokens, "
+            f"{self.spent:.0f} s"
         )
+
+    def update(self, scale: float) -> None:
+        if self.ranks > 1:
+            average_gradients(self.reader, self.ranks)
+        torch.nn.utils.clip_grad_norm_(self.reader.parameters(), 1.0)
+        self.optimizers.step(scale)
 
     def agreed(self, part: float) -> float:
         """Rank 0's progress, so that all ranks end a stage at the same step."""
@@ -248,19 +249,21 @@ class Run:
         dist.broadcast(shared, 0)
         return float(shared)
 
-    def forward_backward(self, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    def forward_backward(self, ids: Tensor, weights: Tensor, seed: int) -> Tensor:
+        rng = random.Random(f"{seed}/{self.rank}/{self.batches}")
+        rows, length = ids.shape[0], ids.shape[1] - 1
+        positions = positions_of(rows, length, self.reader.shape.context, rng)
+        positions = positions.to(self.device, non_blocking=True)
         ids = ids.to(self.device, non_blocking=True)
         weights = weights.to(self.device, non_blocking=True)
         autocast = torch.autocast(self.device.type, torch.bfloat16)
         with autocast, attention_backends(self.device):
-            hidden = self.reader(ids[:, :-1].contiguous())
+            hidden = self.reader(ids[:, :-1].contiguous(), positions)
             targets, w = ids[:, 1:].reshape(-1), weights[:, 1:].reshape(-1)
             embedding = self.reader.embed_tokens.weight
             total, parts = weighted_loss(hidden, embedding, targets, w, self.row_losses)
             loss = total / w.sum().clamp(min=1)
             loss.backward()
-        if self.ranks > 1:
-            average_gradients(self.reader, self.ranks)
         return parts
 
 

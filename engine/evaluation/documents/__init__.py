@@ -5,6 +5,7 @@
 | quote | the sentence with three key words | that sentence |
 | continue | the sentence after a given one | that sentence |
 | absent | a fact that is not there | saying so |
+| fact | one fact, at either end | its value |
 | recall_far | two facts, one at each end | both |
 | define | the file that defines a symbol | its path |
 """
@@ -28,6 +29,7 @@ DOCUMENT_TASKS: dict[str, TrialMaker] = {
     "continue": book_trial,
     "define": code_trial,
     "absent": book_trial,
+    "fact": book_trial,
     "recall_far": book_trial,
 }
 

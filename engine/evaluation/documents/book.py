@@ -30,7 +30,7 @@ class _Asked:
 def book_trial(
     length: int, index: int, rng: random.Random, counter: Counter, sources: Sources
 ) -> Trial:
-    """Document `index` of the tasks quote, continue, absent and recall_far.
+    """Document `index` of the tasks quote, continue, absent, fact and recall_far.
 
     The prose is read as a ring, from a random paragraph on, until `length` tokens are reached
     within 1 %; the last paragraph may end with any of its sentences, and with single ones that
@@ -117,11 +117,21 @@ def _about_passages(
 def _about_facts(
     facts: Sequence[Fact], places: Sequence[int], missing: Sequence[Fact], index: int
 ) -> list[_Asked]:
-    """Questions about each two of the facts, which are at these places; and about others."""
+    """Questions about single ones of the facts, which are at these places, in turn from the
+    beginning and from the end; about each two of them; and about others."""
     found = []
     for j in range(PER_DOCUMENT):
         number = index * PER_DOCUMENT + j
         first, second = facts[2 * j : 2 * j + 2]
+        at = 2 * j + j % 2
+        one = Question(
+            "fact",
+            number,
+            f"{_capitalised(facts[at].question)}?",
+            (facts[at].value,),
+            "all",
+            answer_tokens=_ANSWER_TOKENS,
+        )
         pair = Question(
             "recall_far",
             number,
@@ -138,7 +148,11 @@ def _about_facts(
             "refusal",
             answer_tokens=_ANSWER_TOKENS,
         )
-        found += [_Asked(pair, tuple(places[2 * j : 2 * j + 2])), _Asked(none, ())]
+        found += [
+            _Asked(one, (places[at],)),
+            _Asked(pair, tuple(places[2 * j : 2 * j + 2])),
+            _Asked(none, ()),
+        ]
     return found
 
 

@@ -1,0 +1,1 @@
+"""What is asked of a document, and the quotations that answer it."""

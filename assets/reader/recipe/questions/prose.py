@@ -1,0 +1,815 @@
+"""Questions about real text, made from the text itself; every answer is a quotation."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from functools import cached_property
+
+from corpus import WORD
+from wordings.paraphrase import STOP_WORDS, other_word, slipped
+
+from questions import books
+from questions.turn import NOT_FOUND, Turn, goes_on, roughened, says
+
+SHORTEST, LONGEST = 40, 360  # characters of a sentence that is quoted
+WINDOW = 6000  # where the next sentence is looked for
+
+# What asks for a sentence by its very words: VERB NOUN WITH.
+VERB = [
+    "Quote {n} {w}.",
+    "Find {n} {w}.",
+    "Find me {n} {w}.",
+    "Show me {n} {w}.",
+    "Give me {n} {w}.",
+    "Locate {n} {w}.",
+    "Look up {n} {w}.",
+    "Read me {n} {w}.",
+    "Copy out {n} {w}.",
+    "Cite {n} {w}.",
+    "I need {n} {w}.",
+    "I am looking for {n} {w}.",
+    "Can you find {n} {w}?",
+    "Could you quote {n} {w}?",
+    "Please quote {n} {w}.",
+    "Where is {n} {w}?",
+    "What is {n} {w}?",
+    "What does {n} {w} say?",
+    "How does {n} {w} read?",
+]
+NOUN = ["sentence", "sentence", "sentence", "passage", "line", "statement", "place", "part"]
+WITH = [
+    "with the words {w}",
+    "with the words {w}",
+    "with {w}",
+    "with {w} in it",
+    "that mentions {w}",
+    "that contains {w}",
+    "that has {w}",
+    "that has the words {w}",
+    "which has {w} in it",
+    "containing {w}",
+    "containing the words {w}",
+    "mentioning {w}",
+    "where {w} come up",
+    "in which {w} stand",
+    "that speaks of {w}",
+]
+WHICH = [
+    "Which {n} has the words {w}?",
+    "Which {n} mentions {w}?",
+    "Which {n} contains {w}?",
+    "Which {n} has {w}?",
+    "Which {n} speaks of {w}?",
+    "In which {n} do the words {w} stand?",
+    "What {n} has the words {w}?",
+]
+# What asks what the text has on a matter.
+LOOSE = [
+    "What does {t} say about {w}?",
+    "What does {t} tell about {w}?",
+    "What does {t} say on {w}?",
+    "What is said about {w}?",
+    "What is written about {w}?",
+    "What is there about {w}?",
+    "What was that about {w}?",
+    "What about {w}?",
+    "What do we learn about {w}?",
+    "What do we read about {w}?",
+    "Where does {t} speak of {w}?",
+    "Where does {t} talk about {w}?",
+    "Where does {t} mention {w}?",
+    "Where does {t} deal with {w}?",
+    "Where does {t} refer to {w}?",
+    "Where is {w} mentioned?",
+    "Where can I read about {w}?",
+    "Where do I find {w}?",
+    "Where was it about {w}?",
+    "Is there anything about {w}?",
+    "Is there something on {w}?",
+    "Does {t} mention {w}?",
+    "Does {t} say anything about {w}?",
+    "Which passage deals with {w}?",
+    "Which part is about {w}?",
+    "Tell me about {w}.",
+    "Tell me what {t} says about {w}.",
+    "Find the passage about {w}.",
+    "Find the place about {w}.",
+    "Show me the passage on {w}.",
+    "How is {w} described?",
+    "Do you remember {w}?",
+    "Explain {w}.",
+    "I am looking for {w}.",
+    "I want to know about {w}.",
+    "There was something about {w}.",
+    "Quote what is said about {w}.",
+    "anything on {w}",
+    "find {w}",
+    "look for {w}",
+    "search for {w}",
+    "{w}?",
+    "{w}",
+]
+TEXT = ["the text", "the document", "it", "the author", "this", "the passage"]
+PHRASE = [
+    "Where does it say {q}?",
+    "Where does {t} say {q}?",
+    "Which {n} says {q}?",
+    "Which {n} contains the phrase {q}?",
+    "Find the {n} with the phrase {q}.",
+    "Quote the {n} with {q} in it.",
+    "Quote the {n} that has {q}.",
+    "Quote the whole {n} with {q}.",
+    "What is the whole sentence with {q}?",
+    "In what context does it say {q}?",
+    "Where do the words {q} stand?",
+    "Show me where it says {q}.",
+    "Where do I find {q}?",
+    "find {q}",
+    "{q}",
+]
+WHETHER = [
+    "Where does it say that {q}?",
+    "Which {n} says that {q}?",
+    "Find the {n} on {q}.",
+    "Does {t} say that {q}?",
+    "What does {t} say on {q}?",
+    "Where is it said that {q}?",
+    "I remember something like {q}.",
+    "It says something like {q}, where?",
+    "Find something like: {q}",
+]
+WHO = [
+    "Who",
+    "Who",
+    "Who",
+    "who",
+    "Who is it that",
+    "Do you know who",
+    "Tell me who",
+    "Which person",
+]
+WHAT = [
+    "What",
+    "What",
+    "What",
+    "what",
+    "What is it that",
+    "Do you know what",
+    "Tell me what",
+    "Which",
+]
+DEFINED = [
+    "What {v} {x}?",
+    "What {v} {x}?",
+    "What exactly {v} {x}?",
+    "What does {x} mean?",
+    "How is {x} defined?",
+    "Define {x}.",
+    "Explain {x}.",
+    "Explain what {x} {v}.",
+    "Tell me what {x} {v}.",
+    "Can you tell me what {x} {v}?",
+    "Do you know what {x} {v}?",
+    "I would like to know what {x} {v}.",
+    "What is meant by {x}?",
+    "Give me the definition of {x}.",
+    "what {v} {x}",
+]
+DEFINED_PERSON = ["Who {v} {x}?", "Who {v} {x}?", "who {v} {x}", "Tell me who {x} {v}."]
+CONTINUE = [
+    "Continue the passage: {q}",
+    "Continue: {q}",
+    "Continue the sentence {q}.",
+    "How does it continue: {q}?",
+    "What comes right after {q}?",
+    "What follows the words {q}?",
+    "Complete the quote: {q}",
+    "Complete the sentence: {p} ...",
+    "Complete: {p}...",
+    "How does this sentence go on: {q}",
+    "How does the sentence end that begins {q}?",
+    "Finish this quotation: {q}",
+    "Finish the sentence {q}.",
+    "What is the rest of {q}?",
+    "Give me the rest of the sentence {q}.",
+    "And what follows on {q}?",
+    "{p} ... how does it go on?",
+    "{p} ...",
+]
+FOLLOWS = [
+    "Which sentence follows {q}?",
+    "Which sentence comes after {q}?",
+    "Which sentence stands behind {q}?",
+    "Which sentence is next after {q}?",
+    "What is the next sentence after {q}?",
+    "What is the sentence after {q}?",
+    "What comes after {q}?",
+    "What comes straight after {q}?",
+    "What comes directly after {q}?",
+    "What comes next after {q}?",
+    "What follows {q}?",
+    "What follows directly on {q}?",
+    "What happens after {q}?",
+    "What happens next after {q}?",
+    "what happens after {q}",
+    "What does it say after {q}?",
+    "What is said right after {q}?",
+    "What stands right after {q}?",
+    "How does the text go on after {q}?",
+    "How does it go on after {q}?",
+    "And then? {q}",
+    "{q} And what comes then?",
+    "{q} What is the next sentence?",
+    "Quote the sentence that follows {q}.",
+    "Quote the sentence after {q}.",
+    "Give me the sentence after this: {q}",
+    "Read on after {q}.",
+    "Find the sentence that comes next after {q}.",
+    "next sentence after {q}",
+]
+BEFORE = [
+    "What stands just before {q}?",
+    "What comes just before {q}?",
+    "What comes directly before {q}?",
+    "Which sentence comes before {q}?",
+    "Which sentence stands before {q}?",
+    "Which sentence precedes {q}?",
+    "What is the sentence before {q}?",
+    "What precedes {q}?",
+    "What happens right before {q}?",
+    "What does it say before {q}?",
+    "Quote the sentence before {q}.",
+    "Quote the sentence that leads up to {q}.",
+    "previous sentence of {q}",
+]
+INVENTED = [
+    "Who is {x}?",
+    "Who was {x}?",
+    "who is {x}",
+    "What does {x} say?",
+    "Where does {x} live?",
+    "What happens to {x}?",
+    "When was {x} born?",
+    "Why did {x} leave?",
+    "What is said about {x}?",
+    "Where is {x} first mentioned?",
+    "Where is {x} last mentioned?",
+    "How old is {x}?",
+    "Tell me about {x}.",
+    "What is {x}?",
+    "Where is {x}?",
+    "Quote all passages on {x}.",
+]
+REAL_NAME = [
+    "What does {n} say about {w}?",
+    "What did {n} say about {w}?",
+    "Why is {n} afraid of {w}?",
+    "What has {n} to do with {w}?",
+    "Where does {n} mention {w}?",
+    "When does {n} speak of {w}?",
+    "How did {n} come by {w}?",
+    "What did {n} do with {w}?",
+    "Who told {n} about {w}?",
+    "Which {w} has {n}?",
+    "What does {n} think of {w}?",
+]
+IS_PATTERN = re.compile(
+    r"(The |An |A )?((?:[\w’'`-]+ ){0,3}?[\w’'`-]+) (is|are|was|were|means|refers to) "
+    r"(?:an?|the|one|any|all|used|called|defined|known|made|to|that|what|not|simply)\b"
+)
+QUESTION_VERBS = re.compile(
+    r"((?:[\w’'`-]+ ){1,4}?)((?:is|are|was|were|has|had|can|may|must|will|would|should|does|did"
+    r"|makes|takes|gives|shows|opens|returns|contains|holds|uses|allows|provides|became|came|went"
+    r"|saw|took|gave|made|said|told|found|left|knew|thought|asked|stood|looked|turned|brought"
+    r"|began|sat|felt|heard|kept|sent|put|got|ran|wrote|lost|read|specifies|sets|defines)\b .*)"
+)
+PEOPLE = frozenset("he she i we they you mr mrs miss ms dr sir lady nobody everybody".split())
+NOT_SUBJECTS = STOP_WORDS - PEOPLE - frozenset("the a an my his her their our your this".split())
+SYLLABLES = (
+    "zor vath quil lan bren ith mor dax el vin tas ko rum pel fen gar shu wex ol mir".split()
+)
+QUOTES = ["“{}”", '"{}"', '"{}"']
+
+Maker = Callable[["Prose", int, random.Random], Turn | None]
+
+
+def plain(word: str) -> str:
+    """Without case and the endings of possessives: the form in the index."""
+    word = word.lower().strip("’'-")
+    return word[:-2] if word.endswith(("’s", "'s")) else word
+
+
+class Prose:
+    """The prose sentences of one context, with an index from words to sentences."""
+
+    def __init__(self, sentences: list[str], idf: dict[str, float], text: str) -> None:
+        """`text` is the whole context, in which sentences and neighbours are looked up."""
+        self.all = sentences
+        self.idf = idf
+        self.text = " ".join(text.split())
+        self.lines = text.split("\n")
+        self.starts = self._starts()
+        self.given: set[str] = set()
+        self.usable = [i for i in range(len(sentences)) if self.quotable(i)]
+        self.where: dict[str, list[int]] = {}
+        where = self.where
+        for i, sentence in enumerate(sentences):
+            for word in {plain(w) for w in WORD.findall(sentence)}:
+                where.setdefault(word, []).append(i)
+
+    def _starts(self) -> list[int]:
+        """Where each sentence stands in the text; -1 where a page marker cuts it.
+
+        The sentences come in order, so each is looked for a little behind the last one, and
+        only after several misses in the whole text.
+        """
+        starts, last, misses = [], 0, 0
+        for sentence in self.all:
+            reach = last + len(sentence) + (WINDOW if len(sentence) > 24 else 200)
+            at = self.text.find(sentence, last, reach)
+            misses = 0 if at >= 0 else misses + 1
+            if misses % 8 == 7 and len(sentence) > 24:
+                at = self.text.find(sentence)
+            if at >= 0:
+                last = at + len(sentence)
+            starts.append(at)
+        return starts
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names inside sentences that are not common words as well."""
+        return books.names("\n".join(self.all), self.text_words)
+
+    @cached_property
+    def text_words(self) -> frozenset[str]:
+        """All words of the text, as they are spelt, listings and planted facts included."""
+        return frozenset(WORD.findall(self.text))
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset(map(plain, self.text_words))
+
+    @cached_property
+    def definitions(self) -> list[int]:
+        return [i for i in self.usable if IS_PATTERN.match(self.all[i])]
+
+    @cached_property
+    def speeches(self) -> list[books.Speech]:
+        return books.speeches(self.all, self.usable)
+
+    @cached_property
+    def headings(self) -> list[books.Heading]:
+        short = [s for s in self.all if len(s) <= 90]
+        found = books.headings(dict.fromkeys([*short, *(line.strip() for line in self.lines)]))
+        return [h for h in found if h.line in self.text]
+
+    def quotable(self, i: int) -> bool:
+        fits = self.starts[i] >= 0 and SHORTEST <= len(self.all[i]) <= LONGEST
+        return fits and "|" not in self.all[i]  # which parts the columns of tables
+
+    def inside(self, at: int, i: int) -> bool:
+        return self.starts[i] <= at < self.starts[i] + len(self.all[i])
+
+    def once(self, passage: str) -> bool:
+        at = self.text.find(passage)
+        return at >= 0 and self.text.find(passage, at + 1) < 0
+
+    def adjacent(self, i: int) -> bool:
+        """Whether sentence `i + 1` comes straight after `i` in the text."""
+        if i + 1 >= len(self.all) or self.starts[i] < 0:
+            return False
+        return self.text.startswith(f" {self.all[i + 1]}", self.starts[i] + len(self.all[i]))
+
+    def holding(self, words: list[str]) -> set[int]:
+        """The sentences that have all the words."""
+        lists = sorted((self.where.get(plain(w), ()) for w in words), key=len)
+        found = set(lists[0]) if lists else set()
+        return found.intersection(*lists[1:]) if found else found
+
+    def count(self, word: str) -> int:
+        return len(self.where.get(plain(word), ()))
+
+    def rare(self, word: str) -> bool:
+        return self.count(word) <= max(3, len(self.all) // 400)
+
+    def mentions(self, name: str) -> list[int]:
+        places = self.where.get(plain(name.split()[-1]), ())
+        return [i for i in places if name in self.all[i]]
+
+    def absent(self, word: str) -> bool:
+        return plain(word) not in self.vocabulary
+
+    def content(self, i: int) -> list[str]:
+        """The words of sentence `i` that mean something, in its spelling and order."""
+        return content_of(self.all[i])
+
+    def turn(self, rng: random.Random) -> Turn | None:
+        """A question that this text answers, or None if a few spots gave none.  An answer that
+        was given before comes again only if nothing else is found."""
+        if not self.usable:
+            return None
+        repeated: list[Turn] = []
+        for _ in range(4):
+            maker = rng.choices(MAKERS, SHARES)[0]
+            for _ in range(6):
+                made = maker(self, rng.choice(self.usable), rng)
+                if made and made.answer not in self.given:
+                    self.given.add(made.answer)
+                    return made
+                repeated += [made] if made else []
+                if len(repeated) > 2:
+                    return repeated[0]
+        return repeated[0] if repeated else None
+
+    def missing(self, rng: random.Random, foreign: Prose) -> Turn | None:
+        """A question of the same forms that nothing here answers; `foreign` is another text."""
+        for _ in range(8):
+            maker = rng.choices(MISSING, MISSING_SHARES)[0]
+            if question := maker(self, foreign, rng):
+                return Turn(question, NOT_FOUND)
+        return None
+
+
+def content_of(sentence: str) -> list[str]:
+    words = (w.strip("’'-") for w in WORD.findall(sentence))
+    words = (w[:-2] if w.endswith(("’s", "'s")) else w for w in words)
+    return list(dict.fromkeys(w for w in words if len(w) > 2 and w.lower() not in STOP_WORDS))
+
+
+def joined(words: list[str], rng: random.Random) -> str:
+    kind = rng.random()
+    if len(words) == 1:
+        return words[0] if kind < 0.9 else f'"{words[0]}"'
+    if kind < 0.62:
+        return ", ".join(words[:-1]) + " and " + words[-1]
+    if kind < 0.76:
+        return ", ".join(words)
+    if kind < 0.86:
+        return " ".join(words)
+    if kind < 0.93:
+        return " and ".join(words)
+    return ", ".join(f'"{w}"' for w in words)
+
+
+def filled(form: str, words: str, rng: random.Random) -> str:
+    question = form.format(w=words, q=words, p=words, t=rng.choice(TEXT), n=rng.choice(NOUN))
+    return question[0].upper() + question[1:] if form[0] == "{" and rng.random() < 0.3 else question
+
+
+def strict_question(words: list[str], rng: random.Random) -> str:
+    """Asks for the one sentence that has just these words."""
+    shown = joined(words, rng)
+    if rng.random() < 0.25:
+        return filled(for_one(rng.choice(WHICH), words), shown, rng)
+    article = "the" if rng.random() < 0.9 else "the exact"
+    noun = f"{article} {rng.choice(NOUN)}"
+    which = for_one(rng.choice(WITH), words)
+    return rng.choice(VERB).format(n=noun, w=which.format(w=shown))
+
+
+def for_one(form: str, words: list[str]) -> str:
+    """The form in the singular if there is but one word."""
+    if len(words) > 1:
+        return form
+    form = form.replace("do the words", "does the word").replace("the words", "the word")
+    return form.replace("come up", "comes up").replace("which {w} stand", "which {w} stands")
+
+
+def loose_question(words: list[str], rng: random.Random) -> str:
+    return filled(rng.choice(LOOSE), joined(words, rng), rng)
+
+
+def in_quotes(sentence: str, rng: random.Random) -> str | None:
+    """In quotation marks that do not occur in it."""
+    fitting = [q for q in QUOTES if q[0] not in sentence and q[-1] not in sentence]
+    return rng.choice(fitting).format(sentence) if fitting else None
+
+
+def by_key_words(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    """One to four words that no other sentence has together."""
+    words = s.content(i)
+    three = rng.random() < 0.5
+    count = 3 if three else rng.choice([1, 2, 2, 3, 4])
+    if len(words) < max(2, count):
+        return None
+    if rng.random() < 0.5:
+        chosen = sorted(words, key=lambda w: (s.count(w), -len(w)))[:count]
+    else:
+        chosen = rng.sample(words, count)
+    if s.holding(chosen) != {i} or (count == 1 and s.idf.get(chosen[0].lower(), 9.0) < 4):
+        return None
+    if three or rng.random() < 0.5:
+        chosen.sort(key=words.index)
+    if rng.random() < 0.25:
+        chosen = [w.lower() for w in chosen]
+    make = strict_question if rng.random() < 0.6 else loose_question
+    return Turn(roughened(make(chosen, rng), rng), says(s.all[i]))
+
+
+def by_phrase(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    """A few words in a row, taken over as they stand."""
+    words = s.all[i].split()
+    if len(words) < 8:
+        return None
+    length = rng.randint(3, 7)
+    start = rng.randrange(len(words) - length)
+    phrase = " ".join(words[start : start + length]).strip(".,;:!?\"“”()—‘’'")
+    content = content_of(phrase)
+    if len(content) < 2 or s.holding(content) != {i} or "“" in phrase or '"' in phrase:
+        return None
+    if rng.random() < 0.3:
+        return Turn(roughened(filled(rng.choice(LOOSE), phrase, rng), rng), says(s.all[i]))
+    question = filled(rng.choice(PHRASE), rng.choice(QUOTES).format(phrase), rng)
+    return Turn(roughened(question, rng), says(s.all[i]))
+
+
+def by_wh_word(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    """The subject replaced by a question word: "The key F1 opens help." -> "What opens help?" """
+    match = QUESTION_VERBS.match(s.all[i])
+    if not match:
+        return None
+    subject = match.group(1).split()
+    if subject[0].lower() in NOT_SUBJECTS or any(w.lower() in NOT_SUBJECTS for w in subject[1:-1]):
+        return None
+    rest = match.group(2).split(";")[0].rstrip(".!;:,?”").split()
+    if len(rest) > 14:
+        rest = rest[: rng.randint(7, 14)]
+    while rest and (rest[-1].lower() in STOP_WORDS or not rest[-1][-1].isalnum()):
+        rest[-1] = rest[-1].rstrip(",;:—.")
+        if rest[-1].lower() in STOP_WORDS or not rest[-1] or not rest[-1][-1].isalnum():
+            rest.pop()
+    asked = " ".join(rest)
+    content = content_of(asked)
+    if len(content) < 2 or s.holding(content) != {i} or "“" in asked or '"' in asked:
+        return None
+    person = subject[0].lower().rstrip(".") in PEOPLE or (
+        subject[-1][0].isupper() and subject[-1].lower() not in s.text_words and len(subject) < 3
+    )
+    return Turn(roughened(f"{rng.choice(WHO if person else WHAT)} {asked}?", rng), says(s.all[i]))
+
+
+def by_definition(s: Prose, _: int, rng: random.Random) -> Turn | None:
+    """The only sentence that begins by saying what something is."""
+    if not s.definitions:
+        return None
+    i = rng.choice(s.definitions)
+    match = IS_PATTERN.match(s.all[i])
+    if not match:
+        return None
+    article, subject, verb = match.groups()
+    words = subject.lower().split()
+    if words[0] in STOP_WORDS or words[-1] in STOP_WORDS or "not" in words:
+        return None
+    content = content_of(subject)
+    if not content or min(map(s.count, content)) > 12 + len(s.all) // 200:
+        return None
+    if any(j != i and IS_PATTERN.match(s.all[j]) for j in s.holding(content)):
+        return None
+    if article:
+        subject = (article.lower() if rng.random() < 0.7 else "") + subject
+    verb = verb if verb in ("is", "are", "was", "were") else "is"
+    known_person = words[0] in ("mr.", "mrs.", "miss", "dr.", "sir", "lady") or (
+        not article and subject in s.names and any(h.speaker == subject for h in s.speeches)
+    )
+    form = rng.choice(DEFINED_PERSON if known_person else DEFINED)
+    return Turn(roughened(form.format(x=subject, v=verb), rng), says(s.all[i]))
+
+
+def paraphrased(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    """Some words are others than the text's; those that stay are in no other sentence."""
+    if rng.random() < 0.4:
+        return paraphrased_clause(s, i, rng)
+    words = s.content(i)
+    count = rng.choice([3, 3, 4, 4, 5])
+    if len(words) < count + 1:
+        return None
+    words.sort(key=lambda w: s.count(w) + rng.random() * 2)
+    kept = words[: rng.choice([2, 2, 3])]
+    if not s.rare(kept[1]) or s.holding(kept) != {i}:
+        return None
+    changed = [c for w in words[len(kept) :][:5] if (c := changed_word(s, w, rng))]
+    changed = changed[: max(1, count - len(kept))][:2]
+    if not changed:
+        return None
+    if rng.random() < 0.4:
+        kept = [w.lower() for w in kept]
+    shown = kept + changed
+    rng.shuffle(shown)
+    return Turn(roughened(loose_question(shown, rng), rng), says(s.all[i]))
+
+
+def changed_word(s: Prose, word: str, rng: random.Random) -> str | None:
+    """Another word for it, or sometimes itself with a slip."""
+    if word[0].isupper() or rng.random() < 0.25:
+        return slipped(word, rng) if len(word) > 5 else None
+    return other_word(word, s.idf or STOP_WORDS, rng)
+
+
+def paraphrased_clause(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    """Some words in a row, one or two of them changed."""
+    words = s.all[i].split()
+    length = rng.randint(6, 11)
+    if len(words) < length:
+        return None
+    start = rng.randrange(len(words) - length + 1)
+    part = [w.strip('.,;:!?"“”()—') for w in words[start : start + length]]
+    while part and part[-1].lower() in STOP_WORDS:
+        part.pop()
+    order = rng.sample(range(len(part)), len(part))
+    done: list[int] = []
+    for at in order:
+        word = part[at]
+        if len(done) == 2 or not word.isalpha() or word.lower() in STOP_WORDS or len(word) < 4:
+            continue
+        if new := changed_word(s, word, rng):
+            part[at] = new
+            done.append(at)
+    kept = content_of(" ".join(w for at, w in enumerate(part) if at not in done))
+    clause = " ".join(part)
+    if not done or sum(map(s.rare, kept)) < 2 or s.holding(kept) != {i}:
+        return None
+    if "“" in clause or '"' in clause:
+        return None
+    if start == 0 and part[0].lower() in STOP_WORDS:
+        clause = clause[0].lower() + clause[1:]
+    return Turn(roughened(filled(rng.choice(WHETHER), clause, rng), rng), says(s.all[i]))
+
+
+def by_start(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    """Goes on with a sentence whose first words are given."""
+    words = s.all[i].split()
+    if len(words) < 10:
+        return None
+    cut = rng.randrange(5, min(13, len(words) - 3))
+    start = " ".join(words[:cut])
+    shown = in_quotes(start, rng)
+    if not shown or not s.once(start):
+        return None
+    form = rng.choice(CONTINUE)
+    return Turn(form.format(q=shown, p=start), goes_on(" ".join(words[cut:])))
+
+
+def next_sentence(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    given = s.all[i]
+    if len(given) > 220 or not s.adjacent(i) or not s.quotable(i + 1):
+        return None
+    shown = in_quotes(given, rng)
+    if not shown or not s.once(given):
+        return None
+    return Turn(rng.choice(FOLLOWS).format(q=shown), goes_on(s.all[i + 1]))
+
+
+def previous_sentence(s: Prose, i: int, rng: random.Random) -> Turn | None:
+    if i + 1 >= len(s.all) or len(s.all[i + 1]) > 220 or len(s.all[i + 1]) < 25:
+        return None
+    given = s.all[i + 1]
+    shown = in_quotes(given, rng)
+    if not shown or not s.adjacent(i) or not s.once(given):
+        return None
+    return Turn(rng.choice(BEFORE).format(q=shown), says(s.all[i]))
+
+
+def about_book(s: Prose, _: int, rng: random.Random) -> Turn | None:
+    return books.about_book(s, rng)
+
+
+MAKERS: list[Maker] = [
+    by_key_words,
+    by_phrase,
+    by_wh_word,
+    by_definition,
+    paraphrased,
+    by_start,
+    next_sentence,
+    previous_sentence,
+    about_book,
+]
+SHARES = [0.37, 0.08, 0.14, 0.08, 0.13, 0.07, 0.14, 0.03, 0.14]  # some spots give none
+FOREIGN: list[Maker] = [by_key_words, by_wh_word, by_definition, by_phrase, paraphrased]
+
+
+def asked_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """What the other text would answer; at most half of its words are together here."""
+    if not foreign.usable:
+        return None
+    made = rng.choice(FOREIGN)(foreign, rng.choice(foreign.usable), rng)
+    if made is None:
+        return None
+    asked = {plain(w) for w in WORD.findall(made.question)}
+    words = asked & {plain(w) for w in content_of(made.answer)}
+    hits: dict[int, int] = {}
+    for word in words:
+        for j in s.where.get(word, ()):
+            hits[j] = hits.get(j, 0) + 1
+    if not words or max(hits.values(), default=0) > len(words) // 2:
+        return None
+    return made.question if any(map(s.absent, words)) else None
+
+
+def foreign_words(s: Prose, foreign: Prose, count: int, rng: random.Random) -> list[str]:
+    """Words of one foreign sentence that this text does not have at all."""
+    if not foreign.usable:
+        return []
+    words = foreign.content(rng.choice(foreign.usable))
+    rng.shuffle(words)
+    found: list[str] = []
+    for word in words:
+        if len(found) < count and s.absent(word):
+            found.append(word)
+    return found
+
+
+def near_miss(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """Two words of a sentence here with one or two that are nowhere here.
+
+    The question asks for the very words, unlike a paraphrase, which a sentence may answer.
+    """
+    count = rng.randint(1, 2)
+    new = foreign_words(s, foreign, count, rng)
+    if not s.usable or len(new) < count:
+        return None
+    words = s.content(rng.choice(s.usable))
+    if len(words) < 2:
+        return None
+    mixed = rng.sample(words, 2) + new
+    rng.shuffle(mixed)
+    return roughened(strict_question(mixed, rng), rng)
+
+
+def half_known(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """One word from here with two that are nowhere here."""
+    new = foreign_words(s, foreign, 2, rng)
+    if not s.usable or len(new) < 2 or not (words := s.content(rng.choice(s.usable))):
+        return None
+    mixed = [rng.choice(words), *new]
+    rng.shuffle(mixed)
+    return roughened(loose_question(mixed, rng), rng)
+
+
+def invented(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """A name that nobody bears."""
+    del foreign
+    name = [
+        "".join(rng.sample(SYLLABLES, rng.choice([2, 2, 3]))) for _ in range(rng.choice([1, 2]))
+    ]
+    if not all(map(s.absent, name)):
+        return None
+    shown = " ".join(part.capitalize() for part in name)
+    return roughened(rng.choice(INVENTED).format(x=shown), rng)
+
+
+def name_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """A name from the other text that this one does not have."""
+    if not foreign.names:
+        return None
+    name = rng.choice(foreign.names)
+    if not all(map(s.absent, name.split())):
+        return None
+    form = rng.choice(rng.choice([INVENTED, books.FIRST, books.LAST, books.ALL_ABOUT]))
+    return roughened(form.format(x=name, n=name), rng)
+
+
+def real_name(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """A name of this text, asked about what is not here."""
+    new = foreign_words(s, foreign, 1, rng)
+    if not s.names or not new or not new[0].islower():
+        return None
+    form = rng.choice(REAL_NAME)
+    return roughened(form.format(n=rng.choice(s.names), w=new[0]), rng)
+
+
+def quoted_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """What comes after, or who says, what does not stand here."""
+    if not foreign.usable:
+        return None
+    if foreign.speeches and rng.random() < 0.4:
+        words = " ".join(rng.choice(foreign.speeches).words.split()[:12]).rstrip(",;:")
+        return rng.choice(books.WHO_SAYS).format(p=words) if words not in s.text else None
+    given = foreign.all[rng.choice(foreign.usable)]
+    shown = in_quotes(given, rng)
+    if not shown or len(given) > 220 or given in s.text:
+        return None
+    return rng.choice(rng.choice([FOLLOWS, FOLLOWS, BEFORE])).format(q=shown)
+
+
+def no_such_chapter(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    del foreign
+    number = rng.choice(["XXXIV", "XLI", "LXVII", "XCII", "57", "83", "112"])
+    if number in s.text:
+        return None
+    return roughened(rng.choice(books.CALLED).format(c=f"chapter {number}"), rng)
+
+
+MISSING = [
+    asked_elsewhere,
+    near_miss,
+    half_known,
+    invented,
+    name_elsewhere,
+    real_name,
+    quoted_elsewhere,
+    no_such_chapter,
+]
+MISSING_SHARES = [0.42, 0.16, 0.06, 0.08, 0.08, 0.10, 0.08, 0.02]

@@ -1,0 +1,58 @@
+"""A question and its answer, and the few forms that answers have.
+
+The lead-ins are short and always the same, so that the choice of the passage is all that there
+is to learn.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NOT_FOUND = "I could not find that in the document."
+
+
+@dataclass(frozen=True)
+class Turn:
+    question: str
+    answer: str
+
+
+def quoted(lead: str, quotes: Sequence[str]) -> str:
+    return "\n\n".join([lead, *(f"> {quote}" for quote in quotes)])
+
+
+def says(*quotes: str) -> str:
+    return quoted("The document says:", quotes)
+
+
+def goes_on(quote: str) -> str:
+    return quoted("It goes on:", [quote])
+
+
+def first_mention(quote: str) -> str:
+    return quoted("First mention:", [quote])
+
+
+def last_mention(quote: str) -> str:
+    return quoted("Last mention:", [quote])
+
+
+def in_files(lead: str, places: Sequence[tuple[str, str]]) -> str:
+    """`lead` is such as "`name` is defined"; places are (path, line of code)."""
+    first, *others = (f"in {path}:\n```python\n{line}\n```" for path, line in places)
+    return "\n\n".join([f"{lead} {first}", *(f"And {other}" for other in others)])
+
+
+def roughened(question: str, rng: random.Random) -> str:
+    """As people type: sometimes lower case, no question mark, or one slip of the finger."""
+    kind = rng.random()
+    if kind < 0.10:
+        return question.lower()
+    if kind < 0.18:
+        return question.rstrip("?.")
+    if kind < 0.22 and len(question) > 20:
+        at = rng.randrange(5, len(question) - 2)
+        return question[:at] + question[at + 1] + question[at] + question[at + 2 :]
+    return question
