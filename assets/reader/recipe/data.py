@@ -63,8 +63,10 @@ class Sampler:
         idf: dict[str, float],
         seed: int | str,
         relations: tuple[Relation, ...] = TRAINED,
+        document_weight: float = DOCUMENT_WEIGHT,
     ) -> None:
         self.encoding = encoding
+        self.document_weight = document_weight
         self.idf = idf
         self.rng = random.Random(seed)
         self.contexts = Contexts(works, packages, encoding, self.rng)
@@ -91,7 +93,7 @@ class Sampler:
         row.text("user\n", 0)
         row.special("<|doc|>")
         row.text(f"{context.title}\n", 0)
-        weight = DOCUMENT_WEIGHT if tokens <= LONG else DOCUMENT_WEIGHT / 2
+        weight = self.document_weight / (1 if tokens <= LONG else 2)
         row.document(text, {f.statement for f in facts.all}, weight)
         row.special("<|/doc|>")
         row.text("\n", 0)

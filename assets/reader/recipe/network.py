@@ -135,9 +135,12 @@ def weighted_loss(
     """Cross entropy weighted by `weights`; hidden [N, hidden], targets and weights [N].
 
     Returns (sum of weight * loss, [answer loss sum, answer count, document loss sum, count]).
+    Positions of no weight cost nothing.
     `row_losses` is the function below, or its compiled form.  Logits are made `rows` at a time,
     and made again in the backward pass.
     """
+    kept = weights.nonzero().flatten()
+    hidden, targets, weights = hidden[kept], targets[kept], weights[kept]
     total = hidden.new_zeros((), dtype=torch.float32)
     parts = hidden.new_zeros(4, dtype=torch.float32)
     for start in range(0, hidden.shape[0], rows):

@@ -61,7 +61,7 @@ class Row:
             low = len(piece[:at].encode())
             high = low + len(piece[at : at + length].encode())
             inside = (ends > low) & (ends <= high)
-            weights[inside] = PLANTED_WEIGHT
+            weights[inside] = np.minimum(weights[inside], PLANTED_WEIGHT)
 
     def turn(self, question: str, answer: str, *, first: bool) -> None:
         if not first:

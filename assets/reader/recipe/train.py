@@ -33,7 +33,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from corpus import inverse_document_frequency, load_packages, load_works
-from data import Sampler, load_encoding
+from data import DOCUMENT_WEIGHT, Sampler, load_encoding
 from network import Reader, Shape, load_hub_state, row_losses, weighted_loss
 from optimizers import Optimizers
 from torch import Tensor
@@ -132,7 +132,9 @@ class Run:
         if args.site_packages:
             packages = load_packages(args.site_packages)
         idf, encoding = inverse_document_frequency(works, packages), load_encoding()
-        self.make_sampler = lambda source: Sampler(works, packages, encoding, idf, source)
+        self.make_sampler = lambda source: Sampler(
+            works, packages, encoding, idf, source, document_weight=args.document_weight
+        )
         torch.manual_seed(args.seed)
         shape = Shape(**json.loads(args.shape)) if args.shape else Shape()
         self.reader = Reader(shape).to(self.device)
@@ -143,7 +145,7 @@ class Run:
             self.load(args.resume)
         if args.compile:
             self.reader.compile_parts()
-        self.row_losses = torch.compile(row_losses) if args.compile else row_losses
+        self.row_losses = torch.compile(row_losses, dynamic=True) if args.compile else row_losses
         self.say(
             f"{sum(p.numel() for p in self.reader.parameters()):,} parameters, {len(works)} works, "
             f"{len(packages)} packages, {self.ranks} rank(s) on {self.device}"
@@ -291,6 +293,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=12, help="data processes per rank")
     parser.add_argument("--prefetch", type=int, default=4)
     parser.add_argument("--shape", help="JSON with other sizes than the reader's, for tests")
+    parser.add_argument(
+        "--document-weight", type=float, default=DOCUMENT_WEIGHT, help="0 trains on answers alone"
+    )
     parser.add_argument("--log-seconds", type=float, default=10)
     parser.add_argument("--save-seconds", type=float, default=60)
     parser.add_argument("--no-compile", dest="compile", action="store_false")
