@@ -13,7 +13,10 @@ import pytest
 RECIPE = Path(__file__).parents[2] / "assets" / "reader" / "recipe"
 MODULES = (
     *("corpus", "layout", "data", "network", "optimizers", "export", "train", "rows"),
-    *(f"questions.{name}" for name in ("turn", "facts", "prose", "books", "code")),
+    *(
+        f"questions.{name}"
+        for name in ("turn", "facts", "prose", "absence", "books", "code", "code_forms")
+    ),
     *(f"wordings.{name}" for name in ("names", "labels", "paraphrase")),
     *(f"wordings.{name}" for name in ("places", "people", "things", "firms", "computing")),
 )

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 import re
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-RECIPE = Path(__file__).parents[2] / "assets" / "reader" / "recipe"
-PACKAGES = ("questions", "wordings", "corpus")
 FIRST = '''"""Reading and writing of parcels, as the depot wants to have them."""
 
 import json
@@ -85,31 +78,9 @@ async def collect_letters(box, *, limit: int = 4) -> list[str]:
 FILES = [("shop/first.py", FIRST), ("shop/second.py", SECOND)]
 
 
-@pytest.fixture(scope="module")
-def modules() -> Iterator[SimpleNamespace]:
-    """The recipe's modules; they have common names, so they do not stay importable."""
-    hidden = forget()
-    sys.path.insert(0, str(RECIPE))
-    try:
-        yield SimpleNamespace(
-            code=importlib.import_module("questions.code"),
-            forms=importlib.import_module("questions.code_forms"),
-            turn=importlib.import_module("questions.turn"),
-        )
-    finally:
-        sys.path.remove(str(RECIPE))
-        forget()
-        sys.modules.update(hidden)
-
-
-def forget() -> dict[str, object]:
-    names = [name for name in sys.modules if name.split(".")[0] in PACKAGES]
-    return {name: sys.modules.pop(name) for name in names}
-
-
 @pytest.fixture
-def code(modules):
-    return modules.code.Code(FILES)
+def code(recipe):
+    return recipe.code.Code(FILES)
 
 
 def names(places) -> set[str]:
@@ -162,9 +133,9 @@ def test_imports_leave_out_names_bound_on_other_lines(code):
     assert imports.keys().isdisjoint({"Hidden", "reduced", "discount_of"})
 
 
-def test_an_import_over_lines_with_backslashes_hides_its_names(modules):
+def test_an_import_over_lines_with_backslashes_hides_its_names(recipe):
     text = "from a.b import first_one, \\\n    other_one, \\\n    third_one\nother_one = 1\n"
-    code = modules.code.Code([("x.py", text)])
+    code = recipe.code.Code([("x.py", text)])
     assert {name for name, _ in code.imports} == {"a.b"}
     assert names(code.settings) == {"other_one"}
 
@@ -215,30 +186,30 @@ def test_missing_names_are_nowhere_or_only_imported(code):
     assert all(code.is_absent(name) for name in near)
 
 
-def test_the_evaluations_question_is_in_no_form(modules):
+def test_the_evaluations_question_is_in_no_form(recipe):
     forms = [
         form
-        for value in vars(modules.forms).values()
-        if isinstance(value, modules.forms.Forms)
+        for value in vars(recipe.code_forms).values()
+        if isinstance(value, recipe.code_forms.Forms)
         for form in value.all()
     ]
     assert len(forms) == len([form for form in forms if "[" not in form and "{n}" in form])
     assert not [
         form for form in forms if re.match(r"in (which|what) file is \{n\} d", form.lower())
     ]
-    defined = {*modules.forms.DEFINED.all(), *modules.forms.NAMED.all()}
+    defined = {*recipe.code_forms.DEFINED.all(), *recipe.code_forms.NAMED.all()}
     assert len(defined) >= 30
 
 
-def test_questions_are_the_same_from_the_same_seed(modules):
+def test_questions_are_the_same_from_the_same_seed(recipe):
     def run() -> list[str]:
-        code, rng = modules.code.Code(FILES), random.Random(3)
+        code, rng = recipe.code.Code(FILES), random.Random(3)
         return [turn.question for _ in range(50) for turn in (code.turn(rng), code.missing(rng))]
 
     assert run() == run()
 
 
-def test_files_that_hold_nothing_give_no_question(modules):
-    code = modules.code.Code([("empty.py", "x\n")])
+def test_files_that_hold_nothing_give_no_question(recipe):
+    code = recipe.code.Code([("empty.py", "x\n")])
     assert code.turn(random.Random(4)) is None
     assert code.missing(random.Random(4)).question

@@ -20,6 +20,7 @@ import numpy as np
 import tiktoken
 from contexts import Context, Contexts
 from corpus import Package, Work, inverse_document_frequency, load_packages, load_works
+from questions.absence import missing
 from questions.code import Code
 from questions.facts import TRAINED, FactMaker, Facts
 from questions.prose import Prose
@@ -123,16 +124,16 @@ class Sampler:
                 yield from facts.turns()
                 continue
             about_code = code is not None and (prose is None or rng.random() < 0.55)
-            missing = rng.random() < 0.12
+            absent = rng.random() < 0.12
             turn = None
             if about_code and code is not None:
-                turn = code.missing(rng) if missing else code.turn(rng)
+                turn = code.missing(rng) if absent else code.turn(rng)
             elif prose is not None:
-                if missing:
+                if absent:
                     if foreign is None or rng.random() < 0.1:
                         sentences = self.contexts.elsewhere()
                         foreign = Prose(sentences, self.idf, " ".join(sentences))
-                    turn = prose.missing(rng, foreign)
+                    turn = missing(prose, foreign, rng)
                 else:
                     turn = prose.turn(rng)
             yield turn if turn is not None else facts.missing()

@@ -11,270 +11,28 @@ from corpus import WORD
 from wordings.paraphrase import STOP_WORDS, other_word, slipped
 
 from questions import books
-from questions.turn import NOT_FOUND, Turn, goes_on, roughened, says
+from questions.prose_forms import (
+    BEFORE,
+    CONTINUE,
+    DEFINED,
+    DEFINED_PERSON,
+    FOLLOWS,
+    LOOSE,
+    NOUN,
+    PHRASE,
+    TEXT,
+    VERB,
+    WHAT,
+    WHETHER,
+    WHICH,
+    WHO,
+    WITH,
+)
+from questions.turn import Turn, goes_on, roughened, says
 
 SHORTEST, LONGEST = 40, 360  # characters of a sentence that is quoted
 WINDOW = 6000  # where the next sentence is looked for
 
-# What asks for a sentence by its very words: VERB NOUN WITH.
-VERB = [
-    "Quote {n} {w}.",
-    "Find {n} {w}.",
-    "Find me {n} {w}.",
-    "Show me {n} {w}.",
-    "Give me {n} {w}.",
-    "Locate {n} {w}.",
-    "Look up {n} {w}.",
-    "Read me {n} {w}.",
-    "Copy out {n} {w}.",
-    "Cite {n} {w}.",
-    "I need {n} {w}.",
-    "I am looking for {n} {w}.",
-    "Can you find {n} {w}?",
-    "Could you quote {n} {w}?",
-    "Please quote {n} {w}.",
-    "Where is {n} {w}?",
-    "What is {n} {w}?",
-    "What does {n} {w} say?",
-    "How does {n} {w} read?",
-]
-NOUN = ["sentence", "sentence", "sentence", "passage", "line", "statement", "place", "part"]
-WITH = [
-    "with the words {w}",
-    "with the words {w}",
-    "with {w}",
-    "with {w} in it",
-    "that mentions {w}",
-    "that contains {w}",
-    "that has {w}",
-    "that has the words {w}",
-    "which has {w} in it",
-    "containing {w}",
-    "containing the words {w}",
-    "mentioning {w}",
-    "where {w} come up",
-    "in which {w} stand",
-    "that speaks of {w}",
-]
-WHICH = [
-    "Which {n} has the words {w}?",
-    "Which {n} mentions {w}?",
-    "Which {n} contains {w}?",
-    "Which {n} has {w}?",
-    "Which {n} speaks of {w}?",
-    "In which {n} do the words {w} stand?",
-    "What {n} has the words {w}?",
-]
-# What asks what the text has on a matter.
-LOOSE = [
-    "What does {t} say about {w}?",
-    "What does {t} tell about {w}?",
-    "What does {t} say on {w}?",
-    "What is said about {w}?",
-    "What is written about {w}?",
-    "What is there about {w}?",
-    "What was that about {w}?",
-    "What about {w}?",
-    "What do we learn about {w}?",
-    "What do we read about {w}?",
-    "Where does {t} speak of {w}?",
-    "Where does {t} talk about {w}?",
-    "Where does {t} mention {w}?",
-    "Where does {t} deal with {w}?",
-    "Where does {t} refer to {w}?",
-    "Where is {w} mentioned?",
-    "Where can I read about {w}?",
-    "Where do I find {w}?",
-    "Where was it about {w}?",
-    "Is there anything about {w}?",
-    "Is there something on {w}?",
-    "Does {t} mention {w}?",
-    "Does {t} say anything about {w}?",
-    "Which passage deals with {w}?",
-    "Which part is about {w}?",
-    "Tell me about {w}.",
-    "Tell me what {t} says about {w}.",
-    "Find the passage about {w}.",
-    "Find the place about {w}.",
-    "Show me the passage on {w}.",
-    "How is {w} described?",
-    "Do you remember {w}?",
-    "Explain {w}.",
-    "I am looking for {w}.",
-    "I want to know about {w}.",
-    "There was something about {w}.",
-    "Quote what is said about {w}.",
-    "anything on {w}",
-    "find {w}",
-    "look for {w}",
-    "search for {w}",
-    "{w}?",
-    "{w}",
-]
-TEXT = ["the text", "the document", "it", "the author", "this", "the passage"]
-PHRASE = [
-    "Where does it say {q}?",
-    "Where does {t} say {q}?",
-    "Which {n} says {q}?",
-    "Which {n} contains the phrase {q}?",
-    "Find the {n} with the phrase {q}.",
-    "Quote the {n} with {q} in it.",
-    "Quote the {n} that has {q}.",
-    "Quote the whole {n} with {q}.",
-    "What is the whole sentence with {q}?",
-    "In what context does it say {q}?",
-    "Where do the words {q} stand?",
-    "Show me where it says {q}.",
-    "Where do I find {q}?",
-    "find {q}",
-    "{q}",
-]
-WHETHER = [
-    "Where does it say that {q}?",
-    "Which {n} says that {q}?",
-    "Find the {n} on {q}.",
-    "Does {t} say that {q}?",
-    "What does {t} say on {q}?",
-    "Where is it said that {q}?",
-    "I remember something like {q}.",
-    "It says something like {q}, where?",
-    "Find something like: {q}",
-]
-WHO = [
-    "Who",
-    "Who",
-    "Who",
-    "who",
-    "Who is it that",
-    "Do you know who",
-    "Tell me who",
-    "Which person",
-]
-WHAT = [
-    "What",
-    "What",
-    "What",
-    "what",
-    "What is it that",
-    "Do you know what",
-    "Tell me what",
-    "Which",
-]
-DEFINED = [
-    "What {v} {x}?",
-    "What {v} {x}?",
-    "What exactly {v} {x}?",
-    "What does {x} mean?",
-    "How is {x} defined?",
-    "Define {x}.",
-    "Explain {x}.",
-    "Explain what {x} {v}.",
-    "Tell me what {x} {v}.",
-    "Can you tell me what {x} {v}?",
-    "Do you know what {x} {v}?",
-    "I would like to know what {x} {v}.",
-    "What is meant by {x}?",
-    "Give me the definition of {x}.",
-    "what {v} {x}",
-]
-DEFINED_PERSON = ["Who {v} {x}?", "Who {v} {x}?", "who {v} {x}", "Tell me who {x} {v}."]
-CONTINUE = [
-    "Continue the passage: {q}",
-    "Continue: {q}",
-    "Continue the sentence {q}.",
-    "How does it continue: {q}?",
-    "What comes right after {q}?",
-    "What follows the words {q}?",
-    "Complete the quote: {q}",
-    "Complete the sentence: {p} ...",
-    "Complete: {p}...",
-    "How does this sentence go on: {q}",
-    "How does the sentence end that begins {q}?",
-    "Finish this quotation: {q}",
-    "Finish the sentence {q}.",
-    "What is the rest of {q}?",
-    "Give me the rest of the sentence {q}.",
-    "And what follows on {q}?",
-    "{p} ... how does it go on?",
-    "{p} ...",
-]
-FOLLOWS = [
-    "Which sentence follows {q}?",
-    "Which sentence comes after {q}?",
-    "Which sentence stands behind {q}?",
-    "Which sentence is next after {q}?",
-    "What is the next sentence after {q}?",
-    "What is the sentence after {q}?",
-    "What comes after {q}?",
-    "What comes straight after {q}?",
-    "What comes directly after {q}?",
-    "What comes next after {q}?",
-    "What follows {q}?",
-    "What follows directly on {q}?",
-    "What happens after {q}?",
-    "What happens next after {q}?",
-    "what happens after {q}",
-    "What does it say after {q}?",
-    "What is said right after {q}?",
-    "What stands right after {q}?",
-    "How does the text go on after {q}?",
-    "How does it go on after {q}?",
-    "And then? {q}",
-    "{q} And what comes then?",
-    "{q} What is the next sentence?",
-    "Quote the sentence that follows {q}.",
-    "Quote the sentence after {q}.",
-    "Give me the sentence after this: {q}",
-    "Read on after {q}.",
-    "Find the sentence that comes next after {q}.",
-    "next sentence after {q}",
-]
-BEFORE = [
-    "What stands just before {q}?",
-    "What comes just before {q}?",
-    "What comes directly before {q}?",
-    "Which sentence comes before {q}?",
-    "Which sentence stands before {q}?",
-    "Which sentence precedes {q}?",
-    "What is the sentence before {q}?",
-    "What precedes {q}?",
-    "What happens right before {q}?",
-    "What does it say before {q}?",
-    "Quote the sentence before {q}.",
-    "Quote the sentence that leads up to {q}.",
-    "previous sentence of {q}",
-]
-INVENTED = [
-    "Who is {x}?",
-    "Who was {x}?",
-    "who is {x}",
-    "What does {x} say?",
-    "Where does {x} live?",
-    "What happens to {x}?",
-    "When was {x} born?",
-    "Why did {x} leave?",
-    "What is said about {x}?",
-    "Where is {x} first mentioned?",
-    "Where is {x} last mentioned?",
-    "How old is {x}?",
-    "Tell me about {x}.",
-    "What is {x}?",
-    "Where is {x}?",
-    "Quote all passages on {x}.",
-]
-REAL_NAME = [
-    "What does {n} say about {w}?",
-    "What did {n} say about {w}?",
-    "Why is {n} afraid of {w}?",
-    "What has {n} to do with {w}?",
-    "Where does {n} mention {w}?",
-    "When does {n} speak of {w}?",
-    "How did {n} come by {w}?",
-    "What did {n} do with {w}?",
-    "Who told {n} about {w}?",
-    "Which {w} has {n}?",
-    "What does {n} think of {w}?",
-]
 IS_PATTERN = re.compile(
     r"(The |An |A )?((?:[\w’'`-]+ ){0,3}?[\w’'`-]+) (is|are|was|were|means|refers to) "
     r"(?:an?|the|one|any|all|used|called|defined|known|made|to|that|what|not|simply)\b"
@@ -287,9 +45,6 @@ QUESTION_VERBS = re.compile(
 )
 PEOPLE = frozenset("he she i we they you mr mrs miss ms dr sir lady nobody everybody".split())
 NOT_SUBJECTS = STOP_WORDS - PEOPLE - frozenset("the a an my his her their our your this".split())
-SYLLABLES = (
-    "zor vath quil lan bren ith mor dax el vin tas ko rum pel fen gar shu wex ol mir".split()
-)
 QUOTES = ["“{}”", '"{}"', '"{}"']
 
 Maker = Callable[["Prose", int, random.Random], Turn | None]
@@ -422,14 +177,6 @@ class Prose:
                 if len(repeated) > 2:
                     return repeated[0]
         return repeated[0] if repeated else None
-
-    def missing(self, rng: random.Random, foreign: Prose) -> Turn | None:
-        """A question of the same forms that nothing here answers; `foreign` is another text."""
-        for _ in range(8):
-            maker = rng.choices(MISSING, MISSING_SHARES)[0]
-            if question := maker(self, foreign, rng):
-                return Turn(question, NOT_FOUND)
-        return None
 
 
 def content_of(sentence: str) -> list[str]:
@@ -687,129 +434,3 @@ MAKERS: list[Maker] = [
     about_book,
 ]
 SHARES = [0.37, 0.08, 0.14, 0.08, 0.13, 0.07, 0.14, 0.03, 0.14]  # some spots give none
-FOREIGN: list[Maker] = [by_key_words, by_wh_word, by_definition, by_phrase, paraphrased]
-
-
-def asked_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    """What the other text would answer; at most half of its words are together here."""
-    if not foreign.usable:
-        return None
-    made = rng.choice(FOREIGN)(foreign, rng.choice(foreign.usable), rng)
-    if made is None:
-        return None
-    asked = {plain(w) for w in WORD.findall(made.question)}
-    words = asked & {plain(w) for w in content_of(made.answer)}
-    hits: dict[int, int] = {}
-    for word in words:
-        for j in s.where.get(word, ()):
-            hits[j] = hits.get(j, 0) + 1
-    if not words or max(hits.values(), default=0) > len(words) // 2:
-        return None
-    return made.question if any(map(s.absent, words)) else None
-
-
-def foreign_words(s: Prose, foreign: Prose, count: int, rng: random.Random) -> list[str]:
-    """Words of one foreign sentence that this text does not have at all."""
-    if not foreign.usable:
-        return []
-    words = foreign.content(rng.choice(foreign.usable))
-    rng.shuffle(words)
-    found: list[str] = []
-    for word in words:
-        if len(found) < count and s.absent(word):
-            found.append(word)
-    return found
-
-
-def near_miss(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    """Two words of a sentence here with one or two that are nowhere here.
-
-    The question asks for the very words, unlike a paraphrase, which a sentence may answer.
-    """
-    count = rng.randint(1, 2)
-    new = foreign_words(s, foreign, count, rng)
-    if not s.usable or len(new) < count:
-        return None
-    words = s.content(rng.choice(s.usable))
-    if len(words) < 2:
-        return None
-    mixed = rng.sample(words, 2) + new
-    rng.shuffle(mixed)
-    return roughened(strict_question(mixed, rng), rng)
-
-
-def half_known(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    """One word from here with two that are nowhere here."""
-    new = foreign_words(s, foreign, 2, rng)
-    if not s.usable or len(new) < 2 or not (words := s.content(rng.choice(s.usable))):
-        return None
-    mixed = [rng.choice(words), *new]
-    rng.shuffle(mixed)
-    return roughened(loose_question(mixed, rng), rng)
-
-
-def invented(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    """A name that nobody bears."""
-    del foreign
-    name = [
-        "".join(rng.sample(SYLLABLES, rng.choice([2, 2, 3]))) for _ in range(rng.choice([1, 2]))
-    ]
-    if not all(map(s.absent, name)):
-        return None
-    shown = " ".join(part.capitalize() for part in name)
-    return roughened(rng.choice(INVENTED).format(x=shown), rng)
-
-
-def name_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    """A name from the other text that this one does not have."""
-    if not foreign.names:
-        return None
-    name = rng.choice(foreign.names)
-    if not all(map(s.absent, name.split())):
-        return None
-    form = rng.choice(rng.choice([INVENTED, books.FIRST, books.LAST, books.ALL_ABOUT]))
-    return roughened(form.format(x=name, n=name), rng)
-
-
-def real_name(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    """A name of this text, asked about what is not here."""
-    new = foreign_words(s, foreign, 1, rng)
-    if not s.names or not new or not new[0].islower():
-        return None
-    form = rng.choice(REAL_NAME)
-    return roughened(form.format(n=rng.choice(s.names), w=new[0]), rng)
-
-
-def quoted_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    """What comes after, or who says, what does not stand here."""
-    if not foreign.usable:
-        return None
-    if foreign.speeches and rng.random() < 0.4:
-        words = " ".join(rng.choice(foreign.speeches).words.split()[:12]).rstrip(",;:")
-        return rng.choice(books.WHO_SAYS).format(p=words) if words not in s.text else None
-    given = foreign.all[rng.choice(foreign.usable)]
-    shown = in_quotes(given, rng)
-    if not shown or len(given) > 220 or given in s.text:
-        return None
-    return rng.choice(rng.choice([FOLLOWS, FOLLOWS, BEFORE])).format(q=shown)
-
-
-def no_such_chapter(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
-    del foreign
-    number = rng.choice(["XXXIV", "XLI", "LXVII", "XCII", "57", "83", "112"])
-    if number in s.text:
-        return None
-    return roughened(rng.choice(books.CALLED).format(c=f"chapter {number}"), rng)
-
-
-MISSING = [
-    asked_elsewhere,
-    near_miss,
-    half_known,
-    invented,
-    name_elsewhere,
-    real_name,
-    quoted_elsewhere,
-    no_such_chapter,
-]
-MISSING_SHARES = [0.42, 0.16, 0.06, 0.08, 0.08, 0.10, 0.08, 0.02]
