@@ -114,7 +114,9 @@ class Sampler:
         """Questions of all kinds for which the context has something."""
         rng = self.rng
         code = Code(context.files) if context.files else None
-        prose = Prose(context.sentences, self.idf, context.text) if context.sentences else None
+        sentences = context.sentences or (code.sentences() if code else [])
+        prose = Prose(sentences, self.idf, context.text) if sentences else None
+        code_share = 0.55 if context.sentences else 0.85
         foreign: Prose | None = None
         fact_share = 0.4 if facts.all else 0.04
         if code is None and prose is None:
@@ -123,7 +125,7 @@ class Sampler:
             if rng.random() < fact_share:
                 yield from facts.turns()
                 continue
-            about_code = code is not None and (prose is None or rng.random() < 0.55)
+            about_code = code is not None and (prose is None or rng.random() < code_share)
             absent = rng.random() < 0.12
             turn = None
             if about_code and code is not None:

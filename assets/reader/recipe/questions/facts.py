@@ -124,7 +124,7 @@ class Facts:
     def _labelled(self, fact: Fact) -> Turn:
         rng = self.rng
         same = self._same(fact)
-        if rng.random() < 0.3:
+        if rng.random() < 0.4:
             return self._several_keys(fact)
         return self._about_label(fact.label, [fact.key], same, fact.special)
 
@@ -133,7 +133,7 @@ class Facts:
         rng = self.rng
         alike = [f for f in self.all if f.label == fact.label and f.special == fact.special]
         keys = list(dict.fromkeys(f.key for f in alike))
-        keys = rng.sample(keys, min(len(keys), rng.randint(2, 4)))
+        keys = rng.sample(keys, min(len(keys), rng.choice([2, 3, 4, 4])))
         found = [f for key in keys for f in alike if f.key == key]
         while len(found) > MOST_QUOTES and len(keys) > 1:
             found = [f for f in found if f.key != keys[-1]]
@@ -222,7 +222,7 @@ class FactMaker:
         made: list[Fact] = []
         while len(made) < count:
             kind = self.rng.random()
-            if kind < 0.60:
+            if kind < 0.50:
                 made += self._around_a_key()
             elif kind < 0.80:
                 made += self._special()
@@ -271,8 +271,8 @@ class FactMaker:
         """RULER's needles: 7-digit numbers, or uuids; one to four values of one to four keys."""
         rng = self.rng
         label, draw = ("uuid", self.names.uuid) if rng.random() < 0.3 else ("number", self._seven)
-        each = rng.choice([1, 1, 1, 2, 3, 4]) if label == "number" else 1
-        keys = [self._word_key() for _ in range(rng.choice([1, 1, 2, 4] if each == 1 else [1, 2]))]
+        each = rng.choice([1, 1, 2, 4, 4]) if label == "number" else 1
+        keys = [self._word_key() for _ in range(rng.choice([1, 2, 4, 4] if each == 1 else [1, 2]))]
         return [
             Fact(key, value, SPECIAL.format(label=label, key=key, value=value), label, special=True)
             for key in keys
