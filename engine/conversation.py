@@ -12,7 +12,7 @@ from torch import Tensor
 from .base import Emit
 from .cache import KVCache
 from .citations import CitationFinder
-from .decode import generate
+from .decode import VerbatimDocument, generate, greedy
 from .errors import ContextOverflow
 from .events import Answer, TextDelta, Ttft
 from .model import LoadedModel
@@ -49,13 +49,16 @@ class Conversation:
         citations: CitationFinder,
         ttft: Ttft,
         max_answer_tokens: int,
+        verbatim: VerbatimDocument | None = None,
     ) -> None:
+        """With `verbatim`, quotations are held to its words."""
         self._loaded = loaded
         self._tokenizer = tokenizer
         self._cache = cache
         self._citations = citations
         self._ttft = ttft
         self._max_answer_tokens = max_answer_tokens
+        self._verbatim = verbatim
         self._document_tokens = cache.length
 
     def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:
@@ -105,13 +108,15 @@ class Conversation:
         say: Callable[[str], None],
         cancelled: Callable[[], bool],
     ) -> None:
+        stop_ids = self._tokenizer.stop_ids
         tokens = generate(
             self._loaded,
             self._cache,
             logits,
-            stop_ids=self._tokenizer.stop_ids,
+            stop_ids=stop_ids,
             max_tokens=self._max_answer_tokens,
             cancelled=cancelled,
+            choose=self._verbatim.chooser(stop_ids) if self._verbatim else greedy,
         )
         before = self._cache.length
         text = _Text(self._tokenizer, say)

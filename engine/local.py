@@ -34,6 +34,7 @@ from .model.context import context_of
 from .stopping import Stopped
 from .tokens import Tokenizer, load_tokenizer, tokenize_documents
 from .tokens.prompt import TokenizedPrompt
+from .tokens.tiktoken_tokenizer import TiktokenTokenizer
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -207,6 +208,7 @@ class LocalEngine:
     ) -> None:
         from .cache import KVCache
         from .conversation import Conversation
+        from .decode import VerbatimDocument
         from .pipeline import prefill
         from .selection import SelectionSettings
 
@@ -235,8 +237,18 @@ class LocalEngine:
             coverage.p5,
             coverage.minimum,
         )
+        verbatim = None
+        if isinstance(tokenizer, TiktokenTokenizer):  # the reader's, which quotes and no more
+            texts = (part.text for part in documents.parts)
+            verbatim = VerbatimDocument(texts, tokenizer.token_bytes)
         self._conversation = Conversation(
-            loaded, tokenizer, cache, CitationFinder(documents), ttft, config.max_answer_tokens
+            loaded,
+            tokenizer,
+            cache,
+            CitationFinder(documents),
+            ttft,
+            config.max_answer_tokens,
+            verbatim,
         )
         self._emit(
             PrefillDone(

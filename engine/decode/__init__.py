@@ -1,5 +1,6 @@
 """The answer, token by token."""
 
 from .generate import StopReason, generate, greedy
+from .verbatim import VerbatimDocument
 
-__all__ = ["StopReason", "generate", "greedy"]
+__all__ = ["StopReason", "VerbatimDocument", "generate", "greedy"]

@@ -4,8 +4,6 @@ Where an answer must be known, its tokens are chosen by a script; logits, cache 
 stay real.
 """
 
-from functools import partial
-
 import pytest
 from local_models import write_book, write_model
 
@@ -85,7 +83,10 @@ def script(monkeypatch):
 
     def play(ids):
         left = iter(ids)
-        scripted = partial(generate, choose=lambda logits: next(left))
+
+        def scripted(*arguments, **options):
+            return generate(*arguments, **{**options, "choose": lambda logits: next(left)})
+
         monkeypatch.setattr("sa_chat.engine.conversation.generate", scripted)
 
     return play

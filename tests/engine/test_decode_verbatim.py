@@ -1,0 +1,102 @@
+"""Quotations that are held to the document, whatever the model would rather say."""
+
+import random
+import string
+
+import pytest
+import torch
+
+from sa_chat.engine.decode import VerbatimDocument
+
+WORDS = ("<stop>", ">", " ", "\n", "\n\n", ".\n\n", "```", "python", "> ", ":", ".")
+CHARACTERS = tuple(string.ascii_letters + string.digits + "(),_=äö“”")
+TOKENS = (*WORDS, *CHARACTERS, " The", " cat", " sat", " dog", " ran", "The", "def", " on", "mat")
+STOP = TOKENS.index("<stop>")
+DOCUMENT = ("The cat sat on a\nmat. The dog\nran.", "def  cat(x):\n    return x")
+
+
+def token_bytes(token):
+    return b"" if token == STOP else TOKENS[token].encode()
+
+
+@pytest.fixture
+def choose():
+    return VerbatimDocument(DOCUMENT, token_bytes).chooser({STOP})
+
+
+def logits_for(*wishes):
+    """The first wish is the most likely one, and so on; then all others, by number."""
+    logits = -torch.arange(len(TOKENS), dtype=torch.float32) - 10
+    for rank, wish in enumerate(wishes):
+        logits[TOKENS.index(wish)] = 10 - rank
+    return logits
+
+
+def said(choose, *wishes):
+    return [TOKENS[choose(logits_for(*wish))] for wish in wishes]
+
+
+def test_free_text_is_greedy(choose):
+    assert said(choose, ["d"], [" dog"], ["\n"], ["mat"]) == ["d", " dog", "\n", "mat"]
+
+
+def test_a_quotation_is_the_documents(choose):
+    wishes = [[">"], ["mat", " The"], [" ran", " cat"], [" ran", " dog", " sat"], [" ran", " on"]]
+    assert said(choose, *wishes) == [">", " The", " cat", " sat", " on"]
+
+
+def test_it_goes_on_over_the_ends_of_lines(choose):
+    assert said(choose, [">"], [" The"], [" dog"], [" cat", " ran"], [" on", ".\n\n"]) == [
+        ">",
+        " The",
+        " dog",
+        " ran",
+        ".\n\n",
+    ]
+
+
+def test_a_quotation_begins_with_a_word(choose):
+    # "at" stands inside of "cat" only; a quotation that says nothing must not end.
+    assert said(choose, [">"], ["a", "\n\n", "<stop>", " cat"]) == [">", " cat"]
+
+
+def test_a_quotation_ends_where_the_model_ends_it(choose):
+    assert said(choose, [">"], [" The"], ["<stop>"]) == [">", " The", "<stop>"]
+
+
+def test_what_comes_after_is_free_and_the_next_quotation_is_held(choose):
+    first = said(choose, [">"], [" dog"], ["\n\n"], [" cat"], [" ran"], ["\n"])
+    assert first == [">", " dog", "\n\n", " cat", " ran", "\n"]
+    assert said(choose, [">"], [" cat"], [" ran", " sat"]) == [">", " cat", " sat"]
+
+
+def test_the_first_line_of_code_is_held(choose):
+    opening = said(choose, ["```"], ["python"], ["\n"])
+    assert opening == ["```", "python", "\n"]
+    line = [["e", "def"], [" ran", " cat"], [" ran", "("], ["y", "x"], [")"], [":"], ["\n"]]
+    assert "".join(said(choose, *line)) == "def cat(x):\n"
+    assert said(choose, [" ran"], ["\n"], ["```"], ["\n"]) == [" ran", "\n", "```", "\n"]
+    assert said(choose, [">"], [" ran"], [" cat", "."]) == [">", " ran", "."]
+
+
+def test_a_document_without_words_does_not_hang():
+    choose = VerbatimDocument((" \n ",), token_bytes).chooser({STOP})
+    assert said(choose, [">"], [" cat"]) == [">", " cat"]
+
+
+def test_any_wishes_make_a_quotation_of_the_document():
+    folded = " ".join(" ".join(text.split()) for text in DOCUMENT)
+    for seed in range(200):
+        torch.manual_seed(seed)
+        choose = VerbatimDocument(DOCUMENT, token_bytes).chooser({STOP})
+        choose(logits_for(">"))
+        quote = ""
+        for _ in range(random.Random(seed).randint(1, 40)):
+            token = TOKENS[choose(torch.randn(len(TOKENS)))]
+            if token == "<stop>" or "\n" in token:
+                quote += token.split("\n")[0].replace("<stop>", "")
+                break
+            quote += token
+        assert quote.startswith(" ")
+        assert quote.strip()
+        assert f" {quote.strip()}" in f" {folded}", (seed, quote)
