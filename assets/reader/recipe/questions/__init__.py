@@ -1,1 +1,0 @@
-"""What is asked of a document, and the quotations that answer it."""

@@ -1,1 +1,0 @@
-"""The words of made-up facts and of questions about them."""
