@@ -32,6 +32,7 @@ async def test_every_size_shows_conversation_box_and_figures(size: tuple[int, in
         await app.say(pilot, *READY)
         await ask(pilot, "Who?")
         await app.say(pilot, answer("q1", "> Call me Ishmael.", (VERIFIED,)))
+        await pilot.pause(0.2)  # until the answer is laid out
         shown = screen_text(app)
     for text in ("A [bold]short[/bold] book", "131,002 tokens", "Who?", "✓ p. 12", "79.2%"):
         assert text in shown or (text == "79.2%" and "of attention skipped" in shown)
