@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .base import Emit
@@ -239,7 +241,8 @@ class LocalEngine:
         )
         verbatim = None
         if isinstance(tokenizer, TiktokenTokenizer):  # the reader's, which quotes and no more
-            texts = (part.text for part in documents.parts)
+            files = groupby(documents.parts, attrgetter("path"))
+            texts = (" ".join(part.text for part in parts) for _, parts in files)
             verbatim = VerbatimDocument(texts, tokenizer.token_bytes)
         self._conversation = Conversation(
             loaded,

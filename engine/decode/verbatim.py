@@ -20,9 +20,9 @@ class VerbatimDocument:
     """The text that is quoted: its words, with single blanks between them."""
 
     def __init__(self, texts: Iterable[str], token_bytes: Callable[[int], bytes]) -> None:
-        """`texts` are the document's parts in their order; `token_bytes` gives the bytes of a
-        token, none for special ones."""
-        self.words = f" {' '.join(' '.join(text.split()) for text in texts)} ".encode()
+        """`texts` are the document's files, out of which no quotation leads; `token_bytes` gives
+        the bytes of a token, none for special ones."""
+        self.words = "\n".join(f" {' '.join(text.split())} " for text in texts).encode()
         self.token_bytes = token_bytes
 
     def chooser(self, stop_ids: Collection[int]) -> VerbatimChoice:

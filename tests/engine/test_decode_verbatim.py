@@ -79,13 +79,18 @@ def test_the_first_line_of_code_is_held(choose):
     assert said(choose, [">"], [" ran"], [" cat", "."]) == [">", " ran", "."]
 
 
+def test_a_quotation_stays_in_its_file(choose):
+    assert said(choose, [">"], [" ran"], ["."], [" ", "d", "\n"]) == [">", " ran", ".", " "]
+    assert said(choose, ["d", "def", "\n"]) == ["\n"]
+
+
 def test_a_document_without_words_does_not_hang():
     choose = VerbatimDocument((" \n ",), token_bytes).chooser({STOP})
     assert said(choose, [">"], [" cat"]) == [">", " cat"]
 
 
 def test_any_wishes_make_a_quotation_of_the_document():
-    folded = " ".join(" ".join(text.split()) for text in DOCUMENT)
+    folded = "\n".join(f" {' '.join(text.split())} " for text in DOCUMENT)
     for seed in range(200):
         torch.manual_seed(seed)
         choose = VerbatimDocument(DOCUMENT, token_bytes).chooser({STOP})
@@ -99,4 +104,4 @@ def test_any_wishes_make_a_quotation_of_the_document():
             quote += token
         assert quote.startswith(" ")
         assert quote.strip()
-        assert f" {quote.strip()}" in f" {folded}", (seed, quote)
+        assert f" {quote.strip()}" in folded, (seed, quote)

@@ -149,3 +149,8 @@ def test_other_words(recipe: SimpleNamespace) -> None:
     assert p.inflected("stop", "ing") == "stopping"
     assert p.inflected("copy", "s") == "copies"
     assert all(p.slipped("beetle", random.Random(n))[0] == "b" for n in range(20))
+
+
+def test_roman_numerals(recipe: SimpleNamespace) -> None:
+    known = {1: "I", 4: "IV", 9: "IX", 14: "XIV", 40: "XL", 49: "XLIX", 50: "L", 58: "LVIII"}
+    assert {number: recipe.absence.roman(number) for number in known} == known

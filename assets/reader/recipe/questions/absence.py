@@ -147,11 +147,22 @@ def quoted_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None
 
 
 def no_such_chapter(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
+    """A chapter of a number, or a Roman numeral, that is nowhere here."""
     del foreign
-    number = rng.choice(["XXXIV", "XLI", "LXVII", "XCII", "57", "83", "112"])
-    if number in s.text:
+    number = str(rng.randint(1, 60))
+    if rng.random() < 0.5:
+        number = roman(int(number))
+    if re.search(rf"\b{number}\b", s.text):
         return None
     return roughened(rng.choice(books.CALLED).format(c=f"chapter {number}"), rng)
+
+
+def roman(number: int) -> str:
+    """1 to 89."""
+    tens, ones = divmod(number, 10)
+    return ("L" * (tens >= 5) + ("XL" if tens == 4 else "X" * (tens % 5))) + (
+        ["", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"][ones]
+    )
 
 
 MISSING = [
