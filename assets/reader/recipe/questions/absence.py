@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 
 from corpus import WORD
-
 from questions import books
 from questions.prose import (
     Maker,
