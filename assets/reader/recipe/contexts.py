@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 import tiktoken
+
 from corpus import Package, Work
 from layout import Block, blocks_of, render
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import tiktoken
+
 from contexts import Context, Contexts
 from corpus import Package, Work, inverse_document_frequency, load_packages, load_works
 from questions.absence import missing

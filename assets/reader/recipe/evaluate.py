@@ -15,13 +15,14 @@ import json
 from pathlib import Path
 
 import torch
+from torch import Tensor
+
 from corpus import HELD_OUT_PACKAGES, inverse_document_frequency, load_packages, load_works
 from data import Sampler, load_encoding
 from export import read_weights
 from network import Reader, load_hub_state
 from questions.facts import HELD_OUT, TRAINED
 from questions.turn import NOT_FOUND
-from torch import Tensor
 
 
 def kind_of(answer: str) -> str:

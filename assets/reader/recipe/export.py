@@ -14,9 +14,10 @@ import json
 from pathlib import Path
 
 import torch
-from network import Reader, Shape, hub_state
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from network import Reader, Shape, hub_state
 
 
 def quantize(weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+
 from network import Reader
 
 MATRIX_RATE, EMBEDDING_RATE, VECTOR_RATE = 0.02, 6e-3, 2e-3

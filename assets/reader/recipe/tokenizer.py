@@ -15,8 +15,9 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from corpus import load_packages, load_works
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from corpus import load_packages, load_works
 
 PATTERN = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"

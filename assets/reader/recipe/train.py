@@ -32,12 +32,13 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
 from corpus import inverse_document_frequency, load_packages, load_works
 from data import DOCUMENT_WEIGHT, Sampler, load_encoding
 from network import Reader, Shape, load_hub_state, row_losses, weighted_loss
 from optimizers import Optimizers
-from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
 WARM_UP_STEPS = 60
 SHIFTED_ROWS = 0.5  # of rows shorter than the reader's context

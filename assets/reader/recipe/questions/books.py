@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corpus import WORD
-from wordings.paraphrase import STOP_WORDS
-
 from questions.turn import Turn, first_mention, last_mention, roughened, says
+from wordings.paraphrase import STOP_WORDS
 
 if TYPE_CHECKING:
     from questions.prose import Prose

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from corpus import WORD
-
 from questions.code_forms import (
     BASES,
     COMMENT,

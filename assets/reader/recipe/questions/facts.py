@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from questions.turn import NOT_FOUND, Turn, roughened, says
 from wordings import computing as projects
 from wordings import firms, people, places, things
 from wordings.labels import (
@@ -29,8 +30,6 @@ from wordings.labels import (
 )
 from wordings.names import Names, capitalised
 from wordings.relation import Relation
-
-from questions.turn import NOT_FOUND, Turn, roughened, says
 
 BANKS = (places, people, things, firms, projects)
 TRAINED = tuple(r for bank in BANKS for r in bank.RELATIONS)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from functools import cached_property
 
 from corpus import WORD
-from wordings.paraphrase import STOP_WORDS, other_word, slipped
-
 from questions import books
 from questions.prose_forms import (
     BEFORE,
@@ -29,6 +27,7 @@ from questions.prose_forms import (
     WITH,
 )
 from questions.turn import Turn, goes_on, roughened, says
+from wordings.paraphrase import STOP_WORDS, other_word, slipped
 
 SHORTEST, LONGEST = 40, 360  # characters of a sentence that is quoted
 WINDOW = 6000  # where the next sentence is looked for
