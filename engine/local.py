@@ -241,9 +241,9 @@ class LocalEngine:
         )
         verbatim = None
         if isinstance(tokenizer, TiktokenTokenizer):  # the reader's, which quotes and no more
-            files = groupby(documents.parts, attrgetter("path"))
-            texts = (" ".join(part.text for part in parts) for _, parts in files)
-            verbatim = VerbatimDocument(texts, tokenizer.token_bytes)
+            by_path = groupby(documents.parts, attrgetter("path"))
+            files = ((path, " ".join(part.text for part in parts)) for path, parts in by_path)
+            verbatim = VerbatimDocument(files, tokenizer.token_bytes)
         self._conversation = Conversation(
             loaded,
             tokenizer,

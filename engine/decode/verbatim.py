@@ -2,28 +2,42 @@
 
 A small reader finds the passage, and may still slip while it writes it down: a word of another
 sentence, or a loop.  Here each token of a quotation is the most likely one of those that go on
-with some place in the document.  What is not a quotation is chosen freely.
+with some place in the document, and so is the path behind a quoted line of code, among the files
+that have the line.  What is neither is chosen freely.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from itertools import accumulate
 
 from torch import Tensor
 
 _TRIED = 64  # most likely tokens, before all are
 _BLANK, _LINE_END = b" ", b"\n"
-_QUOTE, _FENCE = b">", b"```"
+_QUOTE, _FENCE, _IN = b">", b"```", b"in"
 
 
 class VerbatimDocument:
     """The text that is quoted: its words, with single blanks between them."""
 
-    def __init__(self, texts: Iterable[str], token_bytes: Callable[[int], bytes]) -> None:
-        """`texts` are the document's files, out of which no quotation leads; `token_bytes` gives
-        the bytes of a token, none for special ones."""
-        self.words = "\n".join(f" {' '.join(text.split())} " for text in texts).encode()
+    def __init__(
+        self, files: Iterable[tuple[str, str]], token_bytes: Callable[[int], bytes]
+    ) -> None:
+        """`files` are (path, text), out of which no quotation leads; `token_bytes` gives the
+        bytes of a token, none for special ones."""
+        files = tuple(files)
+        self.words = "\n".join(f" {' '.join(text.split())} " for _, text in files).encode()
         self.token_bytes = token_bytes
+        self._paths = tuple(path.encode() for path, _ in files)
+        lengths = (len(text) + 1 for text in self.words.split(b"\n"))
+        self._ends = tuple(accumulate(lengths))
+
+    def paths_of(self, places: Iterable[int]) -> frozenset[bytes]:
+        """Of the files that these offsets into `words` lie in."""
+        return frozenset(self._paths[bisect_right(self._ends, place)] for place in places)
 
     def chooser(self, stop_ids: Collection[int]) -> VerbatimChoice:
         """For one answer."""
@@ -34,7 +48,8 @@ class VerbatimChoice:
     """Greedy, but for what would make a quotation that is not in the document.
 
     Quotations are the lines of Markdown block quotes, and the first line of each fenced code
-    block.  They begin with a word of the document and end where the model ends them.
+    block.  They begin with a word of the document and end where the model ends them.  A line
+    "in ..." right behind a code block names a file that has the block's first line.
     """
 
     def __init__(self, document: VerbatimDocument, stop_ids: Collection[int]) -> None:
@@ -43,6 +58,8 @@ class VerbatimChoice:
         self._line = b""  # what was said since the last line end
         self._code_lines: int | None = None  # of the fenced block that is open
         self._places: list[int] | None = None  # where the quotation so far stands
+        self._code_places: list[int] = []  # of the first line of the last fenced block
+        self._named: frozenset[bytes] = frozenset()  # "in PATH", for the line behind that block
 
     def __call__(self, logits: Tensor) -> int:
         """The token to say next, from logits [vocabulary]."""
@@ -52,17 +69,35 @@ class VerbatimChoice:
         return token
 
     def _best(self, logits: Tensor) -> int:
-        quotation = self._quotation()
-        if quotation is None:
+        allowed = self._rule()
+        if allowed is None:
             return int(logits.argmax())
         likely = logits.topk(min(_TRIED, logits.numel())).indices.tolist()
         for token in likely:
-            if self._goes_on(quotation, token):
+            if allowed(token):
                 return int(token)
         for token in logits.argsort(descending=True).tolist():
-            if self._goes_on(quotation, token):
+            if allowed(token):
                 return int(token)
         return int(likely[0])  # a document without words
+
+    def _rule(self) -> Callable[[int], bool] | None:
+        """Which tokens may come next; None if all may."""
+        if len(self._line) >= len(_IN) and any(n.startswith(self._line) for n in self._named):
+            return self._names
+        quotation = self._quotation()
+        return None if quotation is None else partial(self._goes_on, quotation)
+
+    def _names(self, token: int) -> bool:
+        """Whether the line still names one of the files, and does not end before that."""
+        if token in self._stop_ids:
+            return self._line in self._named
+        said = self._document.token_bytes(token)
+        words, line_end, _ = said.partition(_LINE_END)
+        line = self._line + words
+        if line_end:
+            return line in self._named
+        return bool(said) and any(named.startswith(line) for named in self._named)
 
     def _quotation(self) -> bytes | None:
         """What was quoted so far, with the blank before its first word; None outside of one."""
@@ -107,11 +142,19 @@ class VerbatimChoice:
             self._places = [p for p in self._places if document.startswith(words, p + at)]
 
     def _end_line(self) -> None:
-        self._places = None
+        self._named = frozenset()
         if self._line.startswith(_FENCE):
-            self._code_lines = None if self._code_lines is not None else 0
+            if self._code_lines is None:
+                self._code_lines, self._code_places = 0, []
+            else:
+                self._code_lines = None
+                paths = self._document.paths_of(self._code_places)
+                self._named = frozenset(_IN + _BLANK + path for path in paths)
         elif self._code_lines is not None:
+            if self._code_lines == 0:
+                self._code_places = self._places or []
             self._code_lines += 1
+        self._places = None
 
 
 def _all_places(text: bytes, wanted: bytes) -> list[int]:

@@ -9,10 +9,28 @@ import torch
 from sa_chat.engine.decode import VerbatimDocument
 
 WORDS = ("<stop>", ">", " ", "\n", "\n\n", ".\n\n", "```", "python", "> ", ":", ".")
-CHARACTERS = tuple(string.ascii_letters + string.digits + "(),_=äö“”")
-TOKENS = (*WORDS, *CHARACTERS, " The", " cat", " sat", " dog", " ran", "The", "def", " on", "mat")
+CHARACTERS = tuple(string.ascii_letters + string.digits + "(),_=/äö“”")
+TOKENS = (
+    *WORDS,
+    *CHARACTERS,
+    " The",
+    " cat",
+    " sat",
+    " dog",
+    " ran",
+    "The",
+    "def",
+    " on",
+    "mat",
+    "in",
+    " =",
+)
 STOP = TOKENS.index("<stop>")
-DOCUMENT = ("The cat sat on a\nmat. The dog\nran.", "def  cat(x):\n    return x")
+DOCUMENT = (
+    ("a/tale.txt", "The cat sat on a\nmat. The dog\nran."),
+    ("b/cat.py", "def  cat(x):\n    return x"),
+    ("c/cat.py", "x = 5\ndef cat(x):\n    return y"),
+)
 
 
 def token_bytes(token):
@@ -79,18 +97,42 @@ def test_the_first_line_of_code_is_held(choose):
     assert said(choose, [">"], [" ran"], [" cat", "."]) == [">", " ran", "."]
 
 
+def test_the_file_of_code_has_its_line(choose):
+    said(choose, ["```"], ["\n"], *([c] for c in ("def", " cat", "(", "x", ")", ":")), ["\n"])
+    assert said(choose, ["```"], ["\n"], ["in"]) == ["```", "\n", "in"]
+    # Not a/, which has no such line; and neither an end nor other words before a file is named.
+    assert said(choose, ["\n", "<stop>", " dog", " "], ["a", "c"]) == [" ", "c"]
+    named = said(choose, *(["\n", "<stop>", character] for character in "/cat.py"))
+    assert "".join(named) == "/cat.py"
+    assert said(choose, [".", "<stop>", "\n"]) == ["<stop>"]
+
+
+def test_one_line_one_file(choose):
+    said(choose, ["```"], ["\n"], ["x"], [" ="], ["5"], ["\n"], ["```"], ["\n"], ["in"])
+    named = said(choose, *([wish] for wish in (".", "b", ".", ".", ".", "p", ".", ".", "x")))
+    assert "".join(named) == " c/cat.py"
+    assert said(choose, ["a", "\n"], ["in"], [" dog"]) == ["\n", "in", " dog"]
+
+
+def test_other_words_behind_code_are_free(choose):
+    said(choose, ["```"], ["\n"], ["def"], [" cat"], ["\n"], ["```"], ["\n"])
+    assert said(choose, ["i"], ["t"], [" ran"], ["\n"], ["in"], [" dog"]) == [
+        *("i", "t", " ran", "\n", "in", " dog")
+    ]
+
+
 def test_a_quotation_stays_in_its_file(choose):
     assert said(choose, [">"], [" ran"], ["."], [" ", "d", "\n"]) == [">", " ran", ".", " "]
     assert said(choose, ["d", "def", "\n"]) == ["\n"]
 
 
 def test_a_document_without_words_does_not_hang():
-    choose = VerbatimDocument((" \n ",), token_bytes).chooser({STOP})
+    choose = VerbatimDocument((("a", " \n "),), token_bytes).chooser({STOP})
     assert said(choose, [">"], [" cat"]) == [">", " cat"]
 
 
 def test_any_wishes_make_a_quotation_of_the_document():
-    folded = "\n".join(f" {' '.join(text.split())} " for text in DOCUMENT)
+    folded = "\n".join(f" {' '.join(text.split())} " for _, text in DOCUMENT)
     for seed in range(200):
         torch.manual_seed(seed)
         choose = VerbatimDocument(DOCUMENT, token_bytes).chooser({STOP})

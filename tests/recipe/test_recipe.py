@@ -203,7 +203,12 @@ def test_samples_are_of_all_kinds(samples):
     assert any("[page " in sample.document for sample in samples)
     assert any("=== " in sample.document for sample in samples)
     answers = [answer for sample in samples for _, answer in sample.turns]
-    for beginning in ("The document says:", "It goes on:", "`", "I could not find that"):
+    for beginning in (
+        "The document says:",
+        "It goes on:",
+        "The code says:",
+        "I could not find that",
+    ):
         assert any(answer.startswith(beginning) for answer in answers), beginning
     assert any(answer.count("\n\n> ") > 1 for answer in answers)
 
@@ -228,14 +233,14 @@ def test_quotations_stand_in_the_document(samples):
 
 def test_code_answers_name_a_file_of_the_document(samples):
     total = 0
-    place = re.compile(r"in (\S+):\n```python\n(.+)\n```")
+    place = re.compile(r"```python\n(.+)\n```\nin (\S+)")
     for sample in samples:
         for _, answer in sample.turns:
-            if not answer.startswith("`"):
+            if not answer.startswith("The code says:"):
                 continue
             places = place.findall(answer)
             assert places, answer
-            for path, line in places:
+            for line, path in places:
                 total += 1
                 _, _, after = sample.document.partition(f"=== {path} ===\n")
                 assert line in after.partition("\n=== ")[0]

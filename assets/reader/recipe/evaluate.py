@@ -28,7 +28,7 @@ from questions.turn import NOT_FOUND
 def kind_of(answer: str) -> str:
     if answer.startswith(NOT_FOUND):
         return "absent"
-    return "code" if answer.startswith("`") else answer.partition(":")[0].lower()
+    return answer.partition(":")[0].lower()
 
 
 @torch.inference_mode()

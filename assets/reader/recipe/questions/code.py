@@ -173,7 +173,7 @@ class Code:
     def about_definition(self, rng: random.Random) -> Turn:
         place = rng.choice(self.defined)
         name = place.name
-        answer = in_files(f"`{name}` is defined", [(place.path, place.line)])
+        answer = in_files([(place.path, place.line)])
         forms = NAMED if telling(name) and rng.random() < 0.25 else DEFINED
         shown = self.shown(name, place.kind, rng, owner=place.owner)
         if forms is DEFINED and rng.random() < 0.04 and self.can_be_spoken(name):
@@ -184,14 +184,14 @@ class Code:
         places = rng.choice(self.several)
         name = places[0].name
         shown = self.shown(name, places[0].kind, rng)
-        answer = in_files(f"`{name}` is defined", [(p.path, p.line) for p in places])
+        answer = in_files([(p.path, p.line) for p in places])
         return Turn(asked(EVERYWHERE, shown, places[0].kind, rng), answer)
 
     def about_signature(self, rng: random.Random) -> Turn:
         place = rng.choice(self.signatures)
         forms = BASES if place.kind == "class" else SIGNATURE
         shown = self.shown(place.name, place.kind, rng, owner=place.owner)
-        answer = in_files(f"`{place.name}` is defined", [(place.path, place.line)])
+        answer = in_files([(place.path, place.line)])
         return Turn(asked(forms, shown, place.kind, rng), answer)
 
     def about_docstring(self, rng: random.Random) -> Turn:
@@ -205,18 +205,18 @@ class Code:
         module = name in self.modules
         forms = MODULE_IMPORTED if module and rng.random() < 0.5 else IMPORTED
         shown = self.shown(name, "module", rng)
-        return Turn(asked(forms, shown, "", rng), in_files(f"`{name}` is imported", places))
+        return Turn(asked(forms, shown, "", rng), in_files(places))
 
     def about_setting(self, rng: random.Random) -> Turn:
         place = rng.choice(self.settings)
         shown = self.shown(place.name, place.kind, rng, owner=place.owner)
         question = asked(SETTING, shown, place.kind, rng, path=place.path)
-        return Turn(question, in_files(f"`{place.name}` is set", [(place.path, place.line)]))
+        return Turn(question, in_files([(place.path, place.line)]))
 
     def about_raise(self, rng: random.Random) -> Turn:
         name, places = rng.choice(self.raised)
         question = asked(RAISED, self.shown(name, "class", rng), "class", rng)
-        return Turn(question, in_files(f"`{name}` is raised", places))
+        return Turn(question, in_files(places))
 
     def about_comment(self, rng: random.Random) -> Turn | None:
         """By two or three words that no other comment has together."""

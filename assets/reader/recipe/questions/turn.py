@@ -39,10 +39,10 @@ def last_mention(quote: str) -> str:
     return quoted("Last mention:", [quote])
 
 
-def in_files(lead: str, places: Sequence[tuple[str, str]]) -> str:
-    """`lead` is such as "`name` is defined"; places are (path, line of code)."""
-    first, *others = (f"in {path}:\n```python\n{line}\n```" for path, line in places)
-    return "\n\n".join([f"{lead} {first}", *(f"And {other}" for other in others)])
+def in_files(places: Sequence[tuple[str, str]]) -> str:
+    """`places` are (path, line of code).  The line comes first: its file follows from it."""
+    blocks = (f"```python\n{line}\n```\nin {path}" for path, line in places)
+    return "\n\n".join(["The code says:", *blocks])
 
 
 def roughened(question: str, rng: random.Random) -> str:
