@@ -5,9 +5,9 @@
     python benchmarks/reader_cells.py --report cells
 
 A job is one task (or the tasks that share documents) at one length, in a folder of its own below
-OUT/jobs; the most expensive come first.  The same command goes on where it stopped.  At the end,
-or with --report alone, OUT/cells.json, OUT/cells.md and OUT/wrong.jsonl are made from the records
-that there are, finished or not.
+OUT/jobs; the first part of each cell comes first.  The same command goes on where it stopped.  At
+the end, or with --report alone, OUT/cells.json, OUT/cells.md and OUT/wrong.jsonl are made from the
+records that there are, finished or not.
 """
 
 from __future__ import annotations
@@ -70,21 +70,30 @@ class Job:
 
 
 def jobs_of(
-    tasks: Sequence[str], lengths: Sequence[int], samples: int, split: int, split_from: int
+    tasks: Sequence[str],
+    lengths: Sequence[int],
+    samples: int,
+    split: int,
+    split_from: int,
+    needle_samples: int | None = None,
 ) -> list[Job]:
-    """All jobs, the most expensive first."""
+    """All jobs, one part of every cell before the next, so that a run that is cut short has as
+    much of each; in a part the most expensive first.  RULER's tasks have `needle_samples` each,
+    if that is given."""
     book = tuple(task for task in tasks if task in BOOK_TASKS)
     code = tuple(task for task in tasks if task in CODE_TASKS)
     families = [(task, (task,)) for task in tasks if task not in book and task not in code]
     families += [(name, served) for name, served in (("book", book), ("code", code)) if served]
     jobs = []
     for length in lengths:
-        parts = min(split if length >= split_from else 1, samples)
         for family, served in families:
+            shared = family in ("book", "code")
+            count = samples if shared or needle_samples is None else needle_samples
+            parts = min(split if length >= split_from else 1, count)
             for part in range(parts):
-                share = samples // parts + (part < samples % parts)
+                share = count // parts + (part < count % parts)
                 jobs.append(Job(family, served, length, part, share))
-    return sorted(jobs, key=lambda job: (-job.cost, -job.length, job.name))
+    return sorted(jobs, key=lambda job: (job.part, -job.cost, -job.length, job.name))
 
 
 def command_of(job: Job, args: argparse.Namespace) -> list[str]:
@@ -469,6 +478,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", default="all", metavar="NAME,NAME", help="as of sa-engine eval")
     parser.add_argument("--lengths", default="4K,32K,64K,128K", metavar="N,N")
     parser.add_argument("--samples", type=int, default=40, metavar="N", help="default: 40")
+    parser.add_argument(
+        "--needle-samples",
+        type=int,
+        metavar="N",
+        help="of each RULER task, which share no documents; default: as --samples",
+    )
     parser.add_argument("--methods", default="window-columns", metavar="NAME,NAME")
     parser.add_argument("--alpha", default="0.95", metavar="SHARE,SHARE")
     parser.add_argument("--device", default="cuda", metavar="auto|cpu|cuda")
@@ -494,6 +509,8 @@ def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[
     for name in ("processes", "threads", "split", "samples"):
         if getattr(args, name) < 1:
             parser.error(f"--{name} must be at least 1")
+    if args.needle_samples is not None and args.needle_samples < 1:
+        parser.error("--needle-samples must be at least 1")
     if "none" in [name.strip() for name in args.methods.split(",")]:
         parser.error(
             "--methods none: sa-engine eval always reads sparsely too; its methods are "
@@ -508,7 +525,9 @@ def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[
     options = options_from(evaluation.parse_args([*given, "--device", args.device]))
     split_from = options_from(evaluation.parse_args(["--lengths", args.split_from])).lengths[0]
     tasks = parse_tasks(args.tasks)
-    return jobs_of(tasks, options.lengths, args.samples, args.split, split_from)
+    return jobs_of(
+        tasks, options.lengths, args.samples, args.split, split_from, args.needle_samples
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -117,11 +117,15 @@ def test_wilson_intervals(cells):
     assert cells.wilson(0, 0) == (0.0, 1.0)
 
 
-def test_jobs_have_all_samples_and_the_most_expensive_comes_first(cells):
+def test_jobs_have_all_samples_and_each_cell_a_part_before_the_next(cells):
     tasks = ("niah_single_1", "quote", "define", "fact")
     jobs = cells.jobs_of(tasks, (4096, 131072), 10, split=4, split_from=32768)
     assert len({job.name for job in jobs}) == len(jobs) == 3 + 3 * 4
-    assert [job.length for job in jobs] == [131072] * 12 + [4096] * 3
+    assert [job.length for job in jobs] == [131072] * 3 + [4096] * 3 + [131072] * 9
+    fewer = cells.jobs_of(tasks, (4096,), 10, 1, 32768, needle_samples=3)
+    assert [(job.family, job.samples) for job in fewer if job.family[0] == "n"] == [
+        ("niah_single_1", 3)
+    ]
     for family, served in (("niah_single_1", tasks[:1]), ("book", ("quote", "fact"))):
         of = [job for job in jobs if (job.family, job.length) == (family, 131072)]
         assert {job.tasks for job in of} == {served}

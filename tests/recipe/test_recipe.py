@@ -431,6 +431,15 @@ def test_positions_rise_and_reach_far(recipe):
     assert torch.equal(whole, torch.arange(500).expand(2, -1))
 
 
+def test_documents_are_thinned_and_answers_are_not(recipe):
+    weights = torch.tensor([0.0, 0.02, 0.05, 1.0]).repeat(40_000, 1)
+    thinned = recipe.train.thinned(weights)
+    assert (thinned[:, 0] == 0).all()
+    assert (thinned[:, 3] == 1).all()
+    assert (thinned < 1).sum() == (weights < 1).sum()
+    torch.testing.assert_close(thinned.mean(0), weights[0], atol=1e-3, rtol=0.05)
+
+
 def test_the_reader_takes_positions(recipe, reader):
     ids = torch.randint(0, 300, (2, 40), generator=torch.Generator().manual_seed(1))
     positions = torch.arange(40).expand(2, -1)

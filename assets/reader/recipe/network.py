@@ -150,7 +150,7 @@ def weighted_loss(
         total = total + (loss * w).sum()
         with torch.no_grad():
             answer = (w == 1).float()
-            document = ((w > 0.03) & (w < 1)).float()
+            document = (w < 1).float()
             parts += torch.stack(
                 [(loss * answer).sum(), answer.sum(), (loss * document).sum(), document.sum()]
             )

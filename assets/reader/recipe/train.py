@@ -12,6 +12,9 @@ micro-batch.
 Half of the rows skip positions at a few places, up to the reader's longest context: a short row
 then has the distances of a long one (after PoSE, arXiv 2309.10400, section 3.2).
 
+Of the document's tokens a quarter, drawn anew each time, counts four times: their logits are a
+third of the work at short contexts.
+
 Muon trains the matrices, AdamW the rest; the optimizer's state goes on from stage to stage.
 `--resume` takes a checkpoint.pt, and goes on in the middle of a stage with its length mix and its
 rate, or shipped weights (a folder), which start the stages from the first with a new optimizer.
@@ -42,6 +45,7 @@ from optimizers import Optimizers
 
 WARM_UP_STEPS = 60
 SHIFTED_ROWS = 0.5  # of rows shorter than the reader's context
+DOCUMENT_SHARE = 0.25  # of its tokens that are in the loss
 
 PROGRESS = ("step", "stage", "batches", "spent", "tokens")  # what a checkpoint keeps of it
 
@@ -77,6 +81,12 @@ def positions_of(rows: int, length: int, limit: int, rng: random.Random) -> Tens
         for before, after in zip([0, *cuts], cuts, strict=False):
             steps[row, rng.randrange(length)] += after - before
     return steps.cumsum(1)
+
+
+def thinned(weights: Tensor) -> Tensor:
+    """Loss weights with those below 1 in a random share of the places, and as much more there."""
+    kept = torch.where(torch.rand_like(weights) < DOCUMENT_SHARE, weights / DOCUMENT_SHARE, 0)
+    return torch.where(weights < 1, kept, weights)
 
 
 class Batches(IterableDataset):
@@ -258,7 +268,7 @@ class Run:
         positions = positions_of(rows, length, self.reader.shape.context, rng)
         positions = positions.to(self.device, non_blocking=True)
         ids = ids.to(self.device, non_blocking=True)
-        weights = weights.to(self.device, non_blocking=True)
+        weights = thinned(weights.to(self.device, non_blocking=True))
         autocast = torch.autocast(self.device.type, torch.bfloat16)
         with autocast, attention_backends(self.device):
             hidden = self.reader(ids[:, :-1].contiguous(), positions)
