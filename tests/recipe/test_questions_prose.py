@@ -116,6 +116,39 @@ def test_headings(recipe: SimpleNamespace) -> None:
     assert not headings(["Part 2: One Thing", "Part 2: Another Thing"])
 
 
+def test_asked_as_people_ask(recipe: SimpleNamespace) -> None:
+    """The question's words stand around the answer, and not all of them in it."""
+    prose, rng = story(recipe), random.Random(8)
+    found = [t for _ in range(4000) if (t := recipe.asked.asked(prose, rng.randrange(12), rng))]
+    questions = {t.question for t in found}
+    assert len(questions) > 100
+    assert any("copper beetle" in q or "box" in q for q in questions)
+    for turn in found:
+        assert turn.answer.removeprefix("The document says:\n\n> ") in STORY
+        assert len(turn.question) > 12
+    beside = [t for t in found if "Lindqvist" in t.question and "Lindqvist" not in t.answer]
+    assert beside, "a word of the sentence before or after"
+
+
+def test_words_lead_to_one_place_or_to_none(recipe: SimpleNamespace) -> None:
+    prose = story(recipe)
+    assert recipe.asked.leads_to(prose, ["copper", "pillow", "tobias"]) == 6
+    assert recipe.asked.leads_to(prose, ["tobias", "amelia"]) is None  # in many
+    assert recipe.asked.leads_to(prose, ["copper", "oil", "silver"]) is None  # far apart
+    assert recipe.asked.leads_to(prose, []) is None
+
+
+def test_purposes_and_verbs(recipe: SimpleNamespace) -> None:
+    sentences = ["To remove a stuck job, use the purge command.", "The log has all failures."]
+    prose = recipe.prose.Prose([*MANUAL, *sentences], {}, "\n".join(MANUAL + sentences))
+    made = {recipe.asked.how_to(prose, 5, random.Random(n))[0] for n in range(40)}
+    assert "How do I remove a stuck job?" in made
+    prose = story(recipe)
+    found = {(v.base, v.there) for v in recipe.asked.verbs(prose, "He kept it and went off.")}
+    assert found == {("keep", "kept"), ("go", "went")}
+    assert recipe.asked.phrases(STORY[6]) == ["finest toy", "copper beetle", "pillow"]
+
+
 def test_missing(recipe: SimpleNamespace) -> None:
     here, there, rng = story(recipe), manual(recipe), random.Random(6)
     found = [t for _ in range(200) if (t := recipe.absence.missing(here, there, rng))]

@@ -7,6 +7,7 @@ import re
 
 from corpus import WORD
 from questions import books
+from questions.asked import asked
 from questions.prose import (
     Maker,
     Prose,
@@ -39,7 +40,14 @@ def missing(s: Prose, foreign: Prose, rng: random.Random) -> Turn | None:
     return None
 
 
-FOREIGN: list[Maker] = [by_key_words, by_wh_word, by_definition, by_phrase, paraphrased]
+FOREIGN: list[Maker] = [
+    by_key_words,
+    by_wh_word,
+    by_definition,
+    by_phrase,
+    paraphrased,
+    asked,
+]
 
 
 def asked_elsewhere(s: Prose, foreign: Prose, rng: random.Random) -> str | None:
