@@ -1,0 +1,115 @@
+"""The stripes kernel against its definition: interpreted on the CPU, and on a real GPU."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from sa_chat.engine.attention.execute import execute, stripe_tables
+from sa_chat.engine.kernels.stripes import attend_stripes, stripes_on_cuda
+from sa_chat.engine.selection.plan import Plan, Tile, causal_pairs, tiles_of
+
+
+def _plan(heads: int, start: int, end: int, tile: int, window: int, kept: int) -> Plan:
+    """Random columns; head 0 is dense and head 1 keeps none."""
+    tiles = tiles_of(start, end, tile=tile, window=window)
+    columns: list[torch.Tensor | None] = [None, torch.empty(0, dtype=torch.int64)]
+    for _ in range(2, heads):
+        columns.append(torch.randperm(end)[:kept].sort().values)
+    edges = [() if c is None else tuple(int((c < t.band).sum()) for t in tiles) for c in columns]
+    pairs = causal_pairs(start, end)
+    return Plan(tiles, tuple(columns), tuple(edges), (pairs,) * heads, pairs)
+
+
+def _reference(q, k, v, plan: Plan, scale: float) -> torch.Tensor:
+    """The plan as one mask [H, C, N], in float32."""
+    heads, rows, _ = q.shape
+    shared, keys = heads // k.shape[0], k.shape[1]
+    seen = torch.zeros(heads, rows, keys, dtype=torch.bool)
+    for head, kept in enumerate(plan.columns):
+        for tile in plan.tiles if kept is not None else (Tile(keys - rows, keys, 0),):
+            for position in range(tile.start, tile.end):
+                row = seen[head, position - (keys - rows)]
+                row[tile.band : position + 1] = True
+                if kept is not None:
+                    row[kept[kept < tile.band]] = True
+    k, v = (t.float().repeat_interleave(shared, dim=0) for t in (k, v))
+    scores = (q.float() @ k.transpose(1, 2) * scale).masked_fill(~seen, float("-inf"))
+    return scores.softmax(dim=-1) @ v
+
+
+def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[torch.Tensor]:
+    """Views as a model makes them: keys in a longer buffer of NaN."""
+    torch.manual_seed(rows + keys)
+    q = torch.randn(rows, heads, size).transpose(0, 1)
+    cache = torch.full((2, groups, keys + 5, size), float("nan"))
+    cache[:, :, :keys] = torch.randn(2, groups, keys, size)
+    return [q, cache[0, :, :keys], cache[1, :, :keys]]
+
+
+def _interpreted() -> None:
+    """Run by the test below in a process of its own, under the interpreter."""
+    for rows, keys, tile, window, size in [
+        (1, 1, 16, 16, 16),
+        (1, 150, 128, 32, 16),
+        (63, 63, 32, 16, 16),
+        (63, 300, 32, 40, 24),
+        (200, 200, 48, 20, 64),
+        (200, 457, 128, 100, 16),
+        (40, 200, 64, 20, 160),
+    ]:
+        q, k, v = _tensors(4, 2, rows, keys, size)
+        plan = _plan(4, keys - rows, keys, tile, window, keys // 2)
+        tables = stripe_tables(plan, q.device)
+        right = _reference(q, k, v, plan, 0.25)
+        out = attend_stripes(q, k, v, *tables, tile=tile, scale=0.25)
+        torch.testing.assert_close(out, right, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(execute(q, k, v, plan, scale=0.25), right, atol=2e-5, rtol=1e-4)
+        q, k, v = q.half(), k.half(), v.half()
+        out = attend_stripes(q, k, v, *tables, tile=tile, scale=0.25)
+        assert out.dtype == torch.float16
+        torch.testing.assert_close(out.float(), right, atol=2e-2, rtol=2e-2)
+
+
+def test_interpreted_kernel_equals_the_definition():
+    pytest.importorskip("triton")
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_cpu_tensors_are_not_for_the_kernel():
+    q = torch.randn(2, 5, 16, dtype=torch.bfloat16)
+    assert not stripes_on_cuda(q, q)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [64, 80, 128, 256])
+@pytest.mark.parametrize(
+    ("rows", "keys", "tile"),
+    [(2048, 5000, 256), (2048, 2048, 512), (1000, 3001, 96), (63, 700, 256)],
+)
+def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype):
+    q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
+    plan = _plan(8, keys - rows, keys, tile, 256, keys // 8)
+    right = execute(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
+    moved = [None if kept is None else kept.cuda() for kept in plan.columns]
+    plan = Plan(plan.tiles, tuple(moved), plan.edges, plan.pairs_computed, plan.pairs_causal)
+    # Views stay views of a buffer with NaN past the last key.
+    cache = torch.full((2, 2, keys + 100, size), float("nan"), dtype=dtype, device="cuda")
+    cache[0, :, :keys], cache[1, :, :keys] = k, v
+    q = q.cuda()
+    assert stripes_on_cuda(q, cache[1])
+    out = execute(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
+    assert out.dtype == dtype
+    assert (out.float().cpu() - right).norm() / right.norm() < 5e-3
+
+
+if __name__ == "__main__":
+    _interpreted()
