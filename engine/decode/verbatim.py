@@ -9,7 +9,7 @@ that have the line.  What is neither is chosen freely.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from itertools import accumulate
 
@@ -48,7 +48,8 @@ class VerbatimChoice:
     """Greedy, but for what would make a quotation that is not in the document.
 
     Quotations are the lines of Markdown block quotes, and the first line of each fenced code
-    block.  They begin with a word of the document and end where the model ends them.  A line
+    block.  They begin with a word of the document and end where the model ends them; no block
+    quote of an answer begins at a place that an earlier one has quoted.  A line
     "in ..." right behind a code block names a file that has the block's first line.
     """
 
@@ -58,6 +59,7 @@ class VerbatimChoice:
         self._line = b""  # what was said since the last line end
         self._code_lines: int | None = None  # of the fenced block that is open
         self._places: list[int] | None = None  # where the quotation so far stands
+        self._told: set[int] = set()  # where earlier block quotes begin
         self._code_places: list[int] = []  # of the first line of the last fenced block
         self._named: frozenset[bytes] = frozenset()  # "in PATH", for the line behind that block
 
@@ -119,7 +121,7 @@ class VerbatimChoice:
             return (
                 wanted.startswith(_BLANK)
                 and bool(wanted.strip())
-                and wanted in self._document.words
+                and next(self._new_places(wanted), None) is not None
             )
         at = len(quotation)
         return any(self._document.words.startswith(words, place + at) for place in self._places)
@@ -137,12 +139,19 @@ class VerbatimChoice:
     def _narrow(self, quotation: bytes, words: bytes) -> None:
         document, at = self._document.words, len(quotation)
         if self._places is None:
-            self._places = _all_places(document, quotation + words)
+            self._places = list(self._new_places(quotation + words))
         else:
             self._places = [p for p in self._places if document.startswith(words, p + at)]
 
+    def _new_places(self, wanted: bytes) -> Iterator[int]:
+        """Where the document has it, without what was told before."""
+        told = self._told if self._code_lines is None else frozenset()
+        return (place for place in _all_places(self._document.words, wanted) if place not in told)
+
     def _end_line(self) -> None:
         self._named = frozenset()
+        if self._code_lines is None and self._places:
+            self._told.update(self._places)
         if self._line.startswith(_FENCE):
             if self._code_lines is None:
                 self._code_lines, self._code_places = 0, []
@@ -157,10 +166,8 @@ class VerbatimChoice:
         self._places = None
 
 
-def _all_places(text: bytes, wanted: bytes) -> list[int]:
-    places: list[int] = []
+def _all_places(text: bytes, wanted: bytes) -> Iterator[int]:
     at = text.find(wanted)
     while at >= 0:
-        places.append(at)
+        yield at
         at = text.find(wanted, at + 1)
-    return places

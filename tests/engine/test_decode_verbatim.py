@@ -97,6 +97,18 @@ def test_the_first_line_of_code_is_held(choose):
     assert said(choose, [">"], [" ran"], [" cat", "."]) == [">", " ran", "."]
 
 
+def test_no_quotation_comes_twice(choose):
+    said(choose, [">"], [" The"], [" dog"], ["\n\n"], [">"])
+    assert said(choose, [" The"], [" dog", " cat"], [" sat"], ["\n"]) == [
+        *(" The", " cat", " sat", "\n")
+    ]
+    # Both places of "The" are told; code may come again.
+    assert said(choose, [">"], [" The", " ran"], ["\n"], ["```"], ["\n"]) == [
+        *(">", " ran", "\n", "```", "\n")
+    ]
+    assert said(choose, ["The"], [" dog"]) == ["The", " dog"]
+
+
 def test_the_file_of_code_has_its_line(choose):
     said(choose, ["```"], ["\n"], *([c] for c in ("def", " cat", "(", "x", ")", ":")), ["\n"])
     assert said(choose, ["```"], ["\n"], ["in"]) == ["```", "\n", "in"]

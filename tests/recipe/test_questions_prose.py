@@ -184,6 +184,13 @@ def test_other_words(recipe: SimpleNamespace) -> None:
     assert all(p.slipped("beetle", random.Random(n))[0] == "b" for n in range(20))
 
 
+def test_rather_early(recipe: SimpleNamespace) -> None:
+    rng = random.Random(9)
+    drawn = [recipe.turn.rather_early(range(10), rng) for _ in range(4000)]
+    assert set(drawn) == set(range(10))
+    assert 3.5 < sum(drawn) / len(drawn) < 3.85  # half 4.5, half 2.85
+
+
 def test_roman_numerals(recipe: SimpleNamespace) -> None:
     known = {1: "I", 4: "IV", 9: "IX", 14: "XIV", 40: "XL", 49: "XLIX", 50: "L", 58: "LVIII"}
     assert {number: recipe.absence.roman(number) for number in known} == known

@@ -27,7 +27,7 @@ from questions.code_forms import (
     Forms,
 )
 from questions.source import MAX_LINE, Import, Place, read_source
-from questions.turn import NOT_FOUND, Turn, in_files, roughened, says
+from questions.turn import NOT_FOUND, Turn, in_files, rather_early, roughened, says
 
 KIND_NAMES = {
     "function": ("function", "function", "def", "routine"),
@@ -171,7 +171,7 @@ class Code:
     # The kinds of questions
 
     def about_definition(self, rng: random.Random) -> Turn:
-        place = rng.choice(self.defined)
+        place = rather_early(self.defined, rng)
         name = place.name
         answer = in_files([(place.path, place.line)])
         forms = NAMED if telling(name) and rng.random() < 0.25 else DEFINED

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from questions.turn import NOT_FOUND, Turn, roughened, says
+from questions.turn import NOT_FOUND, Turn, rather_early, roughened, says
 from wordings import computing as projects
 from wordings import firms, people, places, things
 from wordings.labels import (
@@ -75,7 +75,7 @@ class Facts:
         kind = rng.random()
         if not self.all or kind < 0.16:
             return [self.missing()]
-        fact = rng.choice(self.all)
+        fact = rather_early(self.all, rng)
         if fact.relation is None:
             return [self._labelled(fact)]
         if kind < 0.30:

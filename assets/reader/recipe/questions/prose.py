@@ -27,7 +27,7 @@ from questions.prose_forms import (
     WHO,
     WITH,
 )
-from questions.turn import Turn, goes_on, roughened, says
+from questions.turn import Turn, goes_on, rather_early, roughened, says
 from wordings.paraphrase import STOP_WORDS, other_word, slipped
 
 SHORTEST, LONGEST = 40, 360  # characters of a sentence that is quoted
@@ -169,7 +169,7 @@ class Prose:
         for _ in range(4):
             maker = rng.choices(MAKERS, SHARES)[0]
             for _ in range(6):
-                made = maker(self, rng.choice(self.usable), rng)
+                made = maker(self, rather_early(self.usable, rng), rng)
                 if made and made.answer not in self.given:
                     self.given.add(made.answer)
                     return made

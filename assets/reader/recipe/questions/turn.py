@@ -9,8 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 NOT_FOUND = "I could not find that in the document."
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,15 @@ def in_files(places: Sequence[tuple[str, str]]) -> str:
     """`places` are (path, line of code).  The line comes first: its file follows from it."""
     blocks = (f"```python\n{line}\n```\nin {path}" for path, line in places)
     return "\n\n".join(["The code says:", *blocks])
+
+
+def rather_early(places: Sequence[T], rng: random.Random) -> T:
+    """One of them, in every other case the earlier of two: what lies far back is harder to find
+    again, and long documents are few."""
+    at = rng.randrange(len(places))
+    if rng.random() < 0.5:
+        at = min(at, rng.randrange(len(places)))
+    return places[at]
 
 
 def roughened(question: str, rng: random.Random) -> str:
