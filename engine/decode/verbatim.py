@@ -39,6 +39,10 @@ class VerbatimDocument:
         """Of the files that these offsets into `words` lie in."""
         return frozenset(self._paths[bisect_right(self._ends, place)] for place in places)
 
+    def is_whole(self, end: int) -> bool:
+        """Whether no word or number goes on over this offset into `words`."""
+        return not self.words[end - 1 : end + 1].isalnum() or end >= len(self.words)
+
     def chooser(self, stop_ids: Collection[int]) -> VerbatimChoice:
         """For one answer."""
         return VerbatimChoice(self, stop_ids)
@@ -48,9 +52,9 @@ class VerbatimChoice:
     """Greedy, but for what would make a quotation that is not in the document.
 
     Quotations are the lines of Markdown block quotes, and the first line of each fenced code
-    block.  They begin with a word of the document and end where the model ends them; no block
-    quote of an answer begins at a place that an earlier one has quoted.  A line
-    "in ..." right behind a code block names a file that has the block's first line.
+    block.  They begin with a word of the document and end where the model ends them, behind a
+    whole word; no block quote of an answer begins at a place that an earlier one has quoted.
+    A line "in ..." right behind a code block names a file that has the block's first line.
     """
 
     def __init__(self, document: VerbatimDocument, stop_ids: Collection[int]) -> None:
@@ -109,22 +113,32 @@ class VerbatimChoice:
         return self._line[len(_QUOTE) :] if self._line.startswith(_QUOTE) else None
 
     def _goes_on(self, quotation: bytes, token: int) -> bool:
-        begun = bool(quotation.strip())
         if token in self._stop_ids:
-            return begun
+            return self._may_end(quotation)
         said = self._document.token_bytes(token)
         words, line_end, _ = said.partition(_LINE_END)
         if not words:
-            return begun and bool(line_end)
+            return bool(line_end) and self._may_end(quotation)
+        places = self._following(quotation, words)
+        if not line_end:
+            return next(places, None) is not None
+        length = len(quotation) + len(words)
+        return any(self._document.is_whole(place + length) for place in places)
+
+    def _may_end(self, quotation: bytes) -> bool:
+        """After a whole word, that is."""
+        if not self._places:  # not begun, or the document had no words
+            return bool(quotation.strip())
+        return any(self._document.is_whole(place + len(quotation)) for place in self._places)
+
+    def _following(self, quotation: bytes, words: bytes) -> Iterator[int]:
+        """The places of the quotation that `words` come next at."""
         if self._places is None:
             wanted = quotation + words
-            return (
-                wanted.startswith(_BLANK)
-                and bool(wanted.strip())
-                and next(self._new_places(wanted), None) is not None
-            )
-        at = len(quotation)
-        return any(self._document.words.startswith(words, place + at) for place in self._places)
+            begins = wanted.startswith(_BLANK) and wanted.strip()
+            return self._new_places(wanted) if begins else iter(())
+        document, at = self._document.words, len(quotation)
+        return (place for place in self._places if document.startswith(words, place + at))
 
     def _say(self, said: bytes) -> None:
         before = self._quotation()
@@ -137,11 +151,7 @@ class VerbatimChoice:
             self._line = following
 
     def _narrow(self, quotation: bytes, words: bytes) -> None:
-        document, at = self._document.words, len(quotation)
-        if self._places is None:
-            self._places = list(self._new_places(quotation + words))
-        else:
-            self._places = [p for p in self._places if document.startswith(words, p + at)]
+        self._places = list(self._following(quotation, words))
 
     def _new_places(self, wanted: bytes) -> Iterator[int]:
         """Where the document has it, without what was told before."""

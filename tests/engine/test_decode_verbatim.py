@@ -97,6 +97,20 @@ def test_the_first_line_of_code_is_held(choose):
     assert said(choose, [">"], [" ran"], [" cat", "."]) == [">", " ran", "."]
 
 
+def test_a_quotation_ends_with_a_whole_word(choose):
+    wishes = [
+        [">"],
+        [" The"],
+        [" cat"],
+        [" "],
+        ["s"],
+        ["a", "<stop>"],
+        ["<stop>", "\n", ".\n\n", "t"],
+    ]
+    assert "".join(said(choose, *wishes)) == "> The cat sat"
+    assert said(choose, ["<stop>"]) == ["<stop>"]
+
+
 def test_no_quotation_comes_twice(choose):
     said(choose, [">"], [" The"], [" dog"], ["\n\n"], [">"])
     assert said(choose, [" The"], [" dog", " cat"], [" sat"], ["\n"]) == [

@@ -270,7 +270,7 @@ class FactMaker:
         """RULER's needles: 7-digit numbers, or uuids; one to four values of one to four keys."""
         rng = self.rng
         label, draw = ("uuid", self.names.uuid) if rng.random() < 0.3 else ("number", self._seven)
-        each = rng.choice([1, 1, 2, 4, 4]) if label == "number" else 1
+        each = rng.choice([1, 1, 1, 2, 3, 4, 4, 4, 5]) if label == "number" else 1
         keys = [self._word_key() for _ in range(rng.choice([1, 2, 4, 4] if each == 1 else [1, 2]))]
         return [
             Fact(key, value, SPECIAL.format(label=label, key=key, value=value), label, special=True)
