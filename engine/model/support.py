@@ -10,6 +10,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from ..attention import RUN_KEYWORD, Run
 from ..cache import KVCache
 from ..errors import ModelError
+from .keywords import cache_keyword
 
 _HINT = "Choose a decoder-only model with plain causal attention, such as Qwen3 or Llama 3."
 _PROBE_TOKENS = 3
@@ -60,7 +61,8 @@ def probe(model: PreTrainedModel, device: torch.device) -> None:
     run = Run()
     tokens = torch.zeros(1, _PROBE_TOKENS, dtype=torch.long, device=device)
     try:
-        model.base_model(tokens, past_key_values=cache, use_cache=True, **{RUN_KEYWORD: run})
+        base = model.base_model
+        base(tokens, use_cache=True, **{cache_keyword(base): cache, RUN_KEYWORD: run})
     except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
         raise ModelError("This model's attention cannot be replaced.", _HINT) from error
     if run.calls != layers or cache.length != _PROBE_TOKENS:

@@ -11,6 +11,7 @@ from ..attention import RUN_KEYWORD, Run
 from ..cache import KVCache
 from ..errors import ContextOverflow
 from ..model import LoadedModel
+from ..model.keywords import cache_keyword
 
 CHUNK = 2048  # tokens a forward pass; on CPU the linear layers reach full speed from 1024 on
 
@@ -27,12 +28,13 @@ def forward(
     """
     before = cache.length
     tokens = torch.tensor([list(ids)], dtype=torch.long, device=loaded.device)
-    arguments = {"past_key_values": cache, "use_cache": True, RUN_KEYWORD: run}
+    module = loaded.model if logits else loaded.model.base_model
+    arguments = {cache_keyword(module): cache, "use_cache": True, RUN_KEYWORD: run}
     try:
         if logits == 0:
-            loaded.model.base_model(tokens, **arguments)
+            module(tokens, **arguments)
             return None
-        output = loaded.model(tokens, logits_to_keep=logits, **arguments)
+        output = module(tokens, logits_to_keep=logits, **arguments)
     except BaseException:
         cache.truncate(before)
         raise

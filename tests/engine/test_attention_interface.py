@@ -10,11 +10,23 @@ from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, execute
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.errors import ModelError
 from sa_chat.engine.kernels.reference import attend_reference
+from sa_chat.engine.model.keywords import cache_keyword
 from sa_chat.engine.selection import select
 
 SCALE = 0.25
 
 
+def test_the_cache_goes_by_the_name_that_the_model_has_for_it():
+    class Old(torch.nn.Module):
+        def forward(self, tokens, past_key_values=None, **others): ...
+
+    class New(torch.nn.Module):
+        def forward(self, tokens, cache=None, **others): ...
+
+    assert [cache_keyword(Old()), cache_keyword(New())] == ["past_key_values", "cache"]
+
+
+@pytest.mark.filterwarnings("error:.*past_key_values.*:FutureWarning")
 @pytest.mark.parametrize("family", ["qwen3", "qwen2", "llama", "mistral"])
 @pytest.mark.parametrize("other", ["eager", "sdpa"])
 def test_dense_forward_equals_transformers(family, other, token_ids, build_model):
@@ -22,7 +34,8 @@ def test_dense_forward_equals_transformers(family, other, token_ids, build_model
     model, twin = build_model(family), build_model(family, other)
     cache, run = KVCache(3, 150), Run()
     with torch.inference_mode():
-        out = model(tokens, past_key_values=cache, use_cache=True, **{RUN_KEYWORD: run}).logits
+        arguments = {cache_keyword(model): cache, RUN_KEYWORD: run}
+        out = model(tokens, use_cache=True, **arguments).logits
         expected = twin(tokens).logits
     assert run.calls == 3
     torch.testing.assert_close(out, expected, atol=2e-4, rtol=1e-3)

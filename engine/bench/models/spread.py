@@ -9,9 +9,10 @@ from accelerate import dispatch_model  # type: ignore[import-untyped]
 from transformers import PretrainedConfig, PreTrainedModel
 
 from ...errors import ModelError, UsageError
+from ...model.keywords import CACHE_KEYWORDS
 from ...model.placement import resolve_device
 
-_KEPT = ["past_key_values"]  # arguments that no layer moves: the cache is on every device
+_KEPT = list(CACHE_KEYWORDS)  # arguments that no layer moves: the cache is on every device
 
 Places = dict[str, torch.device]  # a module's name to where it is
 
