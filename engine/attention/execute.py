@@ -17,7 +17,8 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
     A sparse head's columns are gathered into one contiguous list once.  Each tile of query rows
     then makes two exact calls over disjoint keys: the band with its causal diagonal, where it
     lies in the cache, and the first columns of the list, which all rows of the tile see.  Their
-    results are merged by log-sum-exp, so no mask is ever built.  On CUDA one kernel does it all.
+    results are merged by log-sum-exp, so no mask is ever built.  Where `stripes_on_cuda` says
+    so, one kernel does it all instead.
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D], all keys so far.

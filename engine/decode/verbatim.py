@@ -8,6 +8,7 @@ that have the line.  What is neither is chosen freely.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
@@ -15,6 +16,7 @@ from itertools import accumulate
 
 from torch import Tensor
 
+_GOES_ON = re.compile(r"\w\n\w|\d\n[.,]\d|\d[.,]\n\d")  # the line end is where it is cut
 _TRIED = 64  # most likely tokens, before all are
 _BLANK, _LINE_END = b" ", b"\n"
 _QUOTE, _FENCE, _IN = b">", b"```", b"in"
@@ -31,17 +33,31 @@ class VerbatimDocument:
         files = tuple(files)
         self.words = "\n".join(f" {' '.join(text.split())} " for _, text in files).encode()
         self.token_bytes = token_bytes
-        self._paths = tuple(path.encode() for path, _ in files)
-        lengths = (len(text) + 1 for text in self.words.split(b"\n"))
+        self._paths = tuple(path.encode("utf-8", "replace") for path, _ in files)
+        lengths = [len(text) + 1 for text in self.words.split(b"\n")]
         self._ends = tuple(accumulate(lengths))
+        starts = (end - length for end, length in zip(self._ends, lengths, strict=True))
+        self._line_ends = frozenset(
+            end
+            for start, (_, text) in zip(starts, files, strict=False)
+            for end in _line_ends(start, text)
+        )
 
     def paths_of(self, places: Iterable[int]) -> frozenset[bytes]:
         """Of the files that these offsets into `words` lie in."""
         return frozenset(self._paths[bisect_right(self._ends, place)] for place in places)
 
     def is_whole(self, end: int) -> bool:
-        """Whether no word or number goes on over this offset into `words`."""
-        return not self.words[end - 1 : end + 1].isalnum() or end >= len(self.words)
+        """Whether neither a word nor a number goes on over this offset into `words`."""
+        if self.words[end : end + 1] >= b"\x80" and self.words[end] < 0xC0:
+            return False  # inside of a character
+        before = self.words[max(0, end - 8) : end].decode(errors="ignore")[-2:]
+        after = self.words[end : end + 8].decode(errors="ignore")[:2]
+        return _GOES_ON.search(f"{before}\n{after}") is None
+
+    def ends_line(self, end: int) -> bool:
+        """Whether a line of a file ends at this offset into `words`."""
+        return end in self._line_ends
 
     def chooser(self, stop_ids: Collection[int]) -> VerbatimChoice:
         """For one answer."""
@@ -53,8 +69,9 @@ class VerbatimChoice:
 
     Quotations are the lines of Markdown block quotes, and the first line of each fenced code
     block.  They begin with a word of the document and end where the model ends them, behind a
-    whole word; no block quote of an answer begins at a place that an earlier one has quoted.
-    A line "in ..." right behind a code block names a file that has the block's first line.
+    whole word; no block quote of an answer begins where an earlier one begins.  A line "in ..."
+    right behind a code block names a file that has the block's first line; one that has its
+    words, if none has it as a line.
     """
 
     def __init__(self, document: VerbatimDocument, stop_ids: Collection[int]) -> None:
@@ -160,8 +177,10 @@ class VerbatimChoice:
 
     def _end_line(self) -> None:
         self._named = frozenset()
-        if self._code_lines is None and self._places:
-            self._told.update(self._places)
+        ends = {place: place + len(self._quotation() or b"") for place in self._places or ()}
+        whole = [place for place, end in ends.items() if self._document.is_whole(end)]
+        if self._code_lines is None:
+            self._told.update(whole)
         if self._line.startswith(_FENCE):
             if self._code_lines is None:
                 self._code_lines, self._code_places = 0, []
@@ -171,9 +190,19 @@ class VerbatimChoice:
                 self._named = frozenset(_IN + _BLANK + path for path in paths)
         elif self._code_lines is not None:
             if self._code_lines == 0:
-                self._code_places = self._places or []
+                lines = [place for place in whole if self._document.ends_line(ends[place])]
+                self._code_places = lines or whole
             self._code_lines += 1
         self._places = None
+
+
+def _line_ends(start: int, text: str) -> Iterator[int]:
+    """Where the lines end in the words of a text that begin at `start`, with a blank."""
+    at = start
+    for line in text.split("\n"):
+        if words := " ".join(line.split()):
+            at += 1 + len(words.encode())
+            yield at
 
 
 def _all_places(text: bytes, wanted: bytes) -> Iterator[int]:

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from sa_chat.engine.attention.execute import execute, stripe_tables
+from sa_chat.engine.attention.execute import _tile_rows, execute, stripe_tables
 from sa_chat.engine.kernels.stripes import attend_stripes, stripes_on_cuda
 from sa_chat.engine.selection.plan import Plan, Tile, causal_pairs, tiles_of
 
@@ -82,6 +82,13 @@ def test_interpreted_kernel_equals_the_definition():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("rows", "tile", "expected"), [(1, 512, 128), (63, 512, 128), (129, 512, 256), (300, 96, 96)]
+)
+def test_a_single_tile_has_a_round_number_of_rows(rows, tile, expected):
+    assert _tile_rows(_plan(2, 700 - rows, 700, tile, 256, 10)) == expected
+
+
 def test_cpu_tensors_are_not_for_the_kernel():
     q = torch.randn(2, 5, 16, dtype=torch.bfloat16)
     assert not stripes_on_cuda(q, q)
@@ -93,9 +100,9 @@ def test_cpu_tensors_are_not_for_the_kernel():
 @pytest.mark.parametrize("size", [64, 80, 128, 256])
 @pytest.mark.parametrize(
     ("rows", "keys", "tile"),
-    [(2048, 5000, 256), (2048, 2048, 512), (1000, 3001, 96), (63, 700, 256)],
+    [(2048, 5000, 256), (2048, 2048, 512), (1000, 3001, 96), (63, 700, 256), (1, 700, 512)],
 )
-def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype):
+def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype, monkeypatch):
     q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
     plan = _plan(8, keys - rows, keys, tile, 256, keys // 8)
     right = execute(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
@@ -106,6 +113,7 @@ def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype):
     cache[0, :, :keys], cache[1, :, :keys] = k, v
     q = q.cuda()
     assert stripes_on_cuda(q, cache[1])
+    monkeypatch.delattr("sa_chat.engine.attention.execute._stripes")  # the way around the kernel
     out = execute(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
     assert out.dtype == dtype
     assert (out.float().cpu() - right).norm() / right.norm() < 5e-3

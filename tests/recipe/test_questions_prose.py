@@ -136,6 +136,10 @@ def test_words_lead_to_one_place_or_to_none(recipe: SimpleNamespace) -> None:
     assert recipe.asked.leads_to(prose, ["tobias", "amelia"]) is None  # in many
     assert recipe.asked.leads_to(prose, ["copper", "oil", "silver"]) is None  # far apart
     assert recipe.asked.leads_to(prose, []) is None
+    twice = ["Nobody came.", "Tobias hid the copper beetle under the pillow.", "It rained."]
+    twice += ["Later Tobias took the copper beetle from the pillow again.", "And so on."]
+    prose = recipe.prose.Prose([*MANUAL * 8, *twice], {}, " ".join([*MANUAL * 8, *twice]))
+    assert recipe.asked.leads_to(prose, ["copper", "beetle", "pillow", "tobias"]) is None
 
 
 def test_purposes_and_verbs(recipe: SimpleNamespace) -> None:
@@ -143,6 +147,13 @@ def test_purposes_and_verbs(recipe: SimpleNamespace) -> None:
     prose = recipe.prose.Prose([*MANUAL, *sentences], {}, "\n".join(MANUAL + sentences))
     made = {recipe.asked.how_to(prose, 5, random.Random(n))[0] for n in range(40)}
     assert "How do I remove a stuck job?" in made
+    for known in (
+        "According to the manual, you are on your own from here on.",
+        "Thanks to the generous donation, we have a new roof on the barn.",
+        "It is known to have been lost, it seems, in the great fire of that year.",
+    ):
+        prose = recipe.prose.Prose([known], {}, known)
+        assert not any(recipe.asked.how_to(prose, 0, random.Random(n)) for n in range(20))
     prose = story(recipe)
     found = {(v.base, v.there) for v in recipe.asked.verbs(prose, "He kept it and went off.")}
     assert found == {("keep", "kept"), ("go", "went")}

@@ -134,7 +134,8 @@ def weighted_loss(
 ) -> tuple[Tensor, Tensor]:
     """Cross entropy weighted by `weights`; hidden [N, hidden], targets and weights [N].
 
-    Returns (sum of weight * loss, [answer loss sum, answer count, document loss sum, count]).
+    Returns (sum of weight * loss, [answer loss sum, answer count, loss sum and count of
+    the rest, which is the document with its planted facts]).
     Positions of no weight cost nothing.
     `row_losses` is the function below, or its compiled form.  Logits are made `rows` at a time,
     and made again in the backward pass.

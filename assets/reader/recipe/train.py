@@ -311,6 +311,8 @@ def main() -> None:
     parser.add_argument("--save-seconds", type=float, default=60)
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     args = parser.parse_args()
+    if args.document_weight >= DOCUMENT_SHARE:
+        parser.error(f"--document-weight must be below {DOCUMENT_SHARE}: answers have 1")
     if not args.corpus.is_dir():
         parser.error(f"no folder {args.corpus}: give the corpus that the recipe's README describes")
     run = Run(args)

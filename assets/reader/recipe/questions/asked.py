@@ -37,13 +37,16 @@ ACTION = re.compile(
     rf"\b(?:to|can|must|should|may|could|would|will) ([a-z]{{3,}}) "
     rf"({DETERMINER} (?:[a-z]{{3,}} )?[a-z][a-z-]{{2,}}){AFTER}"
 )
-AIM = r"([a-z]{3,} [^,.;:()“”]{6,60})"
+NOT_A_VERB = (
+    rf"(?!(?:{DETERMINER}|have|been|what|which|those|them|him|all|such|one|each|both|make|say)\b)"
+)
+AIM = NOT_A_VERB + r"([a-z]{3,} [^,.;:()“”]{6,60})"
 PURPOSES = tuple(
-    re.compile(rf"\b{before} {AIM}{after}")
+    re.compile(rf"{before} {AIM}{after}")
     for before, after in (
-        (r"[Tt]o", r", (?:you|use|run|type|we|one|the|add|set|it)"),
-        (r"[Ii]f you (?:want|need|wish|would like) to", ","),
-        (r"(?:used|allows? (?:you|users|one)|lets you|helps? to|in order) to", r"[,.;]"),
+        (r"(?:^|[.;:,—] )(?:In order )?[Tt]o", r", (?:you|use|run|type|we|one|the|add|set|it)"),
+        (r"\b[Ii]f you (?:want|need|wish|would like) to", ","),
+        (r"\b(?:used|allows? (?:you|users|one)|lets you|helps? to|in order) to", r"[,.;]"),
     )
 )
 COUNT = re.compile(
@@ -52,7 +55,7 @@ COUNT = re.compile(
 )
 BESIDE = 0.45  # what a word counts for the sentences beside its own
 CLEARLY = 0.8  # of the best score: what another place may have at most
-LEAST = 5.0  # a score below tells no place: about two words, neither of them common
+LEAST = 5.0  # a score below tells no place: two rare words, or one that a long text has once
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def leads_to(s: Prose, words: list[str]) -> int | None:
     others = (score for j, score in scores.items() if abs(j - best) > 2)
     if scores[best] < LEAST or max(others, default=0.0) > CLEARLY * scores[best]:
         return None
-    if max(scores.get(best + d, 0.0) for d in (-1, 1)) > 0.9 * scores[best]:
+    if max(scores.get(best + d, 0.0) for d in (-2, -1, 1, 2)) > 0.9 * scores[best]:
         return None  # the one or the other
     return best
 

@@ -267,7 +267,7 @@ class FactMaker:
         return self.names.draw(rng.choice(["place", "person", "thing", "firm"]))
 
     def _special(self) -> list[Fact]:
-        """RULER's needles: 7-digit numbers, or uuids; one to four values of one to four keys."""
+        """RULER's needles: 7-digit numbers, or uuids; one to five values of one to four keys."""
         rng = self.rng
         label, draw = ("uuid", self.names.uuid) if rng.random() < 0.3 else ("number", self._seven)
         each = rng.choice([1, 1, 1, 2, 3, 4, 4, 4, 5]) if label == "number" else 1
