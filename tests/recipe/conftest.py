@@ -15,7 +15,17 @@ MODULES = (
     *("corpus", "layout", "data", "network", "optimizers", "export", "train", "rows"),
     *(
         f"questions.{name}"
-        for name in ("turn", "facts", "prose", "asked", "absence", "books", "code", "code_forms")
+        for name in (
+            "turn",
+            "facts",
+            "sentences",
+            "prose",
+            "asked",
+            "absence",
+            "books",
+            "code",
+            "code_forms",
+        )
     ),
     *(f"wordings.{name}" for name in ("names", "labels", "paraphrase")),
     *(f"wordings.{name}" for name in ("places", "people", "things", "firms", "computing")),

@@ -29,16 +29,16 @@ MANUAL = [
 
 
 def story(recipe: SimpleNamespace) -> SimpleNamespace:
-    return recipe.prose.Prose(STORY, {}, "\n\n".join(STORY))
+    return recipe.sentences.Prose(STORY, {}, "\n\n".join(STORY))
 
 
 def manual(recipe: SimpleNamespace) -> SimpleNamespace:
-    return recipe.prose.Prose(MANUAL, {}, "\n".join(MANUAL))
+    return recipe.sentences.Prose(MANUAL, {}, "\n".join(MANUAL))
 
 
 def turns(recipe: SimpleNamespace, count: int = 600) -> list[SimpleNamespace]:
     prose, rng = story(recipe), random.Random(3)
-    return [turn for _ in range(count) if (turn := prose.turn(rng))]
+    return [turn for _ in range(count) if (turn := recipe.prose.turn_about(prose, rng))]
 
 
 def test_answers_are_verbatim(recipe: SimpleNamespace) -> None:
@@ -78,13 +78,13 @@ def test_next_and_previous(recipe: SimpleNamespace) -> None:
 
 def test_no_neighbour_across_a_page_marker(recipe: SimpleNamespace) -> None:
     text = f"{MANUAL[0]}\n[page 2]\n{MANUAL[1]}"
-    prose = recipe.prose.Prose(MANUAL[:2], {}, text)
+    prose = recipe.sentences.Prose(MANUAL[:2], {}, text)
     assert recipe.prose.next_sentence(prose, 0, random.Random(1)) is None
 
 
 def test_a_sentence_that_a_page_marker_cuts_is_not_quoted(recipe: SimpleNamespace) -> None:
     text = MANUAL[0].replace(" that ", "\n[page 2]\nthat ") + "\n" + MANUAL[1]
-    assert recipe.prose.Prose(MANUAL[:2], {}, text).usable == [1]
+    assert recipe.sentences.Prose(MANUAL[:2], {}, text).usable == [1]
 
 
 def test_who_says(recipe: SimpleNamespace) -> None:
@@ -138,13 +138,13 @@ def test_words_lead_to_one_place_or_to_none(recipe: SimpleNamespace) -> None:
     assert recipe.asked.leads_to(prose, []) is None
     twice = ["Nobody came.", "Tobias hid the copper beetle under the pillow.", "It rained."]
     twice += ["Later Tobias took the copper beetle from the pillow again.", "And so on."]
-    prose = recipe.prose.Prose([*MANUAL * 8, *twice], {}, " ".join([*MANUAL * 8, *twice]))
+    prose = recipe.sentences.Prose([*MANUAL * 8, *twice], {}, " ".join([*MANUAL * 8, *twice]))
     assert recipe.asked.leads_to(prose, ["copper", "beetle", "pillow", "tobias"]) is None
 
 
 def test_purposes_and_verbs(recipe: SimpleNamespace) -> None:
     sentences = ["To remove a stuck job, use the purge command.", "The log has all failures."]
-    prose = recipe.prose.Prose([*MANUAL, *sentences], {}, "\n".join(MANUAL + sentences))
+    prose = recipe.sentences.Prose([*MANUAL, *sentences], {}, "\n".join(MANUAL + sentences))
     made = {recipe.asked.how_to(prose, 5, random.Random(n))[0] for n in range(40)}
     assert "How do I remove a stuck job?" in made
     for known in (
@@ -152,7 +152,7 @@ def test_purposes_and_verbs(recipe: SimpleNamespace) -> None:
         "Thanks to the generous donation, we have a new roof on the barn.",
         "It is known to have been lost, it seems, in the great fire of that year.",
     ):
-        prose = recipe.prose.Prose([known], {}, known)
+        prose = recipe.sentences.Prose([known], {}, known)
         assert not any(recipe.asked.how_to(prose, 0, random.Random(n)) for n in range(20))
     prose = story(recipe)
     found = {(v.base, v.there) for v in recipe.asked.verbs(prose, "He kept it and went off.")}
@@ -177,8 +177,8 @@ def test_near_miss_has_a_word_that_is_not_there(recipe: SimpleNamespace) -> None
 
 def test_little_text(recipe: SimpleNamespace) -> None:
     rng = random.Random(1)
-    empty = recipe.prose.Prose([], {}, "")
-    assert empty.turn(rng) is None
+    empty = recipe.sentences.Prose([], {}, "")
+    assert recipe.prose.turn_about(empty, rng) is None
     for _ in range(50):
         recipe.absence.missing(empty, empty, rng)
 

@@ -24,7 +24,8 @@ from corpus import Package, Work, inverse_document_frequency, load_packages, loa
 from questions.absence import missing
 from questions.code import Code
 from questions.facts import TRAINED, FactMaker, Facts
-from questions.prose import Prose
+from questions.prose import turn_about
+from questions.sentences import Prose
 from questions.turn import Turn
 from rows import Row
 from wordings.names import Names
@@ -139,7 +140,7 @@ class Sampler:
                         foreign = Prose(sentences, self.idf, " ".join(sentences))
                     turn = missing(prose, foreign, rng)
                 else:
-                    turn = prose.turn(rng)
+                    turn = turn_about(prose, rng)
             yield turn if turn is not None else facts.missing()
 
 

@@ -10,19 +10,17 @@ from questions import books
 from questions.asked import asked
 from questions.prose import (
     Maker,
-    Prose,
     by_definition,
     by_key_words,
     by_phrase,
     by_wh_word,
-    content_of,
     in_quotes,
     loose_question,
     paraphrased,
-    plain,
     strict_question,
 )
 from questions.prose_forms import BEFORE, FOLLOWS, INVENTED, REAL_NAME
+from questions.sentences import Prose, content_of, plain
 from questions.turn import NOT_FOUND, Turn, roughened
 
 SYLLABLES = (

@@ -12,7 +12,6 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from corpus import WORD
 from questions.asked_forms import (
@@ -24,11 +23,9 @@ from questions.asked_forms import (
     NEAR,
     PURPOSE,
 )
+from questions.sentences import Prose, plain
 from questions.turn import Turn, roughened, says
 from wordings.paraphrase import ANALYSES, STOP_WORDS, bases, other_word
-
-if TYPE_CHECKING:
-    from questions.prose import Prose
 
 DETERMINER = r"(?:the|an?|his|her|their|my|your|our|its|this|that|these|those|no|some|any|every)"
 AFTER = r"(?=[,.;:!?—”’]| (?:of|in|on|at|to|from|with|and|or|was|is|are|were|had|has|that|which)\b)"
@@ -118,8 +115,7 @@ def with_another_word(s: Prose, question: str, words: list[str], rng: random.Ran
 
 def words_of(s: Prose, *texts: str) -> list[str]:
     """The content words of these pieces of the text, as the index has them."""
-    found = (w.lower().strip("’'-") for text in texts for w in WORD.findall(text))
-    found = (w[:-2] if w.endswith(("’s", "'s")) else w for w in found)
+    found = (plain(word) for text in texts for word in WORD.findall(text))
     return [w for w in found if w not in STOP_WORDS and w in s.where]
 
 

@@ -13,7 +13,7 @@ from questions.turn import Turn, first_mention, last_mention, roughened, says
 from wordings.paraphrase import STOP_WORDS
 
 if TYPE_CHECKING:
-    from questions.prose import Prose
+    from questions.sentences import Prose
 
 NAME = r"(?:(?:Mr|Mrs|Ms|Dr|St)\. |Miss |Lady |Sir )?[A-Z][a-zé]+(?: [A-Z][a-zé]+)?"
 SAYING = (

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
-from functools import cached_property
 
-from corpus import WORD
 from questions import books
 from questions.asked import asked
 from questions.prose_forms import (
@@ -27,16 +25,10 @@ from questions.prose_forms import (
     WHO,
     WITH,
 )
+from questions.sentences import IS_PATTERN, Prose, content_of
 from questions.turn import Turn, goes_on, rather_early, roughened, says
 from wordings.paraphrase import STOP_WORDS, other_word, slipped
 
-SHORTEST, LONGEST = 40, 360  # characters of a sentence that is quoted
-WINDOW = 6000  # where the next sentence is looked for
-
-IS_PATTERN = re.compile(
-    r"(The |An |A )?((?:[\w’'`-]+ ){0,3}?[\w’'`-]+) (is|are|was|were|means|refers to) "
-    r"(?:an?|the|one|any|all|used|called|defined|known|made|to|that|what|not|simply)\b"
-)
 QUESTION_VERBS = re.compile(
     r"((?:[\w’'`-]+ ){1,4}?)((?:is|are|was|were|has|had|can|may|must|will|would|should|does|did"
     r"|makes|takes|gives|shows|opens|returns|contains|holds|uses|allows|provides|became|came|went"
@@ -47,142 +39,7 @@ PEOPLE = frozenset("he she i we they you mr mrs miss ms dr sir lady nobody every
 NOT_SUBJECTS = STOP_WORDS - PEOPLE - frozenset("the a an my his her their our your this".split())
 QUOTES = ["“{}”", '"{}"', '"{}"']
 
-Maker = Callable[["Prose", int, random.Random], Turn | None]
-
-
-def plain(word: str) -> str:
-    """Without case and the endings of possessives: the form in the index."""
-    word = word.lower().strip("’'-")
-    return word[:-2] if word.endswith(("’s", "'s")) else word
-
-
-class Prose:
-    """The prose sentences of one context, with an index from words to sentences."""
-
-    def __init__(self, sentences: list[str], idf: dict[str, float], text: str) -> None:
-        """`text` is the whole context, in which sentences and neighbours are looked up."""
-        self.all = sentences
-        self.idf = idf
-        self.text = " ".join(text.split())
-        self.lines = text.split("\n")
-        self.starts = self._starts()
-        self.given: set[str] = set()
-        self.usable = [i for i in range(len(sentences)) if self.quotable(i)]
-        self.where: dict[str, list[int]] = {}
-        where = self.where
-        for i, sentence in enumerate(sentences):
-            for word in {plain(w) for w in WORD.findall(sentence)}:
-                where.setdefault(word, []).append(i)
-
-    def _starts(self) -> list[int]:
-        """Where each sentence stands in the text; -1 where a page marker cuts it.
-
-        The sentences come in order, so each is looked for a little behind the last one, and
-        only after several misses in the whole text.
-        """
-        starts, last, misses = [], 0, 0
-        for sentence in self.all:
-            reach = last + len(sentence) + (WINDOW if len(sentence) > 24 else 200)
-            at = self.text.find(sentence, last, reach)
-            misses = 0 if at >= 0 else misses + 1
-            if misses % 8 == 7 and len(sentence) > 24:
-                at = self.text.find(sentence)
-            if at >= 0:
-                last = at + len(sentence)
-            starts.append(at)
-        return starts
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Names inside sentences that are not common words as well."""
-        return books.names("\n".join(self.all), self.text_words)
-
-    @cached_property
-    def text_words(self) -> frozenset[str]:
-        """All words of the text, as they are spelt, listings and planted facts included."""
-        return frozenset(WORD.findall(self.text))
-
-    @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        return frozenset(map(plain, self.text_words))
-
-    @cached_property
-    def definitions(self) -> list[int]:
-        return [i for i in self.usable if IS_PATTERN.match(self.all[i])]
-
-    @cached_property
-    def speeches(self) -> list[books.Speech]:
-        return books.speeches(self.all, self.usable)
-
-    @cached_property
-    def headings(self) -> list[books.Heading]:
-        short = [s for s in self.all if len(s) <= 90]
-        found = books.headings(dict.fromkeys([*short, *(line.strip() for line in self.lines)]))
-        return [h for h in found if h.line in self.text]
-
-    def quotable(self, i: int) -> bool:
-        fits = self.starts[i] >= 0 and SHORTEST <= len(self.all[i]) <= LONGEST
-        return fits and "|" not in self.all[i]  # which parts the columns of tables
-
-    def inside(self, at: int, i: int) -> bool:
-        return self.starts[i] <= at < self.starts[i] + len(self.all[i])
-
-    def once(self, passage: str) -> bool:
-        at = self.text.find(passage)
-        return at >= 0 and self.text.find(passage, at + 1) < 0
-
-    def adjacent(self, i: int) -> bool:
-        """Whether sentence `i + 1` comes straight after `i` in the text."""
-        if i + 1 >= len(self.all) or self.starts[i] < 0:
-            return False
-        return self.text.startswith(f" {self.all[i + 1]}", self.starts[i] + len(self.all[i]))
-
-    def holding(self, words: list[str]) -> set[int]:
-        """The sentences that have all the words."""
-        lists = sorted((self.where.get(plain(w), ()) for w in words), key=len)
-        found = set(lists[0]) if lists else set()
-        return found.intersection(*lists[1:]) if found else found
-
-    def count(self, word: str) -> int:
-        return len(self.where.get(plain(word), ()))
-
-    def rare(self, word: str) -> bool:
-        return self.count(word) <= max(3, len(self.all) // 400)
-
-    def mentions(self, name: str) -> list[int]:
-        places = self.where.get(plain(name.split()[-1]), ())
-        return [i for i in places if name in self.all[i]]
-
-    def absent(self, word: str) -> bool:
-        return plain(word) not in self.vocabulary
-
-    def content(self, i: int) -> list[str]:
-        """The words of sentence `i` that mean something, in its spelling and order."""
-        return content_of(self.all[i])
-
-    def turn(self, rng: random.Random) -> Turn | None:
-        """A question that this text answers, or None if a few spots gave none.  An answer that
-        was given before comes again only if nothing else is found."""
-        if not self.usable:
-            return None
-        repeated: list[Turn] = []
-        for _ in range(4):
-            maker = rng.choices(MAKERS, SHARES)[0]
-            for _ in range(6):
-                made = maker(self, rather_early(self.usable, rng), rng)
-                if made and made.answer not in self.given:
-                    self.given.add(made.answer)
-                    return made
-                repeated += [made] if made else []
-                if len(repeated) > 2:
-                    return repeated[0]
-        return repeated[0] if repeated else None
-
-
-def content_of(sentence: str) -> list[str]:
-    words = (w.strip("’'-") for w in WORD.findall(sentence))
-    words = (w[:-2] if w.endswith(("’s", "'s")) else w for w in words)
-    return list(dict.fromkeys(w for w in words if len(w) > 2 and w.lower() not in STOP_WORDS))
+Maker = Callable[[Prose, int, random.Random], Turn | None]
 
 
 def joined(words: list[str], rng: random.Random) -> str:
@@ -435,3 +292,22 @@ MAKERS: list[Maker] = [
     asked,
 ]
 SHARES = [0.33, 0.07, 0.12, 0.07, 0.12, 0.06, 0.12, 0.03, 0.12, 0.30]  # some spots give none
+
+
+def turn_about(s: Prose, rng: random.Random) -> Turn | None:
+    """A question that the text answers, or None if a few spots gave none.  An answer that
+    was given before comes again only if nothing else is found."""
+    if not s.usable:
+        return None
+    repeated: list[Turn] = []
+    for _ in range(4):
+        maker = rng.choices(MAKERS, SHARES)[0]
+        for _ in range(6):
+            made = maker(s, rather_early(s.usable, rng), rng)
+            if made and made.answer not in s.given:
+                s.given.add(made.answer)
+                return made
+            repeated += [made] if made else []
+            if len(repeated) > 2:
+                return repeated[0]
+    return repeated[0] if repeated else None
