@@ -89,6 +89,24 @@ def thinned(weights: Tensor) -> Tensor:
     return torch.where(weights < 1, kept, weights)
 
 
+class Losses:
+    """Mean losses of the answers and of the documents; those of the answers by length as well."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.of: dict[int, Tensor] = {}  # context length -> what `weighted_loss` returns
+
+    def add(self, length: int, parts: Tensor) -> None:
+        self.of[length] = parts + self.of.get(length, torch.zeros(4, device=self.device))
+
+    def __str__(self) -> str:
+        of = {length: self.of[length].tolist() for length in sorted(self.of)}
+        answer, count, document, doc_count = map(sum, zip(*of.values(), strict=True))
+        lengths = ", ".join(f"{n}: {a[0] / max(a[1], 1):.4f}" for n, a in of.items())
+        answers = f"answer {answer / max(count, 1):.4f} ({lengths})"
+        return f"{answers} document {document / max(doc_count, 1):.4f}"
+
+
 class Batches(IterableDataset):
     """Micro-batches from number `first` on.  Worker w makes first + w, first + w + workers, ..."""
 
@@ -210,7 +228,7 @@ class Run:
             )
         )
         before, started = self.spent, time.perf_counter()
-        sums = torch.zeros(4, device=self.device)
+        losses = Losses(self.device)
         saved = logged = started
         step, tokens = 0, self.tokens
         while True:
@@ -221,7 +239,7 @@ class Run:
                 break
             for _ in range(stage.accumulate):
                 ids, weights = next(loader)
-                sums += self.forward_backward(ids, weights, seed)
+                losses.add(ids.shape[1] - 1, self.forward_backward(ids, weights, seed))
                 self.tokens += ids.shape[0] * (ids.shape[1] - 1) * self.ranks
                 self.batches += 1
             scale = stage.rate[0] + (stage.rate[1] - stage.rate[0]) * part
@@ -230,15 +248,12 @@ class Run:
             step, self.step, self.since_start = step + 1, self.step + 1, self.since_start + 1
             now = time.perf_counter()
             if step in (1, 10) or now - logged > args.log_seconds:
-                answer, count, document, doc_count = sums.tolist()
                 self.say(
-                    f"stage {self.stage} step {step} rate {scale:.3f} "
-                    f"answer {answer / max(count, 1):.4f} "
-                    f"document {document / max(doc_count, 1):.4f} "
+                    f"stage {self.stage} step {step} rate {scale:.3f} {losses} "
                     f"tokens {self.tokens / 1e6:.1f} M, "
                     f"{(self.tokens - tokens) / (now - started) / 1e3:.0f} K/s"
                 )
-                sums.zero_()
+                losses = Losses(self.device)
                 logged = now
             if now - saved > args.save_seconds:
                 self.save()
