@@ -32,9 +32,9 @@ from wordings.names import Names
 from wordings.relation import Relation
 
 READER = Path(__file__).parent.parent
-DOCUMENT_WEIGHT = 0.02
+DOCUMENT_WEIGHT = 0.05
 SHORTEST = 1024  # tokens: a page of text, and room for questions
-TALK = 0.25  # of a sample's tokens are questions and answers: a long document is dear
+MOST_TALK = 20_000  # tokens of questions and answers: a long document is dear, so ask it much
 LONG = 16_384  # tokens: from here on, documents weigh less beside the answers
 FACT_COUNTS = [0, 0, 3, 6, 12, 20, 30]
 
@@ -83,7 +83,7 @@ class Sampler:
         if tokens < SHORTEST:
             raise ValueError(f"a sample has at least {SHORTEST} tokens, not {tokens}")
         rng = self.rng
-        room = max(int(TALK * tokens), 500)
+        room = min(max(tokens // 4, 500), MOST_TALK)
         size = tokens - room - 64
         if not facts_only and rng.random() < 0.1:
             size = max(300, int(size * rng.uniform(0.05, 0.8)))  # a short document, much talk

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tiktoken
 
-PLANTED_WEIGHT = 0.005  # of planted facts in the document: their values cannot be foreseen
+PLANTED_WEIGHT = 0.02  # of planted facts in the document: their values cannot be foreseen
 MARKERS = re.compile(r"(^=== [^\n]+ ===\n(?:\[page [^\n]+\]\n)?|^\[page [^\n]+\]\n)", re.M)
 
 

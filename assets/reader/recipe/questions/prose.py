@@ -291,7 +291,7 @@ MAKERS: list[Maker] = [
     about_book,
     asked,
 ]
-SHARES = [0.40, 0.07, 0.12, 0.07, 0.12, 0.06, 0.12, 0.03, 0.12, 0.30]  # some spots give none
+SHARES = [0.33, 0.07, 0.12, 0.07, 0.12, 0.06, 0.12, 0.03, 0.12, 0.30]  # some spots give none
 
 
 def turn_about(s: Prose, rng: random.Random) -> Turn | None:
