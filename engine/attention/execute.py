@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..kernels import attend, merge
+from ..kernels.products import attend_products, products_on_cpu, typical_scores
 from ..kernels.stripes import LARGEST_BLOCK, SMALLEST_BLOCK, attend_stripes, stripes_on_cuda
 from ..selection import Plan
 
+Result = tuple[Tensor, Tensor]
+"""Output [..., C, D] and log-sum-exp [..., C] float32 of some rows."""
 
-def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float) -> Tensor:
+
+def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float) -> Result:
     """Attention of a chunk under `plan`; None is dense attention in every head.
 
-    A sparse head's columns are gathered into one contiguous list once.  Each tile of query rows
-    then makes two exact calls over disjoint keys: the band with its causal diagonal, where it
-    lies in the cache, and the first columns of the list, which all rows of the tile see.  Their
-    results are merged by log-sum-exp, so no mask is ever built.  Where `stripes_on_cuda` says
-    so, one kernel does it all instead.
+    The keys of a row are the band with its causal diagonal, where it lies in the cache, and the
+    columns before the band, gathered into one contiguous list for each head: those before the
+    first tile's band, which all rows see, and the few between the bands.  The results over these
+    disjoint keys are merged by log-sum-exp, so no mask is ever built.  A dense head's columns
+    are all keys before the chunk.  Where `stripes_on_cuda` says so, one kernel does it all.
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D], all keys so far.
     Returns:
-        [H, C, D] in the type of `q`.
+        out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that were kept.
     """
     if plan is None:
-        return attend(q, k, v, causal=True, scale=scale)[0].to(q.dtype)
+        out, lse = attend(q, k, v, causal=True, scale=scale)
+        return out.to(q.dtype), lse
     if stripes_on_cuda(q, v) and (tile := _tile_rows(plan)) % SMALLEST_BLOCK == 0:
         tables = stripe_tables(plan, q.device)
         return attend_stripes(q, k, v, *tables, tile=tile, scale=scale)
     groups, shared = k.shape[0], q.shape[0] // k.shape[0]
     out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
+    lse = torch.empty(q.shape[:2], device=q.device)
     for group in range(groups):
         heads = range(group * shared, (group + 1) * shared)
         dense = [h for h in heads if plan.columns[h] is None]
         sparse = [h for h in heads if plan.columns[h] is not None]
-        if dense:
-            keys, values = k[group : group + 1], v[group : group + 1]
-            out[dense] = attend(q[dense], keys, values, causal=True, scale=scale)[0].to(q.dtype)
-        if sparse:
-            out[sparse] = _stripes(q[sparse], k[group], v[group], plan, sparse, scale)
-    return out
+        for some, carry_out in ((dense, _dense), (sparse, _stripes)):
+            if some:
+                result, lse[some] = carry_out(q[some], k[group], v[group], plan, some, scale)
+                out[some] = result.to(q.dtype)
+    return out, lse
 
 
 def stripe_tables(plan: Plan, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,35 +72,71 @@ def _tile_rows(plan: Plan) -> int:
     return rows if len(plan.tiles) > 1 else -(-rows // LARGEST_BLOCK) * LARGEST_BLOCK
 
 
-def _stripes(q: Tensor, k: Tensor, v: Tensor, plan: Plan, heads: list[int], scale: float) -> Tensor:
-    """Window and column stripes for the query heads `heads` of one kv group.
+def _dense(
+    q: Tensor, k: Tensor, v: Tensor, plan: Plan, heads: Sequence[int], scale: float
+) -> Result:
+    """Every key, for the query heads `heads` of one kv group; shapes as in `_stripes`."""
+    before = plan.tiles[0].start
+    near = attend(q, k[None, before:], v[None, before:], causal=True, scale=scale)
+    if before == 0:
+        return near
+    typical = typical_scores(q, k, near[1], scale)
+    far = _over_all(q, k[:before], v[:before], typical, scale)
+    return merge(*far, *near)
+
+
+def _stripes(
+    q: Tensor, k: Tensor, v: Tensor, plan: Plan, heads: Sequence[int], scale: float
+) -> Result:
+    """Window and column stripes, for the query heads `heads` of one kv group.
 
     Args:
         q: [len(heads), C, D]; k, v: [N, D].
     """
-    out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
-    columns = [_gathered(k, v, plan, head) for head in heads]
+    out, lse = _bands(q, k, v, plan, scale)
+    typical = typical_scores(q, k, lse, scale)
     first = plan.tiles[0].start
-    for t, tile in enumerate(plan.tiles):
+    for i, head in enumerate(heads):
+        keys, values = _gathered(k, v, plan, head)
+        shared, *_ = edges = plan.edges[head]
+        one = slice(i, i + 1)
+        if shared:
+            far = _over_all(q[one], keys[:shared], values[:shared], typical[one], scale)
+            out[one], lse[one] = merge(*far, out[one], lse[one])
+        for tile, used in zip(plan.tiles, edges, strict=True):
+            if used > shared:
+                some = slice(tile.start - first, tile.end - first)
+                between = slice(shared, used)
+                part = attend(
+                    q[one, some], keys[None, between], values[None, between],
+                    causal=False, scale=scale,
+                )  # fmt: skip
+                out[one, some], lse[one, some] = merge(*part, out[one, some], lse[one, some])
+    return out, lse
+
+
+def _bands(q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float) -> Result:
+    """Each tile over its band."""
+    parts = []
+    first = plan.tiles[0].start
+    for tile in plan.tiles:
         rows, band = slice(tile.start - first, tile.end - first), slice(tile.band, tile.end)
-        near, near_lse = attend(q[:, rows], k[None, band], v[None, band], causal=True, scale=scale)
-        for i, head in enumerate(heads):
-            used = plan.edges[head][t]
-            if used == 0:
-                out[i, rows] = near[i].to(out.dtype)
-                continue
-            keys, values = columns[i]
-            far, far_lse = attend(
-                q[i : i + 1, rows], keys[:, :used], values[:, :used], causal=False, scale=scale
-            )
-            merged, _ = merge(far[0], far_lse[0], near[i], near_lse[i])
-            out[i, rows] = merged.to(out.dtype)
-    return out
+        parts.append(attend(q[:, rows], k[None, band], v[None, band], causal=True, scale=scale))
+    outs, lses = zip(*parts, strict=True)
+    return torch.cat(outs, dim=1).float(), torch.cat(lses, dim=1)
+
+
+def _over_all(q: Tensor, k: Tensor, v: Tensor, typical: Tensor, scale: float) -> Result:
+    """Every query [S, C, D] over the same keys [N, D], by the fastest way there is."""
+    if not products_on_cpu(q, v):
+        return attend(q, k[None], v[None], causal=False, scale=scale)
+    out, lse = attend_products(q.flatten(0, 1), k, v, typical=typical.flatten(), scale=scale)
+    return out.view(*q.shape[:2], -1), lse.view(q.shape[:2])
 
 
 def _gathered(k: Tensor, v: Tensor, plan: Plan, head: int) -> tuple[Tensor, Tensor]:
-    """The keys and values [1, n, D] of all columns that any tile of the head uses."""
+    """The keys and values [n, D] of all columns that any tile of the head uses."""
     columns = plan.columns[head]
     assert columns is not None
     used = columns[: plan.edges[head][-1]]
-    return k.index_select(0, used)[None], v.index_select(0, used)[None]
+    return k.index_select(0, used), v.index_select(0, used)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..selection import Plan, SelectionSettings, coverage, select
+from ..selection import Plan, Sample, SelectionSettings, coverage, select
 from ..selection.plan import causal_pairs
 from ..stopping import Stopped
 from .execute import execute
@@ -54,9 +54,12 @@ class Run:
         if self.cancelled():
             raise Stopped
         self.calls += 1
-        plan = self._plan(q, k, scale)
+        plan, sample = self._plan(q, k, scale)
         self._count(layer, q, k, plan)
-        return execute(q, k, v, plan, scale=scale)
+        out, lse = execute(q, k, v, plan, scale=scale)
+        if sample is not None:
+            self.kept_mass.append(coverage(lse, sample).flatten())
+        return out
 
     @property
     def density(self) -> float:
@@ -81,19 +84,16 @@ class Run:
         rows = torch.cat([mass.cpu() for mass in self.kept_mass]).numpy()
         return Coverage(float(rows.mean()), float(np.percentile(rows, 5)), float(rows.min()))
 
-    def _plan(self, q: Tensor, k: Tensor, scale: float) -> Plan | None:
+    def _plan(self, q: Tensor, k: Tensor, scale: float) -> tuple[Plan | None, Sample | None]:
         if self.selection is None:
-            return None
+            return None, None
         wait_for(q.device)
         began = time.perf_counter()
-        selected = select(q, k, scale=scale, settings=self.selection)
-        plan = None
-        if selected is not None:
-            plan, sample = selected
-            self.kept_mass.append(coverage(plan, sample).flatten())
+        plan, sample = select(q, k, scale=scale, settings=self.selection) or (None, None)
+        if plan is not None:
             wait_for(q.device)
         self.select_s += time.perf_counter() - began
-        return plan
+        return plan, sample
 
     def _count(self, layer: int, q: Tensor, k: Tensor, plan: Plan | None) -> None:
         heads, rows, end = q.shape[0], q.shape[1], k.shape[1]

@@ -6,6 +6,7 @@ streams the band up to the causal diagonal, with one running softmax over both.
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 
 import torch
@@ -23,7 +24,7 @@ SMALLEST_BLOCK = 16  # rows; what tensor cores multiply at least, so a tile is a
 LARGEST_BLOCK = 128
 _AMPERE = (8, 0)
 _LARGEST_HEAD = 256
-_LOG2_E = 1.4426950408889634
+_LOG2_E = 1.0 / math.log(2.0)
 
 
 def stripes_on_cuda(q: Tensor, v: Tensor) -> bool:
@@ -48,7 +49,7 @@ def attend_stripes(
     *,
     tile: int,
     scale: float,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Attention in which a row of tile t sees the first `used` columns and its band.
 
     Query head h reads key/value head h // (H / G).  Row r lies in tile r // `tile`; at position
@@ -62,7 +63,7 @@ def attend_stripes(
         tile: rows of a tile, a multiple of 16.
         scale: factor on q @ k.T before the softmax.
     Returns:
-        [H, C, D] in the type of `q`.
+        out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that a row sees.
     """
     heads, rows, size = q.shape
     groups, keys, _ = k.shape
@@ -77,12 +78,14 @@ def attend_stripes(
     # The largest power of two that divides the tile, within the limits.
     block_m = min(tile & -tile, LARGEST_BLOCK // 2 if wide else LARGEST_BLOCK)
     out = torch.empty(heads, rows, size, dtype=q.dtype, device=q.device)
+    lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
     with torch.cuda.device(q.device) if q.device.type == "cuda" else nullcontext():
         _stripes[(-(-rows // block_m), heads)](
             q,
             k,
             v,
             out,
+            lse,
             columns,
             used,
             bands,
@@ -105,10 +108,11 @@ def attend_stripes(
             BLOCK_M=block_m,
             BLOCK_N=32 if wide else 64,
             BLOCK_D=block_d,
+            LN_2=math.log(2.0),
             num_warps=8 if block_d >= 128 else 4,
             num_stages=2,
         )
-    return out
+    return out, lse
 
 
 if _HAS_TRITON:
@@ -137,6 +141,7 @@ if _HAS_TRITON:
         k,
         v,
         out,
+        lse,
         columns,
         used,
         bands,
@@ -159,6 +164,7 @@ if _HAS_TRITON:
         BLOCK_M: tl.constexpr,
         BLOCK_N: tl.constexpr,
         BLOCK_D: tl.constexpr,
+        LN_2: tl.constexpr,
     ):
         """One block of query rows, all of one tile, of one head."""
         first = tl.program_id(0) * BLOCK_M
@@ -199,3 +205,4 @@ if _HAS_TRITON:
         # Rows past the last may have counted keys past the end; they are not written.
         result = (acc / total[:, None]).to(out.dtype.element_ty)
         tl.store(out + head * out_head + where * out_row + dims[None, :], result, mask=inside)
+        tl.store(lse + head * rows + row, (top + tl.log2(total)) * LN_2, mask=row < rows)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..kernels.products import products, products_on_cpu, typical_scores
 from .plan import Tile
 
-WORKSPACE_BYTES = 256 * 2**20  # of float32 scores alive at once, about
+WORKSPACE_BYTES = 256 * 2**20  # of scores alive at once, about
+_RELIABLE = 1e3  # shifted weight above which all are computed in float32
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,15 @@ class Sample:
     """What one chunk's sampled and held-out rows attend to.
 
     `mass` [H, last band start] is the softmax mass of every key outside the band, summed over
-    the `rows` sampled rows of mass 1 each.  `held` [H, T, N] are the softmax weights of the
-    `held_rows` [T], which selection does not look at: they measure its coverage.
+    the `rows` sampled rows of mass 1 each.  `held_lse` [H, T] float32 is the log-sum-exp over
+    all keys of the chunk's rows `held_rows` [T], which selection does not look at: they measure
+    its coverage.
     """
 
     rows: int
     mass: Tensor
-    held_rows: tuple[int, ...]
-    held: Tensor
+    held_rows: Tensor
+    held_lse: Tensor
 
 
 def sampled_rows(tile: Tile, share: float) -> range:
@@ -43,7 +46,7 @@ def held_out_row(tile: Tile) -> int:
 
 
 def sample(q: Tensor, k: Tensor, tiles: Sequence[Tile], *, share: float, scale: float) -> Sample:
-    """Exact causal softmax of the sampled rows, and of one held-out row a tile.
+    """Exact causal softmax of the sampled rows, and the log-sum-exp of one held-out row a tile.
 
     A tile of one row has no held-out row.
 
@@ -51,40 +54,78 @@ def sample(q: Tensor, k: Tensor, tiles: Sequence[Tile], *, share: float, scale: 
         q: [H, C, D], the chunk's queries at positions [N - C, N); k: [G, N, D], all keys so far.
         tiles: those of the chunk.
     """
-    heads, end = q.shape[0], k.shape[1]
-    halved = [tile for tile in tiles if tile.rows > 1]
-    mass = torch.zeros(heads, tiles[-1].band, device=q.device)
-    held = torch.zeros(heads, len(halved), end, device=q.device)
-    most = max(len(sampled_rows(tile, share)) + 1 for tile in tiles)
+    device, heads = q.device, q.shape[0]
+    start = tiles[0].start
+    rows = [row - start for tile in tiles for row in sampled_rows(tile, share)]
+    held = [held_out_row(tile) - start for tile in tiles if tile.rows > 1]
+    bands = [tile.band for tile in tiles for _ in sampled_rows(tile, share)]
+    at = torch.tensor(rows + held, device=device)
+    bands_at = torch.tensor(bands, device=device)
+    mass = torch.zeros(heads, tiles[-1].band, device=device)
+    lse = torch.empty(heads, len(at), device=device)
     shared = heads // k.shape[0]
-    step = max(1, WORKSPACE_BYTES // (2 * 4 * shared * most * end))  # kv groups at once
-    for first in range(0, k.shape[0], step):
-        block = slice(first * shared, (first + step) * shared)
-        keys = k[first : first + step].float().transpose(1, 2)  # [G', D, N]
-        for t, tile in enumerate(tiles):
-            tail = sampled_rows(tile, share)
-            rows = [held_out_row(tile), *tail] if tile.rows > 1 else [*tail]
-            weights = _attention_rows(q[block], keys, rows, scale)  # [H', R, seen]
-            mass[block, : tile.band] += weights[:, -len(tail) :, : tile.band].sum(dim=1)
-            if tile.rows > 1:
-                held[block, t, : weights.shape[-1]] = weights[:, 0]
-    total = sum(len(sampled_rows(tile, share)) for tile in tiles)
-    return Sample(total, mass, tuple(held_out_row(tile) for tile in halved), held)
+    step = max(1, WORKSPACE_BYTES // (4 * len(at) * k.shape[1]))  # heads at once
+    for group, keys in enumerate(k):
+        for first in range(group * shared, (group + 1) * shared, step):
+            some = slice(first, min(first + step, (group + 1) * shared))
+            picked = q[some].index_select(1, at)
+            lse[some] = _add_mass(mass[some], picked, keys, at + start, bands_at, tiles, scale)
+    return Sample(len(rows), mass, at[len(rows) :], lse[:, len(rows) :])
 
 
-def _attention_rows(q: Tensor, keys: Tensor, rows: list[int], scale: float) -> Tensor:
-    """Causal softmax weights [H, R, last row + 1] of single rows, in float32.
+def _add_mass(
+    mass: Tensor,
+    q: Tensor,
+    k: Tensor,
+    positions: Tensor,
+    bands: Tensor,
+    tiles: Sequence[Tile],
+    scale: float,
+) -> Tensor:
+    """Adds to `mass` [S, last band] what the first rows of q give to the keys before their bands.
 
     Args:
-        q: [H, C, D], its last row at the last key's position; keys: [G, D, N] float32.
-        rows: positions, ascending.
+        q: [S, R, D], rows at `positions` [R]; the first of them are sampled, one a band, the
+            others only measured.  k: [N, D].
+    Returns:
+        the log-sum-exp of every row over all keys, [S, R].
     """
-    heads, count, size = q.shape
-    groups, _, end = keys.shape
-    at = torch.tensor(rows, device=q.device)
-    picked = q.index_select(1, at - (end - count)).float() * scale
-    picked = picked.reshape(groups, -1, size)  # the heads of a group over its one kv head
-    scores = torch.bmm(picked, keys[..., : rows[-1] + 1]).view(heads, len(rows), -1)
-    later = torch.arange(rows[0] + 1, rows[-1] + 1, device=q.device)
-    scores[..., rows[0] + 1 :].masked_fill_(later > at[:, None], float("-inf"))
-    return scores.softmax(dim=-1)
+    before = tiles[0].band  # all rows see these, and no row has them in its band
+    near = torch.arange(before, len(k), device=k.device)
+    scores = (q.float() @ k[before:].float().T) * scale
+    scores = scores.masked_fill_(near > positions[:, None], -math.inf)
+    lse = scores.logsumexp(dim=-1)
+    sampled = slice(0, len(bands))
+    if before:
+        blocks, shift = _far_weights(q, k[:before], lse, scale)
+        total = torch.stack([block.sum(dim=-1).float() for block in blocks]).sum(dim=0)
+        lse = torch.logaddexp(lse, shift + total.log())
+        factors = (shift - lse).exp()[:, None, sampled]
+        done = 0
+        for block in blocks:
+            added = (factors.to(block.dtype) @ block[:, sampled]).squeeze(1)
+            mass[:, done : done + block.shape[-1]] += added
+            done += block.shape[-1]
+    between = tiles[-1].band - before
+    inside = near[:between] < bands[:, None]
+    weights_near = (scores[:, sampled, :between] - lse[:, sampled, None]).exp_()
+    mass[:, before:] += (weights_near * inside).sum(dim=1)
+    return lse
+
+
+def _far_weights(q: Tensor, k: Tensor, near: Tensor, scale: float) -> tuple[list[Tensor], Tensor]:
+    """exp(scaled scores - shift) of rows [S, R, D] over keys [N, D] that all of them see.
+
+    Args:
+        near: [S, R], the rows' log-sum-exp over other keys.
+    Returns:
+        blocks [S, R, n] of successive keys, and the shift [S, R] float32.
+    """
+    if products_on_cpu(q, k):
+        typical = typical_scores(q, k, near, scale)
+        blocks, shift = products(q.flatten(0, 1), k, typical.flatten(), scale)
+        if all(bool((block.amax() < _RELIABLE).item()) for block in blocks):
+            return [block.view(*q.shape[:2], -1) for block in blocks], shift.view(q.shape[:2])
+    scores = (q.float() @ k.float().T) * scale
+    shift = scores.amax(dim=-1)
+    return [scores.sub_(shift.unsqueeze(-1)).exp_()], shift

@@ -59,7 +59,7 @@ def test_plan_is_carried_out_exactly(striped, small_settings):
         columns=(None, *plan.columns[1:]),
         edges=((), *plan.edges[1:]),
     )
-    out = execute(q, k, v, mixed, scale=SCALE)
+    out, lse = execute(q, k, v, mixed, scale=SCALE)
     for head, columns in enumerate(mixed.columns):
         for t, tile in enumerate(mixed.tiles):
             for row in (tile.start, tile.end - 1):
@@ -69,7 +69,7 @@ def test_plan_is_carried_out_exactly(striped, small_settings):
                         [columns[: mixed.edges[head][t]], torch.arange(tile.band, row + 1)]
                     )
                 group = slice(head // 2, head // 2 + 1)
-                expected, _ = attend_reference(
+                expected, expected_lse = attend_reference(
                     q[head : head + 1, row - 300 : row - 299],
                     k[group, seen],
                     v[group, seen],
@@ -79,13 +79,14 @@ def test_plan_is_carried_out_exactly(striped, small_settings):
                 torch.testing.assert_close(
                     out[head, row - 300], expected[0, 0], atol=1e-5, rtol=1e-4
                 )
+                assert float(lse[head, row - 300]) == pytest.approx(float(expected_lse[0, 0]))
 
 
 def test_first_chunk_has_nothing_before_its_first_tile(striped, small_settings):
     q, k, v, _ = striped(rows=300, keys=300)
     plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
     assert plan.density < 0.9
-    out = execute(q, k, v, plan, scale=SCALE)
+    out, _ = execute(q, k, v, plan, scale=SCALE)
     expected, _ = attend_reference(q, k, v, causal=True, scale=SCALE)
     torch.testing.assert_close(out[:, :64], expected[:, :64], atol=1e-5, rtol=1e-4)
     assert (out - expected).norm() / expected.norm() < 0.15

@@ -23,8 +23,8 @@ def _plan(heads: int, start: int, end: int, tile: int, window: int, kept: int) -
     return Plan(tiles, tuple(columns), tuple(edges), (pairs,) * heads, pairs)
 
 
-def _reference(q, k, v, plan: Plan, scale: float) -> torch.Tensor:
-    """The plan as one mask [H, C, N], in float32."""
+def _reference(q, k, v, plan: Plan, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The plan as one mask [H, C, N], in float32: output and log-sum-exp."""
     heads, rows, _ = q.shape
     shared, keys = heads // k.shape[0], k.shape[1]
     seen = torch.zeros(heads, rows, keys, dtype=torch.bool)
@@ -37,7 +37,7 @@ def _reference(q, k, v, plan: Plan, scale: float) -> torch.Tensor:
                     row[kept[kept < tile.band]] = True
     k, v = (t.float().repeat_interleave(shared, dim=0) for t in (k, v))
     scores = (q.float() @ k.transpose(1, 2) * scale).masked_fill(~seen, float("-inf"))
-    return scores.softmax(dim=-1) @ v
+    return scores.softmax(dim=-1) @ v, scores.logsumexp(dim=-1)
 
 
 def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[torch.Tensor]:
@@ -64,13 +64,15 @@ def _interpreted() -> None:
         plan = _plan(4, keys - rows, keys, tile, window, keys // 2)
         tables = stripe_tables(plan, q.device)
         right = _reference(q, k, v, plan, 0.25)
-        out = attend_stripes(q, k, v, *tables, tile=tile, scale=0.25)
-        torch.testing.assert_close(out, right, atol=2e-5, rtol=1e-4)
-        torch.testing.assert_close(execute(q, k, v, plan, scale=0.25), right, atol=2e-5, rtol=1e-4)
+        for result in (
+            attend_stripes(q, k, v, *tables, tile=tile, scale=0.25),
+            execute(q, k, v, plan, scale=0.25),
+        ):
+            torch.testing.assert_close(result, right, atol=2e-5, rtol=1e-4)
         q, k, v = q.half(), k.half(), v.half()
-        out = attend_stripes(q, k, v, *tables, tile=tile, scale=0.25)
+        out, lse = attend_stripes(q, k, v, *tables, tile=tile, scale=0.25)
         assert out.dtype == torch.float16
-        torch.testing.assert_close(out.float(), right, atol=2e-2, rtol=2e-2)
+        torch.testing.assert_close((out.float(), lse), right, atol=2e-2, rtol=2e-2)
 
 
 def test_interpreted_kernel_equals_the_definition():
@@ -105,7 +107,7 @@ def test_cpu_tensors_are_not_for_the_kernel():
 def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype, monkeypatch):
     q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
     plan = _plan(8, keys - rows, keys, tile, 256, keys // 8)
-    right = execute(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
+    right, right_lse = execute(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
     moved = [None if kept is None else kept.cuda() for kept in plan.columns]
     plan = Plan(plan.tiles, tuple(moved), plan.edges, plan.pairs_computed, plan.pairs_causal)
     # Views stay views of a buffer with NaN past the last key.
@@ -116,8 +118,9 @@ def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype, monkeypatch):
     # `sa_chat.engine.attention.execute` is the function: the package takes it out of the module
     module = sys.modules["sa_chat.engine.attention.execute"]
     monkeypatch.delattr(module, "_stripes")  # the way around the kernel
-    out = execute(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
+    out, lse = execute(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
     assert out.dtype == dtype
+    torch.testing.assert_close(lse.cpu(), right_lse, atol=2e-3, rtol=1e-3)
     assert (out.float().cpu() - right).norm() / right.norm() < 5e-3
 
 

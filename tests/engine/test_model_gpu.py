@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from sa_chat.engine.attention import execute
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.decode import generate
 from sa_chat.engine.devices import device_use
@@ -38,17 +39,15 @@ def test_attend_equals_the_definition(device, dtype, rows, keys, causal):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_selection_equals_that_on_cpu(device, striped, small_settings):
-    q, k, _, _ = striped()
+    q, k, v, _ = striped()
     settings = replace(small_settings, alpha=0.97)
     plan, seen = select(q, k, scale=0.25, settings=settings)
-    there, seen_there = select(q.to(device), k.to(device), scale=0.25, settings=settings)
-    assert there.density == pytest.approx(plan.density, rel=0.02)
-    torch.testing.assert_close(
-        coverage(there, seen_there).cpu(),
-        coverage(plan, seen),
-        atol=0.02,
-        rtol=0.02,
-    )
+    here = coverage(execute(q, k, v, plan, scale=0.25)[1], seen)
+    q, k, v = q.to(device), k.to(device), v.to(device)
+    plan_there, seen = select(q, k, scale=0.25, settings=settings)
+    there = coverage(execute(q, k, v, plan_there, scale=0.25)[1], seen)
+    assert plan_there.density == pytest.approx(plan.density, rel=0.02)
+    torch.testing.assert_close(there.cpu(), here, atol=0.02, rtol=0.02)
 
 
 @pytest.mark.parametrize("device", DEVICES)

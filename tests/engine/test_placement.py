@@ -18,10 +18,10 @@ def test_everything_is_made_where_the_keys_are():
     tiles = tiles_of(4300, 5000, tile=512, window=512)
     seen = sample(q, k, tiles, share=0.05, scale=0.125)
     assert (seen.mass.device, seen.mass.shape) == (META, (8, 4300))
-    assert (seen.held.device, seen.held.shape) == (META, (8, 2, 5000))
+    assert (seen.held_lse.device, seen.held_lse.shape) == (META, (8, 2))
     columns = [torch.empty(100, dtype=torch.int64, device=META) for _ in range(7)]
     for edges in [(90, 100), (0, 100)]:
         plan = Plan(tiles, (*columns, None), ((edges,) * 7) + ((),), (1,) * 8, 1)
-        assert coverage(plan, seen).device == META
-        out = execute(q, k, v, plan, scale=0.125)
+        out, lse = execute(q, k, v, plan, scale=0.125)
+        assert coverage(lse, seen).device == META
         assert (out.device, out.dtype, out.shape) == (META, torch.bfloat16, (8, 700, 64))

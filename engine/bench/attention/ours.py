@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...attention import execute
 from ...pipeline.forward import CHUNK
-from ...selection import Plan, SelectionSettings, coverage, select, tiles_of
+from ...selection import Plan, SelectionSettings, select, tiles_of
 from ...selection.plan import causal_pairs
 from ...selection.sampling import sampled_rows
 from .inputs import Inputs
@@ -29,17 +29,12 @@ def dense_plans(length: int) -> Plans:
 
 
 def select_all(inputs: Inputs, settings: SelectionSettings) -> Plans:
-    """Selection for every chunk; as in a prefill, each plan's coverage is measured too."""
+    """Selection for every chunk, rows to measure its coverage included, as in a prefill."""
     plans: list[Plan | None] = []
     for start, end in chunks(inputs.length):
         q, k = inputs.q[:, start:end], inputs.k[:, :end]
         selected = select(q, k, scale=inputs.scale, settings=settings)
-        if selected is None:
-            plans.append(None)
-        else:
-            plan, sample = selected
-            coverage(plan, sample)
-            plans.append(plan)
+        plans.append(None if selected is None else selected[0])
     return tuple(plans)
 
 
@@ -48,7 +43,7 @@ def attend_all(inputs: Inputs, plans: Plans) -> Tensor:
     out = torch.empty_like(inputs.q)
     for (start, end), plan in zip(chunks(inputs.length), plans, strict=True):
         k, v = inputs.k[:, :end], inputs.v[:, :end]
-        out[:, start:end] = execute(inputs.q[:, start:end], k, v, plan, scale=inputs.scale)
+        out[:, start:end], _ = execute(inputs.q[:, start:end], k, v, plan, scale=inputs.scale)
     return out
 
 
