@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from ..kernels import attend, merge
 from ..kernels.products import attend_products, products_on_cpu, typical_scores
@@ -35,35 +34,20 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
         out, lse = attend(q, k, v, causal=True, scale=scale)
         return out.to(q.dtype), lse
     if stripes_on_cuda(q, v) and (tile := _tile_rows(plan)) % SMALLEST_BLOCK == 0:
-        tables = stripe_tables(plan, q.device)
-        return attend_stripes(q, k, v, *tables, tile=tile, scale=scale)
+        return attend_stripes(q, k, v, plan.columns, plan.used, plan.bands, tile=tile, scale=scale)
     groups, shared = k.shape[0], q.shape[0] // k.shape[0]
     out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
+    is_dense: list[bool] = plan.dense.tolist()
     for group in range(groups):
         heads = range(group * shared, (group + 1) * shared)
-        dense = [h for h in heads if plan.columns[h] is None]
-        sparse = [h for h in heads if plan.columns[h] is not None]
+        dense = [h for h in heads if is_dense[h]]
+        sparse = [h for h in heads if not is_dense[h]]
         for some, carry_out in ((dense, _dense), (sparse, _stripes)):
             if some:
                 result, lse[some] = carry_out(q[some], k[group], v[group], plan, some, scale)
                 out[some] = result.to(q.dtype)
     return out, lse
-
-
-def stripe_tables(plan: Plan, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """What `attend_stripes` takes: columns [H, M], used [H, T] and bands [H, T], all int32."""
-    none = torch.empty(0, dtype=torch.int64, device=device)
-    columns = [none if kept is None else kept for kept in plan.columns]
-    nothing = [0] * len(plan.tiles)
-    bands = [tile.band for tile in plan.tiles]
-    dense = [kept is None for kept in plan.columns]
-    used = [
-        nothing if all_keys else edges for all_keys, edges in zip(dense, plan.edges, strict=True)
-    ]
-    starts = [nothing if all_keys else bands for all_keys in dense]
-    counts = torch.tensor([used, starts], dtype=torch.int32, device=device)
-    return pad_sequence(columns, batch_first=True).to(torch.int32), counts[0], counts[1]
 
 
 def _tile_rows(plan: Plan) -> int:
@@ -97,8 +81,9 @@ def _stripes(
     typical = typical_scores(q, k, lse, scale)
     first = plan.tiles[0].start
     for i, head in enumerate(heads):
-        keys, values = _gathered(k, v, plan, head)
-        shared, *_ = edges = plan.edges[head]
+        edges: list[int] = plan.used[head].tolist()
+        columns, shared = plan.columns[head, : edges[-1]], edges[0]
+        keys, values = k.index_select(0, columns), v.index_select(0, columns)
         one = slice(i, i + 1)
         if shared:
             far = _over_all(q[one], keys[:shared], values[:shared], typical[one], scale)
@@ -132,11 +117,3 @@ def _over_all(q: Tensor, k: Tensor, v: Tensor, typical: Tensor, scale: float) ->
         return attend(q, k[None], v[None], causal=False, scale=scale)
     out, lse = attend_products(q.flatten(0, 1), k, v, typical=typical.flatten(), scale=scale)
     return out.view(*q.shape[:2], -1), lse.view(q.shape[:2])
-
-
-def _gathered(k: Tensor, v: Tensor, plan: Plan, head: int) -> tuple[Tensor, Tensor]:
-    """The keys and values [n, D] of all columns that any tile of the head uses."""
-    columns = plan.columns[head]
-    assert columns is not None
-    used = columns[: plan.edges[head][-1]]
-    return k.index_select(0, used), v.index_select(0, used)

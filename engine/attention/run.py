@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from ..selection import Plan, Sample, SelectionSettings, coverage, select
 from ..selection.plan import causal_pairs
 from ..stopping import Stopped
 from .execute import execute
+from .stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Run:
 
     selection: SelectionSettings | None = None
     cancelled: Callable[[], bool] = never
-    select_s: float = 0.0
+    selecting: Stopwatch = field(default_factory=Stopwatch)
     calls: int = 0  # attention calls, one a layer and forward pass
-    pairs_computed: dict[int, list[int]] = field(default_factory=dict)  # layer -> [H]
+    pairs_computed: dict[int, Tensor] = field(default_factory=dict)  # layer -> int64 [H]
     pairs_causal: dict[int, int] = field(default_factory=dict)  # layer -> of one head
     kept_mass: list[Tensor] = field(default_factory=list)  # of held-out rows, each [n]
 
@@ -65,14 +65,14 @@ class Run:
     def density(self) -> float:
         """Computed pairs / causal pairs, over all layers and heads; 1.0 before any."""
         causal = sum(n * len(self.pairs_computed[layer]) for layer, n in self.pairs_causal.items())
-        computed = sum(sum(heads) for heads in self.pairs_computed.values())
+        computed = sum(int(heads.sum()) for heads in self.pairs_computed.values())
         return computed / causal if causal else 1.0
 
     @property
     def density_by_head(self) -> tuple[tuple[float, ...], ...]:
         """[layers][H], as `density`."""
         return tuple(
-            tuple(pairs / self.pairs_causal[layer] for pairs in heads)
+            tuple(pairs / self.pairs_causal[layer] for pairs in heads.tolist())
             for layer, heads in sorted(self.pairs_computed.items())
         )
 
@@ -87,20 +87,19 @@ class Run:
     def _plan(self, q: Tensor, k: Tensor, scale: float) -> tuple[Plan | None, Sample | None]:
         if self.selection is None:
             return None, None
-        wait_for(q.device)
-        began = time.perf_counter()
-        plan, sample = select(q, k, scale=scale, settings=self.selection) or (None, None)
-        if plan is not None:
-            wait_for(q.device)
-        self.select_s += time.perf_counter() - began
-        return plan, sample
+        with self.selecting.running(q.device):
+            selected = select(q, k, scale=scale, settings=self.selection)
+        return selected or (None, None)
 
     def _count(self, layer: int, q: Tensor, k: Tensor, plan: Plan | None) -> None:
         heads, rows, end = q.shape[0], q.shape[1], k.shape[1]
         causal = causal_pairs(end - rows, end)
-        computed = (causal,) * heads if plan is None else plan.pairs_computed
-        sums = self.pairs_computed.setdefault(layer, [0] * heads)
-        self.pairs_computed[layer] = [a + b for a, b in zip(sums, computed, strict=True)]
+        if plan is None:
+            computed = torch.full((heads,), causal, device=q.device)
+        else:
+            computed = plan.pairs_computed
+        before = self.pairs_computed.get(layer)
+        self.pairs_computed[layer] = computed if before is None else before + computed
         self.pairs_causal[layer] = self.pairs_causal.get(layer, 0) + causal
 
 

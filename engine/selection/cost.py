@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from .plan import Tile
 
 
@@ -19,13 +22,14 @@ class CostModel:
     gather_pairs: int = 32  # copying one key and its value
     call_pairs: int = 60_000  # one attention call with its merge
 
-    def stripes(self, tiles: Sequence[Tile], edges: Sequence[int]) -> int:
-        """Window and column stripes, with `edges[t]` columns before the band of tile t."""
-        cost = 0
-        for tile, columns in zip(tiles, edges, strict=True):
-            cost += tile.band_pairs + tile.rows * columns
-            cost += self.gather_pairs * (columns + tile.start - tile.band) + self.call_pairs
-        return cost
+    def stripes(self, tiles: Sequence[Tile], used: Tensor) -> Tensor:
+        """Window and column stripes of every head, [H] int64, with `used` [H, T] columns."""
+        rows = torch.tensor([tile.rows for tile in tiles], device=used.device)
+        fixed = sum(
+            tile.band_pairs + self.gather_pairs * (tile.start - tile.band) + self.call_pairs
+            for tile in tiles
+        )
+        return (used * (rows + self.gather_pairs)).sum(dim=-1) + fixed
 
     def dense(self, pairs: int) -> int:
         """Dense attention over `pairs` causal pairs."""

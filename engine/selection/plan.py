@@ -39,28 +39,29 @@ def tiles_of(start: int, end: int, *, tile: int, window: int) -> tuple[Tile, ...
 
 @dataclass(frozen=True)
 class Plan:
-    """One chunk of one layer.
+    """One chunk of one layer, as tensors on the device of its keys.
 
-    `columns[h]` is None where query head h is dense, else the sorted positions (int64, [n], on
-    the device of the keys) of its kept columns, sinks included.  A tile uses those that lie
-    before its band, which are the first `used(h, tile)` of the list, so no mask is needed.
-    `edges[h][t]` holds that count for tile t.
+    Head h computes in tile t the keys `columns[h, :used[h, t]]`, all before the band, and those
+    from `bands[h, t]` to each row itself.  The lists are sorted and a tile uses the first of
+    them, so no mask is needed.  A dense head uses no columns, and its bands begin at 0.
     """
 
     tiles: tuple[Tile, ...]
-    columns: tuple[Tensor | None, ...]  # [H]
-    edges: tuple[tuple[int, ...], ...]  # [H][tiles]; empty for a dense head
-    pairs_computed: tuple[int, ...]  # [H]
+    columns: Tensor  # int32 [H, M], sinks included; past `used` anything
+    used: Tensor  # int32 [H, T]
+    bands: Tensor  # int32 [H, T]
+    pairs_computed: Tensor  # int64 [H]
     pairs_causal: int  # of one head
 
     @property
-    def dense_heads(self) -> tuple[int, ...]:
-        return tuple(h for h, kept in enumerate(self.columns) if kept is None)
+    def dense(self) -> Tensor:
+        """Which heads are dense, [H] bool."""
+        return self.bands[:, -1] < self.tiles[-1].band
 
     @property
     def density(self) -> float:
         """Computed pairs / causal pairs, over all heads."""
-        return sum(self.pairs_computed) / (self.pairs_causal * len(self.columns))
+        return int(self.pairs_computed.sum()) / (self.pairs_causal * len(self.columns))
 
 
 def causal_pairs(start: int, end: int) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor
 from .plan import Plan, Tile, causal_pairs, tiles_of
 from .sampling import Sample, sample
 from .settings import SelectionSettings
-from .stripes import choose_columns, choose_columns_by_pairs, choose_sinks
+from .stripes import listed, reaching, worth
 
 
 def select(
@@ -20,7 +20,7 @@ def select(
     None at alpha >= 1, where no key lies outside band and sinks, and, for the joined method, in
     a chunk that ends before the break-even length.  A head whose columns would cost no less than
     dense attention is then dense in the plan; the other methods and a forced density keep their
-    columns whatever they cost.
+    columns whatever they cost.  Nothing here waits for the device.
 
     Args:
         q: [H, C, D], the chunk's queries at positions [N - C, N).
@@ -32,25 +32,8 @@ def select(
     if _dense(tiles, end, settings, q.device.type):
         return None
     seen = sample(q, k, tiles, share=settings.sampled_share, scale=scale)
-    bands = torch.tensor([tile.band for tile in tiles], device=q.device)
     pairs = causal_pairs(start, end)
-    by_cost = settings.density is None and settings.method == "joined"
-    kept: list[Tensor | None] = []
-    edges: list[tuple[int, ...]] = []
-    computed: list[int] = []
-    for columns in _columns(seen, tiles, pairs, settings):
-        used = tuple(torch.searchsorted(columns, bands).tolist())
-        if by_cost and settings.cost.stripes(tiles, used) >= settings.cost.dense(pairs):
-            kept.append(None)
-            edges.append(())
-            computed.append(pairs)
-        else:
-            kept.append(columns)
-            edges.append(used)
-            computed.append(
-                sum(t.band_pairs + t.rows * n for t, n in zip(tiles, used, strict=True))
-            )
-    return Plan(tiles, tuple(kept), tuple(edges), tuple(computed), pairs), seen
+    return _planned(_kept(seen, tiles, pairs, settings), tiles, pairs, settings), seen
 
 
 def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings, device: str) -> bool:
@@ -63,18 +46,36 @@ def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings, devic
     return settings.method == "joined" and end < settings.break_even_on(device)
 
 
-def _columns(
-    seen: Sample, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings
-) -> list[Tensor]:
-    """Sorted positions of the columns to keep, for every head."""
-    sinks = settings.sinks
+def _kept(seen: Sample, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings) -> Tensor:
+    """The columns to keep, [H, last band] bool."""
+    mass, sinks = seen.mass, settings.sinks
     if settings.density is not None:
-        keys = torch.arange(seen.mass.shape[1], device=seen.mass.device)
+        keys = torch.arange(mass.shape[1], device=mass.device)
         added = torch.zeros_like(keys)
         for tile in tiles:
             added += tile.rows * (keys < tile.band)
         budget = int(settings.density * pairs) - sum(tile.band_pairs for tile in tiles)
-        return choose_columns_by_pairs(seen.mass, pairs=added, sinks=sinks, budget=budget)
+        return worth(mass, pairs=added, sinks=sinks, budget=budget)
     if settings.method == "triangular":
-        return choose_sinks(seen.mass, sinks=sinks)
-    return choose_columns(seen.mass, rows=seen.rows, sinks=sinks, alpha=settings.alpha)
+        return torch.zeros_like(mass, dtype=torch.bool).index_fill_(
+            1, torch.arange(min(sinks, mass.shape[1]), device=mass.device), True
+        )
+    return reaching(mass, rows=seen.rows, sinks=sinks, alpha=settings.alpha)
+
+
+def _planned(
+    kept: Tensor, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings
+) -> Plan:
+    """The plan that keeps these columns, but for heads that are cheaper dense."""
+    device = kept.device
+    ends = torch.tensor([tile.band for tile in tiles], device=device)
+    columns, used = listed(kept, ends)
+    bands = ends.expand_as(used)
+    rows = torch.tensor([tile.rows for tile in tiles], device=device)
+    computed = (used * rows).sum(dim=-1) + sum(tile.band_pairs for tile in tiles)
+    if settings.density is None and settings.method == "joined":
+        dense = settings.cost.stripes(tiles, used) >= settings.cost.dense(pairs)
+        used = used.masked_fill(dense[:, None], 0)
+        bands = bands.masked_fill(dense[:, None], 0)
+        computed = computed.masked_fill(dense, pairs)
+    return Plan(tiles, columns, used.int(), bands.int(), computed, pairs)

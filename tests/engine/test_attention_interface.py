@@ -56,18 +56,15 @@ def test_plan_is_carried_out_exactly(striped, small_settings):
     plan, _ = select(q, k, scale=SCALE, settings=settings)
     mixed = replace(  # one head dense, the others as planned
         plan,
-        columns=(None, *plan.columns[1:]),
-        edges=((), *plan.edges[1:]),
+        used=plan.used.clone().index_fill_(0, torch.tensor([0]), 0),
+        bands=plan.bands.clone().index_fill_(0, torch.tensor([0]), 0),
     )
     out, lse = execute(q, k, v, mixed, scale=SCALE)
     for head, columns in enumerate(mixed.columns):
         for t, tile in enumerate(mixed.tiles):
             for row in (tile.start, tile.end - 1):
-                seen = torch.arange(row + 1)
-                if columns is not None:
-                    seen = torch.cat(
-                        [columns[: mixed.edges[head][t]], torch.arange(tile.band, row + 1)]
-                    )
+                band = torch.arange(int(mixed.bands[head, t]), row + 1)
+                seen = torch.cat([columns[: mixed.used[head, t]], band])
                 group = slice(head // 2, head // 2 + 1)
                 expected, expected_lse = attend_reference(
                     q[head : head + 1, row - 300 : row - 299],

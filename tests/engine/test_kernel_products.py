@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -106,9 +107,10 @@ def always(monkeypatch):
 def test_a_plan_is_carried_out_by_products(striped, small_settings, always, dense):
     q, k, v, _ = striped(rows=100, keys=400)
     plan, seen = select(q, k, scale=0.25, settings=small_settings)
-    columns = tuple(None if h in dense else kept for h, kept in enumerate(plan.columns))
-    edges = tuple(() if h in dense else used for h, used in enumerate(plan.edges))
-    plan = type(plan)(plan.tiles, columns, edges, plan.pairs_computed, plan.pairs_causal)
+    at = torch.tensor(dense, dtype=torch.long)
+    used, bands = (t.index_fill(0, at, 0) for t in (plan.used, plan.bands))
+    plan = replace(plan, used=used, bands=bands)
+    assert plan.dense.nonzero().squeeze(1).tolist() == [*dense]
     expected, expected_lse = execute(q, k, v, plan, scale=0.25)
     out, lse = execute(q.bfloat16(), k.bfloat16(), v.bfloat16(), plan, scale=0.25)
     assert out.dtype == torch.bfloat16

@@ -3,24 +3,28 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
-from sa_chat.engine.attention.execute import _tile_rows, execute, stripe_tables
+from sa_chat.engine.attention.execute import _tile_rows, execute
 from sa_chat.engine.kernels.stripes import attend_stripes, stripes_on_cuda
-from sa_chat.engine.selection.plan import Plan, Tile, causal_pairs, tiles_of
+from sa_chat.engine.selection.plan import Plan, causal_pairs, tiles_of
+from sa_chat.engine.selection.stripes import listed
 
 
 def _plan(heads: int, start: int, end: int, tile: int, window: int, kept: int) -> Plan:
     """Random columns; head 0 is dense and head 1 keeps none."""
     tiles = tiles_of(start, end, tile=tile, window=window)
-    columns: list[torch.Tensor | None] = [None, torch.empty(0, dtype=torch.int64)]
-    for _ in range(2, heads):
-        columns.append(torch.randperm(end)[:kept].sort().values)
-    edges = [() if c is None else tuple(int((c < t.band).sum()) for t in tiles) for c in columns]
+    chosen = torch.zeros(heads, end, dtype=torch.bool)
+    for head in range(2, heads):
+        chosen[head, torch.randperm(end)[:kept]] = True
+    ends = torch.tensor([tile.band for tile in tiles])
+    columns, used = listed(chosen, ends)
+    bands = ends.repeat(heads, 1).index_fill_(0, torch.tensor([0]), 0)
     pairs = causal_pairs(start, end)
-    return Plan(tiles, tuple(columns), tuple(edges), (pairs,) * heads, pairs)
+    return Plan(tiles, columns, used.int(), bands.int(), torch.full((heads,), pairs), pairs)
 
 
 def _reference(q, k, v, plan: Plan, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -28,13 +32,12 @@ def _reference(q, k, v, plan: Plan, scale: float) -> tuple[torch.Tensor, torch.T
     heads, rows, _ = q.shape
     shared, keys = heads // k.shape[0], k.shape[1]
     seen = torch.zeros(heads, rows, keys, dtype=torch.bool)
-    for head, kept in enumerate(plan.columns):
-        for tile in plan.tiles if kept is not None else (Tile(keys - rows, keys, 0),):
+    for head, columns in enumerate(plan.columns):
+        for t, tile in enumerate(plan.tiles):
             for position in range(tile.start, tile.end):
                 row = seen[head, position - (keys - rows)]
-                row[tile.band : position + 1] = True
-                if kept is not None:
-                    row[kept[kept < tile.band]] = True
+                row[plan.bands[head, t] : position + 1] = True
+                row[columns[: plan.used[head, t]]] = True
     k, v = (t.float().repeat_interleave(shared, dim=0) for t in (k, v))
     scores = (q.float() @ k.transpose(1, 2) * scale).masked_fill(~seen, float("-inf"))
     return scores.softmax(dim=-1) @ v, scores.logsumexp(dim=-1)
@@ -62,7 +65,7 @@ def _interpreted() -> None:
     ]:
         q, k, v = _tensors(4, 2, rows, keys, size)
         plan = _plan(4, keys - rows, keys, tile, window, keys // 2)
-        tables = stripe_tables(plan, q.device)
+        tables = plan.columns, plan.used, plan.bands
         right = _reference(q, k, v, plan, 0.25)
         for result in (
             attend_stripes(q, k, v, *tables, tile=tile, scale=0.25),
@@ -108,8 +111,8 @@ def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype, monkeypatch):
     q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
     plan = _plan(8, keys - rows, keys, tile, 256, keys // 8)
     right, right_lse = execute(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
-    moved = [None if kept is None else kept.cuda() for kept in plan.columns]
-    plan = Plan(plan.tiles, tuple(moved), plan.edges, plan.pairs_computed, plan.pairs_causal)
+    moved = {name: getattr(plan, name).cuda() for name in ("columns", "used", "bands")}
+    plan = replace(plan, **moved)
     # Views stay views of a buffer with NaN past the last key.
     cache = torch.full((2, 2, keys + 100, size), float("nan"), dtype=dtype, device="cuda")
     cache[0, :, :keys], cache[1, :, :keys] = k, v

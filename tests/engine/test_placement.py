@@ -1,27 +1,26 @@
-"""Selection and execution keep to the device of their tensors, seen without any accelerator.
+"""Selection keeps to the device of its tensors and never waits for it, seen without a GPU.
 
-On the meta device an operation that mixes devices raises, and shapes and types are followed.
+On the meta device an operation that mixes devices raises, and so does one that reads a value.
 """
 
+import pytest
 import torch
 
-from sa_chat.engine.attention import execute
-from sa_chat.engine.selection import Plan, coverage, tiles_of
-from sa_chat.engine.selection.sampling import sample
+from sa_chat.engine.config import METHODS
+from sa_chat.engine.selection import SelectionSettings, coverage, select
 
 META = torch.device("meta")
 
 
-def test_everything_is_made_where_the_keys_are():
+@pytest.mark.parametrize("changes", [{"density": 0.1}, *({"method": name} for name in METHODS)])
+def test_selection_stays_on_its_device_without_waiting(changes):
     q = torch.empty(8, 700, 64, device=META, dtype=torch.bfloat16)
-    k, v = torch.empty(2, 2, 5000, 64, device=META, dtype=torch.bfloat16)
-    tiles = tiles_of(4300, 5000, tile=512, window=512)
-    seen = sample(q, k, tiles, share=0.05, scale=0.125)
-    assert (seen.mass.device, seen.mass.shape) == (META, (8, 4300))
-    assert (seen.held_lse.device, seen.held_lse.shape) == (META, (8, 2))
-    columns = [torch.empty(100, dtype=torch.int64, device=META) for _ in range(7)]
-    for edges in [(90, 100), (0, 100)]:
-        plan = Plan(tiles, (*columns, None), ((edges,) * 7) + ((),), (1,) * 8, 1)
-        out, lse = execute(q, k, v, plan, scale=0.125)
-        assert coverage(lse, seen).device == META
-        assert (out.device, out.dtype, out.shape) == (META, torch.bfloat16, (8, 700, 64))
+    k = torch.empty(2, 5000, 64, device=META, dtype=torch.bfloat16)
+    settings = SelectionSettings(break_even=1, **changes)
+    plan, seen = select(q, k, scale=0.125, settings=settings)
+    made = (seen.mass, seen.held_lse, plan.columns, plan.used, plan.bands, plan.pairs_computed)
+    assert {tensor.device for tensor in made} == {META}
+    assert seen.mass.shape == (8, 4300)
+    assert plan.used.shape == plan.bands.shape == (8, 2)
+    kept = torch.empty(8, 700, device=META)
+    assert coverage(kept, seen).shape == (8, 2)

@@ -19,7 +19,7 @@ from sa_chat.engine.selection import (
 )
 from sa_chat.engine.selection.plan import causal_pairs
 from sa_chat.engine.selection.sampling import held_out_row, sample, sampled_rows
-from sa_chat.engine.selection.stripes import choose_columns
+from sa_chat.engine.selection.stripes import listed, reaching
 
 SCALE = 0.25
 
@@ -37,12 +37,14 @@ def _kept(plan, keys: int) -> torch.Tensor:
     for head, columns in enumerate(plan.columns):
         for t, tile in enumerate(plan.tiles):
             for row in range(tile.start, tile.end):
-                if columns is None:
-                    counts[head, row - first, : row + 1] += 1
-                else:
-                    counts[head, row - first, columns[: plan.edges[head][t]]] += 1
-                    counts[head, row - first, tile.band : row + 1] += 1
+                counts[head, row - first, columns[: plan.used[head, t]]] += 1
+                counts[head, row - first, plan.bands[head, t] : row + 1] += 1
     return counts
+
+
+def _columns(plan) -> list[list[int]]:
+    """Those that any tile of each head uses."""
+    return [kept[:n].tolist() for kept, n in zip(plan.columns, plan.used[:, -1], strict=True)]
 
 
 @given(start=st.integers(0, 300), rows=st.integers(1, 200), tile=st.integers(1, 64))
@@ -87,24 +89,37 @@ def test_columns_are_the_smallest_set_that_reaches_alpha(seed, alpha, sinks):
     rows = 5
     mass = torch.rand(2, 40) ** 4
     mass *= rows * 0.8 / mass.sum(-1, keepdim=True)  # the band holds the other fifth
-    for head, columns in enumerate(choose_columns(mass, rows=rows, sinks=sinks, alpha=alpha)):
-        assert columns[:sinks].tolist() == [*range(sinks)]
-        assert columns.tolist() == sorted(set(columns.tolist()))
+    kept = reaching(mass, rows=rows, sinks=sinks, alpha=alpha)
+    assert kept[:, :sinks].all()
+    for head, columns in enumerate(kept):
         held = 0.2 * rows + float(mass[head, columns].sum())
         assert held >= alpha * rows - 1e-4
-        chosen = columns[sinks:]
+        chosen = mass[head, sinks:][columns[sinks:]]
         if len(chosen):
-            assert held - float(mass[head, chosen].min()) < alpha * rows + 1e-4
+            assert held - float(chosen.min()) < alpha * rows + 1e-4
+
+
+@given(
+    seed=st.integers(0, 999),
+    share=st.floats(0, 1),
+    ends=st.lists(st.integers(0, 50), min_size=1, max_size=5),
+)
+def test_kept_columns_are_listed_in_order_and_counted(seed, share, ends):
+    torch.manual_seed(seed)
+    kept = torch.rand(3, 50) < share
+    columns, before = listed(kept, torch.tensor(ends))
+    for head, chosen in enumerate(kept):
+        assert columns[head, : int(chosen.sum())].tolist() == chosen.nonzero().squeeze(1).tolist()
+        assert before[head].tolist() == [int(chosen[:end].sum()) for end in ends]
 
 
 def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
     q, k, _, stripes = striped()
     plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
-    assert plan.dense_heads == ()
+    assert not plan.dense.any()
     assert plan.density < 0.35
-    for columns in plan.columns:
-        assert columns is not None
-        assert {s for s in stripes if s < plan.tiles[0].band} <= set(columns.tolist())
+    for columns in _columns(plan):
+        assert {s for s in stripes if s < plan.tiles[0].band} <= set(columns)
 
 
 def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
@@ -118,14 +133,14 @@ def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
         band = slice(position - small_settings.window + 1, position + 1)
         assert counts[:, row, band].min() == 1
         assert counts[:, row, position + 1 :].sum() == 0
-    assert [int(n) for n in counts.sum((1, 2))] == list(plan.pairs_computed)
+    assert counts.sum((1, 2)).tolist() == plan.pairs_computed.tolist()
 
 
 def test_selection_sees_keys_before_the_chunk(striped, small_settings):
     q, k, _, stripes = striped(rows=64, keys=512)
     early = [s for s in stripes if s < 300]
     plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
-    assert all(set(early) <= set(columns.tolist()) for columns in plan.columns)
+    assert all(set(early) <= set(columns) for columns in _columns(plan))
 
 
 @pytest.mark.parametrize(
@@ -140,8 +155,9 @@ def test_a_head_that_would_cost_more_than_dense_is_dense(striped, small_settings
     q, k, _, _ = striped()
     costly = replace(small_settings, cost=CostModel(gather_pairs=0, call_pairs=10**9))
     plan, _ = select(q, k, scale=SCALE, settings=costly)
-    assert plan.dense_heads == (0, 1, 2, 3)
+    assert plan.dense.all()
     assert plan.density == 1.0
+    assert _kept(plan, 512).sum() == plan.pairs_computed.sum() == 4 * plan.pairs_causal
 
 
 def test_heads_choose_for_themselves(striped, small_settings):
@@ -170,16 +186,16 @@ def test_a_forced_density_is_reached_and_not_exceeded(striped, density):
     q, k, *_ = striped()
     plan, _ = select(q, k, scale=SCALE, settings=_plain(density=density, alpha=0.01))
     assert density - 0.02 < plan.density <= density
-    assert plan.dense_heads == ()
+    assert not plan.dense.any()
     counts = _kept(plan, k.shape[1])
     assert counts.max() == 1
-    assert counts.sum() == sum(plan.pairs_computed)
+    assert counts.sum() == plan.pairs_computed.sum()
 
 
 def test_a_forced_density_takes_the_heaviest_columns(striped):
     q, k, *_ = striped()
     few, sampled = select(q, k, scale=SCALE, settings=_plain(density=0.3))
-    for head, columns in enumerate(few.columns):
+    for head, columns in enumerate(_columns(few)):
         mass = sampled.mass[head]
         chosen = torch.zeros(len(mass), dtype=torch.bool)
         chosen[columns] = True
@@ -189,7 +205,7 @@ def test_a_forced_density_takes_the_heaviest_columns(striped):
 def test_a_density_below_the_window_keeps_window_and_sinks(striped):
     q, k, *_ = striped()
     plan, _ = select(q, k, scale=SCALE, settings=_plain(density=0.001))
-    assert all(columns.tolist() == [0, 1] for columns in plan.columns)
+    assert all(columns == [0, 1] for columns in _columns(plan))
     assert plan.density > 0.001
 
 
@@ -197,7 +213,7 @@ def test_triangular_is_sinks_and_window_whatever_they_cover(striped):
     q, k, v, _ = striped()
     triangular = _plain(method="triangular", alpha=0.9)
     plan, sampled = select(q, k, scale=SCALE, settings=triangular)
-    assert all(columns.tolist() == [0, 1] for columns in plan.columns)
+    assert all(columns == [0, 1] for columns in _columns(plan))
     assert coverage(execute(q, k, v, plan, scale=SCALE)[1], sampled).min() < 0.9
 
 
@@ -206,10 +222,10 @@ def test_a_pattern_alone_never_falls_back_to_dense(striped):
     costly = CostModel(gather_pairs=10**9, call_pairs=10**9)
     joined = _plain(cost=costly, alpha=0.9)
     plan, _ = select(q, k, scale=SCALE, settings=joined)
-    assert len(plan.dense_heads) == len(plan.columns)
+    assert plan.dense.all()
     alone = replace(joined, method="window-columns", break_even=10**9)
     plan, _ = select(q, k, scale=SCALE, settings=alone)
-    assert plan.dense_heads == ()
+    assert not plan.dense.any()
     assert select(q, k, scale=SCALE, settings=replace(alone, alpha=1.0)) is None
 
 

@@ -64,19 +64,16 @@ def kept_blocks(plans: Plans, inputs: Inputs) -> Tensor:
 
 def _chunk_blocks(plan: Plan, rows: slice, blocks: int, device: torch.device) -> Tensor:
     """[H, chunk / BLOCK, blocks] bool; later blocks than a row's own may be set."""
+    heads, width = plan.columns.shape
+    listed = torch.arange(width, device=device) < plan.used[:, -1:]
+    columns = torch.where(listed, plan.columns // BLOCK, blocks)  # past the last is cut off
+    touched = torch.zeros(heads, blocks + 1, dtype=torch.bool, device=device)
+    touched.scatter_(1, columns.long(), True)
+    out = touched[:, None, :blocks].expand(-1, rows.stop - rows.start, -1).clone()
     position = torch.arange(blocks, device=device)
-    sparse = [columns for columns in plan.columns if columns is not None]
-    heads = [head for head, columns in enumerate(plan.columns) if columns is not None]
-    touched = torch.zeros(len(plan.columns), blocks, dtype=torch.bool, device=device)
-    if sparse:
-        counts = torch.tensor([len(columns) for columns in sparse], device=device)
-        head_of = torch.tensor(heads, device=device).repeat_interleave(counts)
-        touched[head_of, torch.cat(sparse) // BLOCK] = True
-    touched[list(plan.dense_heads)] = True
-    out = touched[:, None].expand(-1, rows.stop - rows.start, -1).clone()
-    for tile in plan.tiles:
+    for t, tile in enumerate(plan.tiles):
         at = slice(tile.start // BLOCK - rows.start, -(-tile.end // BLOCK) - rows.start)
-        out[:, at] |= position >= tile.band // BLOCK
+        out[:, at] |= (position >= plan.bands[:, t, None] // BLOCK)[:, None]
     return out
 
 

@@ -51,7 +51,9 @@ def density(plans: Plans, heads: int, length: int) -> float:
     """Computed pairs / causal pairs, over all chunks and heads."""
     computed = 0
     for (start, end), plan in zip(chunks(length), plans, strict=True):
-        computed += heads * causal_pairs(start, end) if plan is None else sum(plan.pairs_computed)
+        computed += (
+            heads * causal_pairs(start, end) if plan is None else int(plan.pairs_computed.sum())
+        )
     return computed / (heads * causal_pairs(0, length))
 
 
@@ -65,13 +67,10 @@ def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
         if plan is None:
             kept[:, r, : row + 1] = True
             continue
-        t, tile = next((t, tile) for t, tile in enumerate(plan.tiles) if row < tile.end)
+        t = next(t for t, tile in enumerate(plan.tiles) if row < tile.end)
         for head, columns in enumerate(plan.columns):
-            if columns is None:
-                kept[head, r, : row + 1] = True
-            else:
-                kept[head, r, columns[: plan.edges[head][t]]] = True
-                kept[head, r, tile.band : row + 1] = True
+            kept[head, r, columns[: plan.used[head, t]]] = True
+            kept[head, r, plan.bands[head, t] : row + 1] = True
     return kept
 
 

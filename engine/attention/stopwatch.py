@@ -1,0 +1,44 @@
+"""How long queued work takes, without waiting for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+class Stopwatch:
+    """Adds up the time of pieces of work: on a GPU by events in its queue, else by the clock."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+
+    @contextmanager
+    def running(self, device: torch.device) -> Iterator[None]:
+        """Around work that is queued on the device's current stream."""
+        if device.type != "cuda":
+            began = time.perf_counter()
+            yield
+            self._seconds += time.perf_counter() - began
+            return
+        with torch.cuda.device(device):
+            began_at, ended_at = (
+                torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+                for _ in range(2)
+            )
+            began_at.record()
+            yield
+            ended_at.record()
+        self._events.append((began_at, ended_at))
+
+    @property
+    def seconds(self) -> float:
+        """So far; waits for the last piece of work to end."""
+        for began_at, ended_at in self._events:
+            ended_at.synchronize()
+            self._seconds += began_at.elapsed_time(ended_at) / 1e3
+        self._events.clear()
+        return self._seconds
