@@ -16,12 +16,12 @@ import math
 import torch
 from torch import Tensor
 
-_KEYS = 768  # of a block: its weights and its values stay in the second-level cache
+_KEYS = 512  # of a block: its weights and its values stay in the second-level cache
 _ROWS = 2048
-_SCORED_KEYS = 4096  # of a block of `products`
+_SCORED_KEYS = 1024  # of a block of `products`
 _FIRST = 16  # keys of the context among which a row's largest score often is
 _BELOW_NEAR = 3.0  # nats from the band's log-sum-exp to the scores that hold most of its weight
-_RELIABLE = math.exp(7.0)  # sum of weights up to which they are not computed again
+RELIABLE = 2.0**15  # sum of a row's weights up to which they are not computed again
 
 
 def products_on_cpu(q: Tensor, v: Tensor) -> bool:
@@ -59,7 +59,7 @@ def attend_products(
     keys, values = shifted_keys(k), _with_ones(v)
     queries, shift = shifted_queries(q, typical, scale)
     sums = _sums(queries, keys, values)
-    again = (~(sums[:, -1] <= _RELIABLE)).nonzero().squeeze(1)
+    again = (~(sums[:, -1] <= RELIABLE)).nonzero().squeeze(1)
     if len(again):
         shift[again] = _largest(q[again], k, scale)
         queries, shift[again] = shifted_queries(q[again], shift[again], scale)

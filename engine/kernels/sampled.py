@@ -125,8 +125,10 @@ def _padded(size: int) -> int:
 
 if _HAS_TRITON:
 
-    @triton.jit
-    def _block(base, first, stop, row_stride, SIZE: tl.constexpr, N: tl.constexpr, D: tl.constexpr):  # type: ignore[no-untyped-def]
+    @triton.jit  # type: ignore[untyped-decorator]
+    def _block(  # type: ignore[no-untyped-def]
+        base, first, stop, row_stride, SIZE: tl.constexpr, N: tl.constexpr, D: tl.constexpr
+    ):
         """Rows [first, first + N) of a matrix, zeros from `stop` on; [N, D]."""
         at = first + tl.arange(0, N)
         dims = tl.arange(0, D)
@@ -174,7 +176,8 @@ if _HAS_TRITON:
             safe = tl.where(higher == float("-inf"), 0.0, higher)  # a row that sees none yet
             total = total * tl.exp2(top - safe) + tl.sum(tl.exp2(scores - safe[:, None]), 1)
             top = higher
-        lse = tl.where(total > 0.0, (top + tl.log2(total)) * LN_2, float("-inf"))
+        # Of a row that sees no key of the span `top` is -inf, and so is the result.
+        lse = (top + tl.log2(tl.where(total > 0.0, total, 1.0))) * LN_2
         heads = tl.num_programs(2)
         tl.store(parts + (span * heads + head) * rows + row, lse, mask=row < rows)
 

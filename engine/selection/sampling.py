@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..kernels.products import products, products_on_cpu, typical_scores
+from ..kernels.products import RELIABLE, products, products_on_cpu, typical_scores
+from ..kernels.sampled import column_mass, row_lse, sampled_on_cuda
 from .plan import Tile
 
 WORKSPACE_BYTES = 256 * 2**20  # of scores alive at once, about
-_RELIABLE = 1e3  # shifted weight above which all are computed in float32
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,13 @@ def sample(q: Tensor, k: Tensor, tiles: Sequence[Tile], *, share: float, scale: 
     bands = [tile.band for tile in tiles for _ in sampled_rows(tile, share)]
     at = torch.tensor(rows + held, device=device)
     bands_at = torch.tensor(bands, device=device)
+    if sampled_on_cuda(q):
+        picked, last = q.index_select(1, at), tiles[-1].band
+        lse = row_lse(picked, k, (at + start).int(), scale=scale)
+        sampled, lse_sampled = picked[:, : len(rows)], lse[:, : len(rows)]
+        before = bands_at.int()
+        mass = column_mass(sampled, k, lse_sampled, before, keys=last, scale=scale)
+        return Sample(len(rows), mass, at[len(rows) :], lse[:, len(rows) :])
     mass = torch.zeros(heads, tiles[-1].band, device=device)
     lse = torch.empty(heads, len(at), device=device)
     shared = heads // k.shape[0]
@@ -97,8 +104,7 @@ def _add_mass(
     lse = scores.logsumexp(dim=-1)
     sampled = slice(0, len(bands))
     if before:
-        blocks, shift = _far_weights(q, k[:before], lse, scale)
-        total = torch.stack([block.sum(dim=-1).float() for block in blocks]).sum(dim=0)
+        blocks, shift, total = _far_weights(q, k[:before], lse, scale)
         lse = torch.logaddexp(lse, shift + total.log())
         factors = (shift - lse).exp()[:, None, sampled]
         done = 0
@@ -113,19 +119,24 @@ def _add_mass(
     return lse
 
 
-def _far_weights(q: Tensor, k: Tensor, near: Tensor, scale: float) -> tuple[list[Tensor], Tensor]:
+def _far_weights(
+    q: Tensor, k: Tensor, near: Tensor, scale: float
+) -> tuple[list[Tensor], Tensor, Tensor]:
     """exp(scaled scores - shift) of rows [S, R, D] over keys [N, D] that all of them see.
 
     Args:
         near: [S, R], the rows' log-sum-exp over other keys.
     Returns:
-        blocks [S, R, n] of successive keys, and the shift [S, R] float32.
+        blocks [S, R, n] of successive keys; the shift and the sum of all blocks, [S, R] float32.
     """
     if products_on_cpu(q, k):
         typical = typical_scores(q, k, near, scale)
-        blocks, shift = products(q.flatten(0, 1), k, typical.flatten(), scale)
-        if all(bool((block.amax() < _RELIABLE).item()) for block in blocks):
-            return [block.view(*q.shape[:2], -1) for block in blocks], shift.view(q.shape[:2])
+        flat, shift = products(q.flatten(0, 1), k, typical.flatten(), scale)
+        total = torch.stack([block.sum(dim=-1) for block in flat]).sum(dim=0, dtype=torch.float32)
+        if bool((total <= RELIABLE).all()):
+            shape = q.shape[:2]
+            return [block.view(*shape, -1) for block in flat], shift.view(shape), total.view(shape)
     scores = (q.float() @ k.float().T) * scale
     shift = scores.amax(dim=-1)
-    return [scores.sub_(shift.unsqueeze(-1)).exp_()], shift
+    weights = scores.sub_(shift.unsqueeze(-1)).exp_()
+    return [weights], shift, weights.sum(dim=-1)

@@ -8,7 +8,7 @@ from torch import Tensor
 from .plan import Plan, Tile, causal_pairs, tiles_of
 from .sampling import Sample, sample
 from .settings import SelectionSettings
-from .stripes import listed, reaching, worth
+from .stripes import Listed, columns_reaching, columns_worth, sinks_alone, used_before
 
 
 def select(
@@ -33,7 +33,7 @@ def select(
         return None
     seen = sample(q, k, tiles, share=settings.sampled_share, scale=scale)
     pairs = causal_pairs(start, end)
-    return _planned(_kept(seen, tiles, pairs, settings), tiles, pairs, settings), seen
+    return _planned(_columns(seen, tiles, pairs, settings), tiles, pairs, settings), seen
 
 
 def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings, device: str) -> bool:
@@ -46,8 +46,10 @@ def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings, devic
     return settings.method == "joined" and end < settings.break_even_on(device)
 
 
-def _kept(seen: Sample, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings) -> Tensor:
-    """The columns to keep, [H, last band] bool."""
+def _columns(
+    seen: Sample, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings
+) -> Listed:
+    """What to keep of the keys before the last band."""
     mass, sinks = seen.mass, settings.sinks
     if settings.density is not None:
         keys = torch.arange(mass.shape[1], device=mass.device)
@@ -55,22 +57,21 @@ def _kept(seen: Sample, tiles: tuple[Tile, ...], pairs: int, settings: Selection
         for tile in tiles:
             added += tile.rows * (keys < tile.band)
         budget = int(settings.density * pairs) - sum(tile.band_pairs for tile in tiles)
-        return worth(mass, pairs=added, sinks=sinks, budget=budget)
+        return columns_worth(mass, pairs=added, sinks=sinks, budget=budget)
     if settings.method == "triangular":
-        return torch.zeros_like(mass, dtype=torch.bool).index_fill_(
-            1, torch.arange(min(sinks, mass.shape[1]), device=mass.device), True
-        )
-    return reaching(mass, rows=seen.rows, sinks=sinks, alpha=settings.alpha)
+        return sinks_alone(mass, sinks=sinks)
+    return columns_reaching(mass, rows=seen.rows, sinks=sinks, alpha=settings.alpha)
 
 
 def _planned(
-    kept: Tensor, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings
+    listed: Listed, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings
 ) -> Plan:
     """The plan that keeps these columns, but for heads that are cheaper dense."""
-    device = kept.device
+    columns, counts = listed
+    device = columns.device
     ends = torch.tensor([tile.band for tile in tiles], device=device)
-    columns, used = listed(kept, ends)
-    bands = ends.expand_as(used)
+    used = used_before(counts, ends)
+    bands = ends.int().expand_as(used)
     rows = torch.tensor([tile.rows for tile in tiles], device=device)
     computed = (used * rows).sum(dim=-1) + sum(tile.band_pairs for tile in tiles)
     if settings.density is None and settings.method == "joined":
@@ -78,4 +79,4 @@ def _planned(
         used = used.masked_fill(dense[:, None], 0)
         bands = bands.masked_fill(dense[:, None], 0)
         computed = computed.masked_fill(dense, pairs)
-    return Plan(tiles, columns, used.int(), bands.int(), computed, pairs)
+    return Plan(tiles, columns, used, bands, computed, pairs)

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from sa_chat.engine.attention.execute import _tile_rows, execute
+from sa_chat.engine.kernels.heaviest import heaviest
 from sa_chat.engine.kernels.stripes import attend_stripes, stripes_on_cuda
 from sa_chat.engine.selection.plan import Plan, causal_pairs, tiles_of
-from sa_chat.engine.selection.stripes import listed
+from sa_chat.engine.selection.stripes import used_before
 
 
 def _plan(heads: int, start: int, end: int, tile: int, window: int, kept: int) -> Plan:
@@ -21,7 +22,9 @@ def _plan(heads: int, start: int, end: int, tile: int, window: int, kept: int) -
     for head in range(2, heads):
         chosen[head, torch.randperm(end)[:kept]] = True
     ends = torch.tensor([tile.band for tile in tiles])
-    columns, used = listed(chosen, ends)
+    nothing = torch.zeros(heads)
+    columns, counts = heaviest(chosen.float(), chosen.float(), nothing + kept, always=0, reach=True)
+    used = used_before(torch.where(chosen.any(1, keepdim=True), counts, 0), ends)
     bands = ends.repeat(heads, 1).index_fill_(0, torch.tensor([0]), 0)
     pairs = causal_pairs(start, end)
     return Plan(tiles, columns, used.int(), bands.int(), torch.full((heads,), pairs), pairs)
