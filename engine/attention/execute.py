@@ -101,12 +101,17 @@ def _stripes(
 
 
 def _bands(q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float) -> Result:
-    """Each tile over its band."""
+    """Each tile over its band: the tile's own keys causally, those before them whole."""
     parts = []
     first = plan.tiles[0].start
     for tile in plan.tiles:
-        rows, band = slice(tile.start - first, tile.end - first), slice(tile.band, tile.end)
-        parts.append(attend(q[:, rows], k[None, band], v[None, band], causal=True, scale=scale))
+        rows = q[:, tile.start - first : tile.end - first]
+        own, window = slice(tile.start, tile.end), slice(tile.band, tile.start)
+        near = attend(rows, k[None, own], v[None, own], causal=True, scale=scale)
+        if tile.band < tile.start:
+            typical = typical_scores(rows, k, near[1], scale)
+            near = merge(*near, *_over_all(rows, k[window], v[window], typical, scale))
+        parts.append(near)
     outs, lses = zip(*parts, strict=True)
     return torch.cat(outs, dim=1).float(), torch.cat(lses, dim=1)
 
