@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from .machine import cpu_name
+
 _PACKAGES = ("sa-chat", "torch", "transformers", "tiktoken", "safetensors")
 
 
@@ -52,6 +54,7 @@ class EngineInfo:
     versions: dict[str, str]
     devices: tuple[DeviceInfo, ...]
     reader: ReaderInfo | None  # None if this installation has none
+    attention: dict[str, str]  # by machine and shape, what was measured there
 
     def lines(self) -> list[str]:
         """For people to read."""
@@ -59,13 +62,18 @@ class EngineInfo:
             *(f"{name} {number}" for name, number in self.versions.items()),
             *(f"device: {device}" for device in self.devices),
             f"embedded reader: {self.reader or 'none in this installation'}",
+            *(f"attention on {where}: {found}" for where, found in self.attention.items()),
+            *([] if self.attention else ["attention: measured when a long document is read"]),
         ]
 
 
 def engine_info() -> EngineInfo:
     """Looks at the machine and at the installation; loads torch, but no model."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
-    return EngineInfo(versions, _devices(), _reader())
+    from .attention.calibration import store, stored
+
+    attention = {where: str(found) for where, found in stored(store()).items()}
+    return EngineInfo(versions, _devices(), _reader(), attention)
 
 
 def _devices() -> tuple[DeviceInfo, ...]:
@@ -79,7 +87,7 @@ def _devices() -> tuple[DeviceInfo, ...]:
 
     devices = [
         DeviceInfo(
-            _cpu_name(),
+            cpu_name(),
             psutil.virtual_memory().total,
             dtype(torch.device("cpu")),
             torch.backends.cpu.get_cpu_capability(),
@@ -98,14 +106,6 @@ def _devices() -> tuple[DeviceInfo, ...]:
             )
         )
     return tuple(devices)
-
-
-def _cpu_name() -> str:
-    """What Linux calls the CPU; elsewhere Python's word for it."""
-    listed = Path("/proc/cpuinfo")
-    lines = listed.read_text("utf-8").splitlines() if listed.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _reader() -> ReaderInfo | None:

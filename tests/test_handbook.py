@@ -17,9 +17,10 @@ from pypdf import PdfReader
 
 from sa_chat.app.screens.help import KEYS
 from sa_chat.engine import events
+from sa_chat.engine.attention.calibration import SHORTEST
 from sa_chat.engine.config import DEFAULT_ALPHA
 from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.selection.settings import BREAK_EVEN, SelectionSettings
+from sa_chat.engine.selection import SelectionSettings
 
 _ERRORS = {cls.__name__ for cls in SaChatError.__subclasses__()}
 # Met only by who speaks the protocol or scripts the fake engine, or kept out by earlier checks.
@@ -130,9 +131,7 @@ def test_sizes_are_those_of_the_code(settings: dict[str, str]) -> None:
     assert settings["sinks"] == f"{code.sinks:,}"
     assert settings["sampled-percent"] == f"{code.sampled_share * 100:g}"
     assert code.break_even is None
-    assert {"cpu": settings["break-even"]} == {
-        device: f"{keys:,}" for device, keys in BREAK_EVEN.items()
-    }
+    assert settings["shortest"] == f"{SHORTEST:,}"
     assert settings["gather-pairs"] == f"{code.cost.gather_pairs:,}"
     assert settings["call-pairs"] == f"{code.cost.call_pairs:,}"
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..selection import Plan, Sample, SelectionSettings, coverage, select
 from ..selection.plan import causal_pairs
 from ..stopping import Stopped
+from .calibration import calibrated
 from .execute import execute
 from .stopwatch import Stopwatch
 
@@ -87,8 +88,9 @@ class Run:
     def _plan(self, q: Tensor, k: Tensor, scale: float) -> tuple[Plan | None, Sample | None]:
         if self.selection is None:
             return None, None
+        settings = calibrated(self.selection, q, k)
         with self.selecting.running(q.device):
-            selected = select(q, k, scale=scale, settings=self.selection)
+            selected = select(q, k, scale=scale, settings=settings)
         return selected or (None, None)
 
     def _count(self, layer: int, q: Tensor, k: Tensor, plan: Plan | None) -> None:

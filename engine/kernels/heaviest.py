@@ -34,8 +34,8 @@ def heaviest(
         counted: float32 [H, N] or [N], what is added up of the kept others.
         limits: [H] float32.  With `reach` the others are the heaviest that together count at
             least this much, all if none do, and none where it is not positive; without, the
-            heaviest that count at most this much, none where it is negative.  Weights that differ by less than 2^-12 of
-            them may be kept or left together.
+            heaviest that count at most this much, none where it is negative.  Weights that
+            differ by less than 2^-12 of them may be kept or left together.
     Returns:
         columns int32 [H, N], each row's kept positions first, in order, then 0; and how many
         are kept of the entries up to and with each one, int32 [H, N].
@@ -145,7 +145,7 @@ if _HAS_TRITON:
                 total += tl.sum(tl.where(other & (weight >= tried), count, 0.0))
             enough = total >= limit if REACH else total > limit
             bits = tl.where(enough, tried, bits)
-        if REACH:  # noqa: SIM108 (decided when compiled)
+        if REACH:
             least = tl.where(limit > 0.0, bits, NONE)
         else:
             least = tl.where(everything <= limit, 0, bits + (1 << LOWEST_BIT))

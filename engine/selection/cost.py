@@ -25,11 +25,8 @@ class CostModel:
     def stripes(self, tiles: Sequence[Tile], used: Tensor) -> Tensor:
         """Window and column stripes of every head, [H] int64, with `used` [H, T] columns."""
         rows = torch.tensor([tile.rows for tile in tiles], device=used.device)
-        fixed = sum(
-            tile.band_pairs + self.gather_pairs * (tile.start - tile.band) + self.call_pairs
-            for tile in tiles
-        )
-        return (used * (rows + self.gather_pairs)).sum(dim=-1) + fixed
+        fixed = sum(tile.band_pairs + self.call_pairs for tile in tiles)
+        return (used * rows).sum(dim=-1) + self.gather_pairs * used[:, -1] + fixed
 
     def dense(self, pairs: int) -> int:
         """Dense attention over `pairs` causal pairs."""

@@ -29,21 +29,23 @@ def select(
     end = k.shape[1]
     start = end - q.shape[1]
     tiles = tiles_of(start, end, tile=settings.tile, window=settings.window)
-    if _dense(tiles, end, settings, q.device.type):
+    if _dense(tiles, end, settings):
         return None
     seen = sample(q, k, tiles, share=settings.sampled_share, scale=scale)
     pairs = causal_pairs(start, end)
     return _planned(_columns(seen, tiles, pairs, settings), tiles, pairs, settings), seen
 
 
-def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings, device: str) -> bool:
+def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings) -> bool:
     if tiles[-1].band <= settings.sinks:
         return True
     if settings.density is not None:
         return False
     if settings.alpha >= 1.0:
         return True
-    return settings.method == "joined" and end < settings.break_even_on(device)
+    if settings.method != "joined":
+        return False
+    return settings.break_even is None or end < settings.break_even
 
 
 def _columns(

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from ..config import METHODS
 from .cost import CostModel
-
-BREAK_EVEN = {"cpu": 4096}
-"""Keys from which on sparse attention pays, by the kind of device, as measured; nowhere on others.
-
-On an H200, one layer of 32/8 heads x 128 at 131,072 tokens takes cuDNN 0.23 s, and selection and
-the executor's many small calls 2.3 s at density 0.13; at shorter lengths they lose by more.
-"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +15,10 @@ class SelectionSettings:
     The defaults were measured on CPU at head size 64.  `density` forces how much is computed:
     the heaviest columns are taken until window and columns together make that share of the
     chunk's causal pairs, whatever mass they hold and whatever they cost; alpha is then unused.
+    Without a `break_even` the joined method is always dense: `attention.calibration` measures it
+    on CPUs.  On GPUs none has been found yet: on an H200, one layer of 32/8 heads x 128 at 131,072
+    tokens took cuDNN 0.23 s, and selection and the executor's many small calls, before there were
+    kernels for them, 2.3 s at density 0.13.
     """
 
     alpha: float = 0.95  # share of the sampled attention mass to keep
@@ -32,7 +28,7 @@ class SelectionSettings:
     window: int = 512  # keys before a tile that all of its rows see
     sinks: int = 16  # first keys of the context, always kept
     sampled_share: float = 0.05  # of a tile's rows, taken from its end
-    break_even: int | None = None  # keys; see `break_even_on`
+    break_even: int | None = None  # keys before which the joined method is dense
     cost: CostModel = field(default_factory=CostModel)
 
     def __post_init__(self) -> None:
@@ -41,7 +37,3 @@ class SelectionSettings:
         assert self.density is None or 0.0 < self.density < 1.0
         assert min(self.tile, self.window, self.sinks) >= 1
         assert 0.0 < self.sampled_share <= 0.25, "the middle of a tile is held out"
-
-    def break_even_on(self, device: str) -> float:
-        """Keys before which a chunk stays dense on that kind of device ("cpu", "cuda")."""
-        return BREAK_EVEN.get(device, math.inf) if self.break_even is None else self.break_even

@@ -132,7 +132,9 @@ def test_selection_sees_keys_before_the_chunk(striped, small_settings):
 
 
 @pytest.mark.parametrize(
-    "change", [{"alpha": 1.0}, {"break_even": 513}], ids=["alpha 1", "below break-even"]
+    "change",
+    [{"alpha": 1.0}, {"break_even": 513}, {"break_even": None}],
+    ids=["alpha 1", "below break-even", "no break-even"],
 )
 def test_dense_where_the_rules_say_so(striped, small_settings, change):
     q, k, _, _ = striped()
@@ -222,7 +224,9 @@ def _plain(**changes) -> SelectionSettings:
     return SelectionSettings(**sizes)
 
 
-def test_break_even_is_that_of_the_kind_of_device_unless_given():
-    assert SelectionSettings().break_even_on("cpu") == 4096
-    assert SelectionSettings().break_even_on("cuda") == float("inf")
-    assert SelectionSettings(break_even=100).break_even_on("cuda") == 100
+def test_the_predicted_cost_counts_a_gathered_column_once():
+    tiles = tiles_of(1000, 1024, tile=16, window=100)  # of 16 and 8 rows
+    used = torch.tensor([[3, 5], [0, 0]], dtype=torch.int32)
+    cost = CostModel(gather_pairs=7, call_pairs=11).stripes(tiles, used)
+    fixed = 2 * 11 + tiles[0].band_pairs + tiles[1].band_pairs
+    assert cost.tolist() == [fixed + 16 * 3 + 8 * 5 + 7 * 5, fixed]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...attention import execute
+from ...attention.calibration import calibrated
 from ...pipeline.forward import CHUNK
 from ...selection import Plan, SelectionSettings, select, tiles_of
 from ...selection.plan import causal_pairs
@@ -33,7 +34,8 @@ def select_all(inputs: Inputs, settings: SelectionSettings) -> Plans:
     plans: list[Plan | None] = []
     for start, end in chunks(inputs.length):
         q, k = inputs.q[:, start:end], inputs.k[:, :end]
-        selected = select(q, k, scale=inputs.scale, settings=settings)
+        here = calibrated(settings, q, k)
+        selected = select(q, k, scale=inputs.scale, settings=here)
         plans.append(None if selected is None else selected[0])
     return tuple(plans)
 
