@@ -26,8 +26,8 @@ from ..machine import cpu_name
 from ..selection import SelectionSettings, select
 from .execute import execute
 
-SHORTEST = 2048
-"""Keys before which a chunk is never sparse, and nothing is measured."""
+SHORTEST = 4096
+"""Keys before which a chunk is never sparse, and nothing is measured: there is little to gain."""
 _LENGTHS = 4096, 16_384
 _ROWS = 2048
 _DENSITY = 0.3  # about what the embedded reader needs
