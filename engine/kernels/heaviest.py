@@ -6,21 +6,16 @@ negative are ordered as their bits are.  On NVIDIA GPUs a Triton kernel does it,
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
 from torch import Tensor
 
-try:  # there is none outside of Linux on x86-64
+from .launch import HAS_TRITON, device_of
+
+if HAS_TRITON:
     import triton
     import triton.language as tl
-except ImportError:
-    _HAS_TRITON = False
-else:
-    _HAS_TRITON = True
 
 _BLOCK = 4096
-_LOWEST_BIT = 11  # of the bits that are bisected: weights are told apart to 2^-12 of them
 _NONE = 0x7FFFFFFF
 
 
@@ -34,13 +29,13 @@ def heaviest(
         counted: float32 [H, N] or [N], what is added up of the kept others.
         limits: [H] float32.  With `reach` the others are the heaviest that together count at
             least this much, all if none do, and none where it is not positive; without, the
-            heaviest that count at most this much, none where it is negative.  Weights that
-            differ by less than 2^-12 of them may be kept or left together.
+            heaviest that count at most this much, none where it is negative.  Equal
+            weights are kept or left together.
     Returns:
         columns int32 [H, N], each row's kept positions first, in order, then 0; and how many
         are kept of the entries up to and with each one, int32 [H, N].
     """
-    if _HAS_TRITON and weights.device.type == "cuda":
+    if HAS_TRITON and weights.device.type == "cuda":
         return heaviest_triton(weights, counted, limits, always=always, reach=reach)
     return heaviest_plain(weights, counted, limits, always=always, reach=reach)
 
@@ -53,7 +48,7 @@ def heaviest_plain(
     bits = weights[:, always:].contiguous().view(torch.int32)
     others = counted[..., always:]
     least = torch.zeros(heads, 1, dtype=torch.int32, device=weights.device)
-    for shift in range(30, _LOWEST_BIT - 1, -1):
+    for shift in range(30, -1, -1):
         tried = least | (1 << shift)
         total = torch.where(bits >= tried, others, 0.0).sum(dim=-1, keepdim=True)
         enough = total >= limits[:, None] if reach else total > limits[:, None]
@@ -62,7 +57,7 @@ def heaviest_plain(
         least = least.masked_fill(limits[:, None] <= 0.0, _NONE)
     else:
         everything = others.expand(bits.shape).sum(dim=-1, keepdim=True)
-        least = (least + (1 << _LOWEST_BIT)).masked_fill(everything <= limits[:, None], 0)
+        least = (least + 1).masked_fill(everything <= limits[:, None], 0)
         least = least.masked_fill(limits[:, None] < 0.0, _NONE)
     kept = torch.cat([least.new_ones(heads, min(always, keys)) > 0, bits >= least], dim=-1)
     counts = kept.cumsum(dim=-1)
@@ -83,7 +78,7 @@ def heaviest_triton(
     if keys == 0:
         return columns, counts
     weights, counted = weights.contiguous(), counted.contiguous()
-    with torch.cuda.device(weights.device) if weights.device.type == "cuda" else nullcontext():
+    with device_of(weights):
         _heaviest[(heads,)](
             weights,
             counted,
@@ -94,7 +89,6 @@ def heaviest_triton(
             keys,
             always,
             REACH=reach,
-            LOWEST_BIT=_LOWEST_BIT,
             NONE=_NONE,
             BLOCK=_BLOCK,
             num_warps=16,
@@ -102,7 +96,7 @@ def heaviest_triton(
     return columns, counts
 
 
-if _HAS_TRITON:
+if HAS_TRITON:
 
     @triton.jit(do_not_specialize=["keys", "always"])  # type: ignore[untyped-decorator]
     def _heaviest(  # type: ignore[no-untyped-def]
@@ -115,7 +109,6 @@ if _HAS_TRITON:
         keys,
         always,
         REACH: tl.constexpr,
-        LOWEST_BIT: tl.constexpr,
         NONE: tl.constexpr,
         BLOCK: tl.constexpr,
     ):
@@ -134,7 +127,7 @@ if _HAS_TRITON:
             at = start + step
             other = (at < keys) & (at >= always)
             everything += tl.sum(tl.load(counted + at, mask=other, other=0.0))
-        for shift in range(30, LOWEST_BIT - 1, -1):
+        for shift in range(30, -1, -1):
             tried = bits | (1 << shift)
             total = tl.zeros([], tl.float32)
             for start in range(0, keys, BLOCK):
@@ -148,7 +141,7 @@ if _HAS_TRITON:
         if REACH:
             least = tl.where(limit > 0.0, bits, NONE)
         else:
-            least = tl.where(everything <= limit, 0, bits + (1 << LOWEST_BIT))
+            least = tl.where(everything <= limit, 0, bits + 1)
             least = tl.where(limit < 0.0, NONE, least)
         done = tl.full([], 0, tl.int32)
         for start in range(0, keys, BLOCK):

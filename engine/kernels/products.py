@@ -16,6 +16,8 @@ import math
 import torch
 from torch import Tensor
 
+from .instructions import has_amx, has_avx512_bf16
+
 _KEYS = 512  # of a block: its weights and its values stay in the second-level cache
 _ROWS = 2048
 _SCORED_KEYS = 1024  # of a block of `products`
@@ -27,19 +29,14 @@ RELIABLE = 2.0**15  # sum of a row's weights up to which they are not computed a
 def products_on_cpu(q: Tensor, v: Tensor) -> bool:
     """Whether `attend_products` is the fastest on these queries and values.
 
-    With AMX PyTorch's own operator is (and without AVX512-BF16 bfloat16 is emulated).  The probes
-    are private in PyTorch, hence the look before the call.
+    With AMX PyTorch's own operator is, and without AVX512-BF16 bfloat16 is emulated.
     """
     return (
         q.device.type == "cpu"
         and q.dtype == v.dtype == torch.bfloat16
-        and _probe("_is_avx512_bf16_supported")
-        and not _probe("_is_amx_tile_supported")
+        and has_avx512_bf16()
+        and not has_amx()
     )
-
-
-def _probe(name: str) -> bool:
-    return bool(getattr(torch.cpu, name, bool)())
 
 
 def attend_products(

@@ -7,35 +7,19 @@ then the columns' sums of softmax weights.  No matrix of rows x keys is ever in 
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
-try:  # there is none outside of Linux on x86-64
+from .launch import HAS_TRITON, device_of, padded
+
+if HAS_TRITON:
     import triton
     import triton.language as tl
-except ImportError:
-    _HAS_TRITON = False
-else:
-    _HAS_TRITON = True
 
-_AMPERE = (8, 0)
-_LARGEST_HEAD = 256
 _ROWS, _KEYS = 64, 128  # of a block
 _SPAN = 4096  # keys of which one program of the first pass sees all, so that there are many
 _LOG2_E = 1.0 / math.log(2.0)
-
-
-def sampled_on_cuda(q: Tensor) -> bool:
-    """Whether these kernels can compute rows of `q` on their GPU."""
-    return (
-        _HAS_TRITON
-        and q.device.type == "cuda"
-        and q.dtype in (torch.bfloat16, torch.float16)
-        and q.shape[-1] <= _LARGEST_HEAD
-        and torch.cuda.get_device_capability(q.device) >= _AMPERE
-    )
 
 
 def row_lse(q: Tensor, k: Tensor, positions: Tensor, *, scale: float) -> Tensor:
@@ -52,7 +36,7 @@ def row_lse(q: Tensor, k: Tensor, positions: Tensor, *, scale: float) -> Tensor:
     groups, keys, _ = k.shape
     spans = -(-keys // _SPAN)
     parts = torch.empty(spans, heads, rows, dtype=torch.float32, device=q.device)
-    with torch.cuda.device(q.device) if q.device.type == "cuda" else nullcontext():
+    with device_of(q):
         _row_lse[(spans, -(-rows // _ROWS), heads)](
             q,
             k,
@@ -70,7 +54,7 @@ def row_lse(q: Tensor, k: Tensor, positions: Tensor, *, scale: float) -> Tensor:
             SIZE=size,
             ROWS=_ROWS,
             KEYS=_KEYS,
-            BLOCK_D=_padded(size),
+            BLOCK_D=padded(size),
             LN_2=math.log(2.0),
             num_warps=4,
         )
@@ -93,7 +77,7 @@ def column_mass(
     mass = torch.empty(heads, keys, dtype=torch.float32, device=q.device)
     if keys == 0:
         return mass
-    with torch.cuda.device(q.device) if q.device.type == "cuda" else nullcontext():
+    with device_of(q):
         _column_mass[(-(-keys // _KEYS), heads)](
             q,
             k,
@@ -113,17 +97,13 @@ def column_mass(
             SIZE=size,
             ROWS=_ROWS,
             KEYS=_KEYS,
-            BLOCK_D=_padded(size),
+            BLOCK_D=padded(size),
             num_warps=4,
         )
     return mass
 
 
-def _padded(size: int) -> int:
-    return max(16, 1 << (size - 1).bit_length())
-
-
-if _HAS_TRITON:
+if HAS_TRITON:
 
     @triton.jit  # type: ignore[untyped-decorator]
     def _block(  # type: ignore[no-untyped-def]

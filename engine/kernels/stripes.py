@@ -7,36 +7,24 @@ streams the band up to the causal diagonal, with one running softmax over both.
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
-try:  # there is none outside of Linux on x86-64
+from .launch import HAS_TRITON, device_of, on_tensor_cores, padded
+
+if HAS_TRITON:
     import triton
     import triton.language as tl
-except ImportError:
-    _HAS_TRITON = False
-else:
-    _HAS_TRITON = True
 
 SMALLEST_BLOCK = 16  # rows; what tensor cores multiply at least, so a tile is a multiple of it
 LARGEST_BLOCK = 128
-_AMPERE = (8, 0)
-_LARGEST_HEAD = 256
 _LOG2_E = 1.0 / math.log(2.0)
 
 
 def stripes_on_cuda(q: Tensor, v: Tensor) -> bool:
     """Whether `attend_stripes` can compute these queries and values on their GPU."""
-    return (
-        _HAS_TRITON
-        and q.device.type == "cuda"
-        and q.dtype in (torch.bfloat16, torch.float16)
-        and v.dtype == q.dtype
-        and v.shape[-1] == q.shape[-1] <= _LARGEST_HEAD
-        and torch.cuda.get_device_capability(q.device) >= _AMPERE
-    )
+    return on_tensor_cores(q) and v.dtype == q.dtype and v.shape[-1] == q.shape[-1]
 
 
 def attend_stripes(
@@ -73,13 +61,13 @@ def attend_stripes(
     assert used.shape == bands.shape == (heads, -(-rows // tile))
     assert q.stride(-1) == k.stride(-1) == v.stride(-1) == 1
     columns, used, bands = columns.contiguous(), used.contiguous(), bands.contiguous()
-    block_d = max(16, 1 << (size - 1).bit_length())
+    block_d = padded(size)
     wide = block_d > 128  # its blocks are halved: two stages of them must fit into shared memory
     # The largest power of two that divides the tile, within the limits.
     block_m = min(tile & -tile, LARGEST_BLOCK // 2 if wide else LARGEST_BLOCK)
     out = torch.empty(heads, rows, size, dtype=q.dtype, device=q.device)
     lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
-    with torch.cuda.device(q.device) if q.device.type == "cuda" else nullcontext():
+    with device_of(q):
         _stripes[(-(-rows // block_m), heads)](
             q,
             k,
@@ -115,7 +103,7 @@ def attend_stripes(
     return out, lse
 
 
-if _HAS_TRITON:
+if HAS_TRITON:
 
     @triton.jit
     def _accumulate(  # type: ignore[no-untyped-def]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..errors import ModelError
+from ..kernels.instructions import has_amx, has_avx512_bf16
 
 
 def resolve_device(wanted: str) -> torch.device:
@@ -25,14 +26,5 @@ def resolve_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
-        native = _cpu_has_bfloat16()
+        native = has_avx512_bf16() or has_amx()  # without them it is slower than float32
     return torch.bfloat16 if native else torch.float32
-
-
-def _cpu_has_bfloat16() -> bool:
-    """AVX512-BF16 or AMX: without them bfloat16 is emulated and slower than float32.
-
-    These probes are private in PyTorch, hence the look before the call.
-    """
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(bool(getattr(torch.cpu, name)()) for name in probes if hasattr(torch.cpu, name))

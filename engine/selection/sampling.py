@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..kernels.launch import on_tensor_cores
 from ..kernels.products import RELIABLE, products, products_on_cpu, typical_scores
-from ..kernels.sampled import column_mass, row_lse, sampled_on_cuda
+from ..kernels.sampled import column_mass, row_lse
 from .plan import Tile
 
 WORKSPACE_BYTES = 256 * 2**20  # of scores alive at once, about
@@ -61,7 +62,7 @@ def sample(q: Tensor, k: Tensor, tiles: Sequence[Tile], *, share: float, scale: 
     bands = [tile.band for tile in tiles for _ in sampled_rows(tile, share)]
     at = torch.tensor(rows + held, device=device)
     bands_at = torch.tensor(bands, device=device)
-    if sampled_on_cuda(q):
+    if on_tensor_cores(q):
         picked, last = q.index_select(1, at), tiles[-1].band
         lse = row_lse(picked, k, (at + start).int(), scale=scale)
         sampled, lse_sampled = picked[:, : len(rows)], lse[:, : len(rows)]

@@ -1,7 +1,6 @@
 """The break-even length is measured once a machine, and only where it matters."""
 
 import json
-import sys
 from dataclasses import replace
 
 import pytest
@@ -141,4 +140,3 @@ def test_info_tells_what_was_measured(own_store, measured):
     assert told[0].endswith(
         "a pair takes 2.00 ns dense and 1.00 ns kept, sparse pays from 5,120 keys on"
     )
-    assert "sa_chat.engine.attention.calibration" in sys.modules

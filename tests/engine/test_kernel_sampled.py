@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 
-from sa_chat.engine.kernels.sampled import column_mass, row_lse, sampled_on_cuda
-from sa_chat.engine.selection import tiles_of
+from sa_chat.engine.kernels.launch import on_tensor_cores
+from sa_chat.engine.kernels.sampled import column_mass, row_lse
+from sa_chat.engine.selection import sampling, tiles_of
 from sa_chat.engine.selection.sampling import sample
 
 SCALE = 0.2
@@ -50,6 +51,23 @@ def _interpreted() -> None:
         torch.testing.assert_close(lse, expected, atol=1e-5, rtol=1e-5)
         mass = column_mass(q, k, lse, before, keys=columns, scale=SCALE)
         torch.testing.assert_close(mass, expected_mass, atol=1e-5, rtol=1e-4)
+    _sampled_as_on_a_gpu()
+
+
+def _sampled_as_on_a_gpu() -> None:
+    """The whole sample by the kernels is that in plain torch."""
+    q, k, _ = _tensors(4, 2, 300, 900, 64)
+    for keys, rows in ((900, 300), (270, 270), (601, 1)):
+        chunk, seen = q[:, :rows], k[:, :keys]
+        tiles = tiles_of(keys - rows, keys, tile=128, window=64)
+        plain = sample(chunk, seen, tiles, share=0.05, scale=SCALE)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sampling, "on_tensor_cores", lambda q: True)
+            found = sample(chunk, seen, tiles, share=0.05, scale=SCALE)
+        assert found.rows == plain.rows
+        torch.testing.assert_close(found.held_rows, plain.held_rows)
+        torch.testing.assert_close(found.held_lse, plain.held_lse, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found.mass, plain.mass, atol=1e-5, rtol=1e-4)
 
 
 def test_interpreted_kernels_equal_the_definition():
@@ -62,7 +80,7 @@ def test_interpreted_kernels_equal_the_definition():
 
 
 def test_cpu_tensors_are_not_for_these_kernels():
-    assert not sampled_on_cuda(torch.randn(2, 5, 16, dtype=torch.bfloat16))
+    assert not on_tensor_cores(torch.randn(2, 5, 16, dtype=torch.bfloat16))
 
 
 @pytest.mark.gpu
@@ -75,7 +93,7 @@ def test_a_sample_on_the_gpu_is_that_on_the_cpu(rows, keys, size, dtype, device)
     q, k, _ = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
     tiles = tiles_of(keys - rows, keys, tile=512, window=256)
     right = sample(q.float(), k.float(), tiles, share=0.05, scale=SCALE)
-    assert sampled_on_cuda(q.to(device))
+    assert on_tensor_cores(q.to(device))
     seen = sample(q.to(device), k.to(device), tiles, share=0.05, scale=SCALE)
     torch.testing.assert_close(seen.held_lse.cpu(), right.held_lse, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(seen.mass.cpu(), right.mass, atol=1e-3, rtol=1e-2)
