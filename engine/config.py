@@ -10,10 +10,17 @@ from .errors import UsageError
 DEFAULT_ALPHA = 0.95
 EMBEDDED_MODEL = "embedded"
 
-METHODS = ("joined", "window-columns", "triangular")
-"""How sparse attention chooses a head's keys.  "joined" takes the cheaper of window + columns and
-dense, and is dense below the break-even length.  The others are one pattern alone, for comparison,
-in every head and chunk: window + columns (SampleAttention, arXiv 2406.15486) whatever it costs;
+METHODS = (
+    "joined",
+    "window-columns",
+    "columns-slashes",
+    "interval-slash",
+    "block-cluster",
+    "triangular",
+)
+"""How sparse attention chooses a head's keys.  "joined" takes the cheapest pattern that covers
+alpha, or dense attention, and is dense below the break-even length.  The others are one pattern
+alone, for comparison, in every head and chunk, whatever it costs (selection/patterns/ has them);
 triangular is sinks and window only, whatever it covers."""
 
 

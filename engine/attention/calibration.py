@@ -2,7 +2,8 @@
 
 One layer's attention over random keys is timed at two lengths, dense and sparse at a forced
 density.  Both grow nearly linearly with the pairs that they see, and where the lines cross is the
-break-even length.  CPUs only: on GPUs none has been found yet, and the joined method is dense.
+break-even length.  What a gathered column and a tile take beside a pair are the costs by which
+the joined method chooses among its patterns.
 """
 
 from __future__ import annotations
@@ -22,64 +23,92 @@ import torch
 from torch import Tensor
 
 from ..kernels import attend
-from ..machine import cpu_name
-from ..selection import SelectionSettings, select
-from .execute import execute
+from ..machine import cpu_name, driver_version
+from ..selection import CostModel, SelectionSettings, select
+from .execute import execute, gathered
+from .stopwatch import wait_for
 
 SHORTEST = 4096
 """Keys before which a chunk is never sparse, and nothing is measured: there is little to gain."""
-_LENGTHS = 4096, 16_384
-_ROWS = 2048
 _DENSITY = 0.3  # about what the embedded reader needs
+_GATHERED = 4096  # columns of each head, to time
 _ROUNDS = 3
 _NEVER = 2**62  # keys
+_CPU_PATTERNS = ("window-columns",)
+_GPU_PATTERNS = ("window-columns", "columns-slashes", "interval-slash", "block-cluster")
+"""What the joined method chooses from.  On the reader's heads blocks and diagonals save at most
+6 % of the pairs, and a CPU looks for them as long as it would compute those; docs/log.md."""
+_MOST_COLUMNS_ON_GPU = 0.5  # their copies have to fit into the memory
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Of one kv group of a layer, and how it is computed."""
+    """Of a layer's heads, and where they are computed."""
 
-    heads: int  # query heads that share a kv head
+    heads: int
+    groups: int  # kv heads
     size: int
     dtype: str
-    threads: int
+    device: str  # "cpu", or "cuda" with a number
+    threads: int  # of the CPU; on GPUs 0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of one shape on one machine.  Times are of one (query, key) pair of one head."""
+    """Of one shape on one machine.  Nanoseconds are of one head."""
 
-    dense_ns: float
-    kept_ns: float  # of the pairs that a sparse plan computes, gathering included
+    dense_ns: float  # a (query, key) pair
+    kept_ns: float  # a pair that a sparse plan computes, all that it takes included
+    gather_ns: float  # copying one key and its value
+    tile_ns: float  # a tile of 512 rows, whatever its keys are
     break_even: int | None  # keys from which on sparse is faster; None: at no length
 
     def __str__(self) -> str:
         pays = f"from {self.break_even:,} keys on" if self.break_even else "at no length"
         return (
-            f"a pair takes {self.dense_ns:.2f} ns dense and {self.kept_ns:.2f} ns kept, "
+            f"a pair takes {_digits(self.dense_ns)} ns dense and {_digits(self.kept_ns)} ns kept, "
+            f"a column {_digits(self.gather_ns)} ns, a tile {_digits(self.tile_ns / 1e3)} µs; "
             f"sparse pays {pays}"
         )
 
+    @property
+    def cost(self) -> CostModel:
+        """In pairs, as the joined method compares patterns."""
+        pair = self.kept_ns
+        return CostModel(round(self.gather_ns / pair), round(self.tile_ns / pair))
+
 
 def calibrated(settings: SelectionSettings, q: Tensor, k: Tensor) -> SelectionSettings:
-    """The settings with this machine's break-even.
+    """The settings with what they leave open, as this machine has it.
 
-    Only where they matter: for the joined method on a CPU, without a break-even of its own, and
-    once the keys are `SHORTEST`.  The first time ever this takes a few seconds.
+    Only where it matters: for the joined method, without a break-even of its own, and once the
+    keys are `SHORTEST`.  The first time ever this takes a few seconds.
 
     Args:
         q: [H, C, D]; k: [G, N, D], as for `select`.
     """
-    wanted = settings.method == "joined" and settings.density is None and settings.alpha < 1.0
-    if not wanted or settings.break_even is not None or q.device.type != "cpu":
+    if settings.method != "joined" or settings.density is not None or settings.alpha >= 1.0:
+        return settings
+    on_gpu = q.device.type == "cuda"
+    if settings.patterns is None:
+        most = _MOST_COLUMNS_ON_GPU if on_gpu else 1.0
+        patterns = _GPU_PATTERNS if on_gpu else _CPU_PATTERNS
+        settings = replace(settings, patterns=patterns, most_columns=most)
+    if settings.break_even is not None:
         return settings
     if k.shape[1] < SHORTEST:
         return replace(settings, break_even=SHORTEST)
+    found = calibration(_shape(q, k))
+    return replace(settings, break_even=found.break_even or _NEVER, cost=found.cost)
+
+
+def _shape(q: Tensor, k: Tensor) -> Shape:
     dtype = str(q.dtype).removeprefix("torch.")
-    shape = Shape(len(q) // len(k), q.shape[-1], dtype, torch.get_num_threads())
-    found = calibration(shape)
-    return replace(settings, break_even=found.break_even or _NEVER)
+    if q.device.type == "cuda":
+        return Shape(len(q), len(k), q.shape[-1], dtype, str(q.device), 0)
+    # One kv group computes after the other.
+    return Shape(len(q) // len(k), 1, q.shape[-1], dtype, "cpu", torch.get_num_threads())
 
 
 @cache
@@ -112,11 +141,12 @@ def stored(path: Path) -> dict[str, Calibration]:
 
 def _key(shape: Shape) -> str:
     """Whatever changes the times."""
-    capability = torch.backends.cpu.get_cpu_capability()
-    return (
-        f"{cpu_name()} ({capability}), torch {torch.__version__}, {shape.threads} threads, "
-        f"{shape.heads} heads x {shape.size}, {shape.dtype}"
-    )
+    heads = f"{shape.heads}/{shape.groups} heads x {shape.size}, {shape.dtype}"
+    if shape.device == "cpu":
+        machine = f"{cpu_name()} ({torch.backends.cpu.get_cpu_capability()})"
+        return f"{machine}, torch {torch.__version__}, {shape.threads} threads, {heads}"
+    name = torch.cuda.get_device_name(shape.device)
+    return f"{name}, driver {driver_version()}, torch {torch.__version__}, {heads}"
 
 
 def _write(path: Path, known: dict[str, Calibration]) -> None:
@@ -130,53 +160,97 @@ def _write(path: Path, known: dict[str, Calibration]) -> None:
         _log.warning("%s cannot be written, attention is measured at each start: %s", path, error)
 
 
+@dataclass(frozen=True)
+class _At:
+    """One length: pairs that dense attention and the plan compute, and seconds."""
+
+    keys: int
+    pairs: int
+    kept: int
+    dense_s: float
+    select_s: float
+    execute_s: float
+
+
 @torch.inference_mode()
 def measure(shape: Shape) -> Calibration:
-    """Times one kv group's attention of a chunk on the CPU, now."""
-    generator = torch.Generator().manual_seed(0)
-    dtype = getattr(torch, shape.dtype)
-    longest = _LENGTHS[-1]
-    q = torch.randn(shape.heads, _ROWS, shape.size, generator=generator).to(dtype)
-    k, v = torch.randn(2, 1, longest, shape.size, generator=generator).to(dtype)
+    """Times a layer's attention of one chunk on the shape's device, now."""
+    on_gpu = shape.device != "cpu"
+    device = torch.device(shape.device)
+    rows, lengths = (8192, (16_384, 65_536)) if on_gpu else (2048, (4096, 16_384))
+    generator = torch.Generator(device).manual_seed(0)
+
+    def normal(heads: int, length: int) -> Tensor:
+        values = torch.randn(heads, length, shape.size, generator=generator, device=device)
+        return values.to(getattr(torch, shape.dtype))
+
+    q = normal(shape.heads, rows)
+    k, v = normal(shape.groups, lengths[-1]), normal(shape.groups, lengths[-1])
     scale = shape.size**-0.5
     choose = partial(select, scale=scale, settings=SelectionSettings(density=_DENSITY))
-    pairs, dense, sparse = [], [], []
-    for keys in _LENGTHS:
+    # The joined method looks at more than the forced density does, and that takes its time too.
+    patterns = _GPU_PATTERNS if on_gpu else _CPU_PATTERNS
+    join = partial(select, scale=scale, settings=SelectionSettings(patterns=patterns, break_even=1))
+    seconds = partial(_seconds, device)
+    found = []
+    for keys in lengths:
         some_k, some_v = k[:, :keys], v[:, :keys]
         selected = choose(q, some_k)
         assert selected is not None, "both lengths have keys outside of the band"
         plan, _ = selected
-        pairs.append(shape.heads * plan.pairs_causal)
-        dense.append(_seconds(partial(attend, q, some_k, some_v, causal=True, scale=scale)))
-        carried_out = _seconds(partial(execute, q, some_k, some_v, plan, scale=scale))
-        sparse.append(carried_out + _seconds(partial(choose, q, some_k)))
-    return _crossing(pairs, dense, sparse, carried_out / int(plan.pairs_computed.sum()))
+        at = _At(
+            keys,
+            shape.heads * plan.pairs_causal,
+            int(plan.pairs_computed.sum()),
+            seconds(partial(attend, q, some_k, some_v, causal=True, scale=scale)),
+            seconds(partial(join, q, some_k)),
+            seconds(partial(execute, q, some_k, some_v, plan, scale=scale)),
+        )
+        found.append(at)
+    columns = torch.arange(_GATHERED, device=device, dtype=torch.int32) * (keys // _GATHERED)
+    copied = seconds(partial(gathered, k, v, columns.expand(shape.heads, -1)))
+    return _calibration(*found, copied / (shape.heads * _GATHERED), shape.heads * len(plan.tiles))
 
 
-def _crossing(
-    pairs: list[int], dense: list[float], sparse: list[float], kept_s: float
-) -> Calibration:
-    """From the seconds at two lengths with so many causal pairs each."""
-    growth = pairs[1] - pairs[0]
-    dense_s, sparse_s = (dense[1] - dense[0]) / growth, (sparse[1] - sparse[0]) / growth
+def _calibration(short: _At, long: _At, gather_s: float, tiles: int) -> Calibration:
+    """From the seconds at two lengths, of one copied column, and the plans' tiles."""
+    growth = long.pairs - short.pairs
+    dense_s = (long.dense_s - short.dense_s) / growth
+    costs = [at.select_s + at.execute_s for at in (short, long)]
+    sparse_s = (costs[1] - costs[0]) / growth
     if dense_s <= sparse_s:
         break_even = None
     else:
-        behind = max(0.0, sparse[0] - dense[0])  # at the shorter length, made up for later
-        ahead = max(0.0, dense[0] - sparse[0])
-        crossing = pairs[0] + (behind - ahead) / (dense_s - sparse_s)
-        keys = _LENGTHS[0] + (crossing - pairs[0]) * (_LENGTHS[1] - _LENGTHS[0]) / growth
+        behind = max(0.0, costs[0] - short.dense_s)  # at the shorter length, made up for later
+        ahead = max(0.0, short.dense_s - costs[0])
+        crossing = short.pairs + (behind - ahead) / (dense_s - sparse_s)
+        keys = short.keys + (crossing - short.pairs) * (long.keys - short.keys) / growth
         break_even = max(SHORTEST, math.ceil(keys / 256) * 256)
-    tiny = 1e-3  # a clock that saw nothing
-    return Calibration(max(tiny, 1e9 * dense_s), max(tiny, 1e9 * kept_s), break_even)
+    kept_s = (long.execute_s - short.execute_s) / (long.kept - short.kept)
+    tile_s = (short.execute_s - kept_s * short.kept) / tiles
+    tiny = 1e-6  # a clock that saw nothing
+    return Calibration(
+        max(tiny, 1e9 * dense_s),
+        max(tiny, 1e9 * kept_s),
+        max(0.0, 1e9 * gather_s),
+        max(0.0, 1e9 * tile_s),
+        break_even,
+    )
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(device: torch.device, work: Callable[[], object]) -> float:
     """The fastest of a few, after one more."""
     work()
     times = []
     for _ in range(_ROUNDS):
+        wait_for(device)
         began = time.perf_counter()
         work()
+        wait_for(device)
         times.append(time.perf_counter() - began)
     return min(times)
+
+
+def _digits(value: float) -> str:
+    """Two significant ones."""
+    return f"{value:.2g}"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from ..kernels import attend, merge
+from ..kernels.gather import gather
+from ..kernels.lists import BlockLists, block_lists
+from ..kernels.planned import (
+    LARGEST_BLOCK,
+    SMALLEST_BLOCK,
+    attend_planned,
+    planned_on_cuda,
+)
 from ..kernels.products import attend_products, products_on_cpu, typical_scores
-from ..kernels.stripes import LARGEST_BLOCK, SMALLEST_BLOCK, attend_stripes, stripes_on_cuda
 from ..selection import Plan
 
 Result = tuple[Tensor, Tensor]
@@ -21,9 +29,10 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
 
     The keys of a row are the band with its causal diagonal, where it lies in the cache, and the
     columns before the band, gathered into one contiguous list for each head: those before the
-    first tile's band, which all rows see, and the few between the bands.  The results over these
-    disjoint keys are merged by log-sum-exp, so no mask is ever built.  A dense head's columns
-    are all keys before the chunk.  Where `stripes_on_cuda` says so, one kernel does it all.
+    first tile's band, which all rows see, and the few between the bands; and the keys of the
+    kept blocks that are no columns.  The results over these disjoint keys are merged by
+    log-sum-exp, so no mask is ever built.  A dense head's columns are all keys before the chunk.
+    Where `planned_on_cuda` says so, one kernel does it all.
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D], all keys so far.
@@ -33,8 +42,9 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
     if plan is None:
         out, lse = attend(q, k, v, causal=True, scale=scale)
         return out.to(q.dtype), lse
-    if stripes_on_cuda(q, v) and (tile := _tile_rows(plan)) % SMALLEST_BLOCK == 0:
-        return attend_stripes(q, k, v, plan.columns, plan.used, plan.bands, tile=tile, scale=scale)
+    if planned_on_cuda(q, v) and (tile := _tile_rows(plan)) % SMALLEST_BLOCK == 0:
+        lists = plan.columns, plan.used, plan.bands, _block_lists(plan), plan.order
+        return attend_planned(q, k, v, *lists, tile=tile, scale=scale)
     groups, shared = k.shape[0], q.shape[0] // k.shape[0]
     out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
@@ -50,10 +60,28 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
     return out, lse
 
 
+def gathered(k: Tensor, v: Tensor, columns: Tensor) -> object:
+    """Copies of the columns int32 [H, M] of k, v [G, N, D], as a plan's are made, to be timed."""
+    if planned_on_cuda(k, v):
+        used = torch.full_like(columns[:, :1], columns.shape[1])
+        return gather(k, v, columns, used)
+    shared = len(columns) // len(k)
+    return [
+        (k[h // shared].index_select(0, some), v[h // shared].index_select(0, some))
+        for h, some in enumerate(columns)
+    ]
+
+
 def _tile_rows(plan: Plan) -> int:
     """Rows of the plan's tiles; of a single tile, which may be cut short, a round number."""
     rows = plan.tiles[0].rows
     return rows if len(plan.tiles) > 1 else -(-rows // LARGEST_BLOCK) * LARGEST_BLOCK
+
+
+def _block_lists(plan: Plan) -> BlockLists | None:
+    if plan.blocks is None:
+        return None
+    return block_lists(plan.blocks.kept, plan.columns, plan.used, size=plan.blocks.size)
 
 
 def _dense(
@@ -72,7 +100,7 @@ def _dense(
 def _stripes(
     q: Tensor, k: Tensor, v: Tensor, plan: Plan, heads: Sequence[int], scale: float
 ) -> Result:
-    """Window and column stripes, for the query heads `heads` of one kv group.
+    """Bands, columns and blocks, for the query heads `heads` of one kv group.
 
     Args:
         q: [len(heads), C, D]; k, v: [N, D].
@@ -97,7 +125,27 @@ def _stripes(
                     causal=False, scale=scale,
                 )  # fmt: skip
                 out[one, some], lse[one, some] = merge(*part, out[one, some], lse[one, some])
+        for some, kept in _blocks(plan, head):
+            part = _over_all(q[one, some], k[kept], v[kept], typical[one, some], scale)
+            out[one, some], lse[one, some] = merge(*part, out[one, some], lse[one, some])
     return out, lse
+
+
+def _blocks(plan: Plan, head: int) -> Iterator[tuple[slice, Tensor]]:
+    """Of one head, rows of the chunk that see the same blocks, and these blocks' keys that are
+    no columns, int64 [n]."""
+    if plan.blocks is None or not bool(plan.blocks.kept[head].any()):
+        return
+    size, kept = plan.blocks.size, plan.blocks.kept[head]
+    free = torch.ones(kept.shape[1] * size, dtype=torch.bool, device=kept.device)
+    columns = plan.columns[head, : int(plan.used[head, -1])]
+    free[columns[columns < len(free)]] = False
+    changes = (kept[1:] != kept[:-1]).any(dim=1).nonzero().flatten() + 1
+    edges = [0, *changes.tolist(), len(kept)]
+    for first, end in pairwise(edges):
+        seen = kept[first].repeat_interleave(size) & free
+        if bool(seen.any()):
+            yield slice(first * size, end * size), seen.nonzero().flatten()
 
 
 def _bands(q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float) -> Result:

@@ -103,9 +103,3 @@ class Run:
         before = self.pairs_computed.get(layer)
         self.pairs_computed[layer] = computed if before is None else before + computed
         self.pairs_causal[layer] = self.pairs_causal.get(layer, 0) + causal
-
-
-def wait_for(device: torch.device) -> None:
-    """Let queued work end, so that a clock read next measures it."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -42,3 +42,9 @@ class Stopwatch:
             self._seconds += began_at.elapsed_time(ended_at) / 1e3
         self._events.clear()
         return self._seconds
+
+
+def wait_for(device: torch.device) -> None:
+    """Let queued work end, so that a clock read next measures it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ..attention.run import wait_for
+from ..attention.stopwatch import wait_for
 from ..devices import device_use
 from ..errors import UsageError
 

@@ -1,7 +1,8 @@
 """The heaviest entries of each row, down to a limit, as sorted lists.
 
-The weight from which on a row's entries are kept is bisected bit by bit, for floats that are not
-negative are ordered as their bits are.  On NVIDIA GPUs a Triton kernel does it, one program a row.
+The weight from which on a row's entries are kept is found bit by bit, for floats that are not
+negative are ordered as their bits are.  On NVIDIA GPUs two Triton kernels do it: one finds that
+weight, one program a row, the other writes the lists, many programs a row.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ if HAS_TRITON:
     import triton
     import triton.language as tl
 
-_BLOCK = 4096
+_BITS = 18  # of a weight that are looked at: the exponent, and a thousandth of its value
+_DIGIT = 3  # bits that the kernel finds at once
+_UNUSED = 31 - _BITS
+_BLOCK, _SHORT = 2048, 1024  # entries of a step, and in rows that have no more
 _NONE = 0x7FFFFFFF
 
 
@@ -29,15 +33,26 @@ def heaviest(
         counted: float32 [H, N] or [N], what is added up of the kept others.
         limits: [H] float32.  With `reach` the others are the heaviest that together count at
             least this much, all if none do, and none where it is not positive; without, the
-            heaviest that count at most this much, none where it is negative.  Equal
-            weights are kept or left together.
+            heaviest that count at most this much, none where it is negative.  Weights that
+            are equal up to a thousandth may be kept or left together.
     Returns:
-        columns int32 [H, N], each row's kept positions first, in order, then 0; and how many
-        are kept of the entries up to and with each one, int32 [H, N].
+        columns int32 [H, N], each row's kept positions first, in order, then anything; and how
+        many are kept of the entries up to and with each one, int32 [H, N].
     """
     if HAS_TRITON and weights.device.type == "cuda":
         return heaviest_triton(weights, counted, limits, always=always, reach=reach)
     return heaviest_plain(weights, counted, limits, always=always, reach=reach)
+
+
+def among_heaviest(weights: Tensor, counted: Tensor, limits: Tensor) -> Tensor:
+    """Whether each entry is one of the heaviest that reach the limits, bool [H, N]; arguments
+    and meaning as for `heaviest`."""
+    if HAS_TRITON and weights.device.type == "cuda" and weights.shape[1]:
+        weights = weights.contiguous()
+        least = _least_triton(weights, counted, limits, always=0, reach=True)[0]
+    else:
+        least = _least_plain(weights, counted, limits, always=0, reach=True)
+    return (weights.view(torch.int32) >> _UNUSED) >= least[:, None]
 
 
 def heaviest_plain(
@@ -45,10 +60,26 @@ def heaviest_plain(
 ) -> tuple[Tensor, Tensor]:
     """`heaviest` in plain torch, for every device."""
     heads, keys = weights.shape
-    bits = weights[:, always:].contiguous().view(torch.int32)
+    least = _least_plain(weights, counted, limits, always=always, reach=reach)
+    bits = weights[:, always:].contiguous().view(torch.int32) >> _UNUSED
+    first = least.new_ones(heads, min(always, keys)) > 0
+    kept = torch.cat([first, bits >= least[:, None]], dim=-1)
+    counts = kept.cumsum(dim=-1, dtype=torch.int32)
+    positions = torch.arange(keys, dtype=torch.int32, device=weights.device).expand(heads, -1)
+    # What is not kept goes into one place more, which is cut off.
+    places = torch.where(kept, counts - 1, keys)
+    columns = positions.new_zeros(heads, keys + 1).scatter_(1, places.long(), positions)
+    return columns[:, :keys], counts
+
+
+def _least_plain(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
+) -> Tensor:
+    """The least bits that are kept of each row, int32 [H]."""
+    bits = weights[:, always:].contiguous().view(torch.int32) >> _UNUSED
     others = counted[..., always:]
-    least = torch.zeros(heads, 1, dtype=torch.int32, device=weights.device)
-    for shift in range(30, -1, -1):
+    least = torch.zeros(len(weights), 1, dtype=torch.int32, device=weights.device)
+    for shift in range(_BITS - 1, -1, -1):
         tried = least | (1 << shift)
         total = torch.where(bits >= tried, others, 0.0).sum(dim=-1, keepdim=True)
         enough = total >= limits[:, None] if reach else total > limits[:, None]
@@ -59,97 +90,171 @@ def heaviest_plain(
         everything = others.expand(bits.shape).sum(dim=-1, keepdim=True)
         least = (least + 1).masked_fill(everything <= limits[:, None], 0)
         least = least.masked_fill(limits[:, None] < 0.0, _NONE)
-    kept = torch.cat([least.new_ones(heads, min(always, keys)) > 0, bits >= least], dim=-1)
-    counts = kept.cumsum(dim=-1)
-    positions = torch.arange(keys, dtype=torch.int32, device=weights.device).expand(heads, -1)
-    # What is not kept goes into one place more, which is cut off.
-    places = torch.where(kept, counts - 1, keys)
-    columns = positions.new_zeros(heads, keys + 1).scatter_(1, places, positions)
-    return columns[:, :keys], counts.int()
+    return least[:, 0]
 
 
 def heaviest_triton(
     weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
 ) -> tuple[Tensor, Tensor]:
-    """`heaviest` by the kernel."""
+    """`heaviest` by the kernels."""
     heads, keys = weights.shape
-    columns = torch.zeros(heads, keys, dtype=torch.int32, device=weights.device)
-    counts = torch.empty_like(columns)
+    columns, counts = torch.empty(2, heads, keys, dtype=torch.int32, device=weights.device)
     if keys == 0:
         return columns, counts
-    weights, counted = weights.contiguous(), counted.contiguous()
+    weights = weights.contiguous()
+    least, kept = _least_triton(weights, counted, limits, always=always, reach=reach)
+    blocks = kept.shape[1]
+    block = _SHORT if keys <= _SHORT else _BLOCK
     with device_of(weights):
-        _heaviest[(heads,)](
+        _listed[(blocks, heads)](
             weights,
-            counted,
-            limits,
+            least,
+            kept,
             columns,
             counts,
-            counted.stride(0) if counted.dim() == 2 else 0,
             keys,
+            blocks,
             always,
-            REACH=reach,
-            NONE=_NONE,
-            BLOCK=_BLOCK,
-            num_warps=16,
+            UNUSED=_UNUSED,
+            BLOCK=block,
+            BLOCKS=1 << (blocks - 1).bit_length(),
+            num_warps=8,
         )
     return columns, counts
 
 
+def _least_triton(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
+) -> tuple[Tensor, Tensor]:
+    """As `_least_plain`; and how many are kept in each block of the row, int32 [H, blocks]."""
+    heads, keys = weights.shape
+    counted, limits = counted.contiguous(), limits.contiguous()
+    block = _SHORT if keys <= _SHORT else _BLOCK
+    blocks = -(-keys // block)
+    least = torch.empty(heads, dtype=torch.int32, device=weights.device)
+    kept = torch.empty(heads, blocks, dtype=torch.int32, device=weights.device)
+    with device_of(weights):
+        _least[(heads,)](
+            weights,
+            counted,
+            limits,
+            least,
+            kept,
+            counted.stride(0) if counted.dim() == 2 else 0,
+            keys,
+            blocks,
+            always,
+            REACH=reach,
+            NONE=_NONE,
+            DIGITS=_BITS // _DIGIT,
+            UNUSED=_UNUSED,
+            BLOCK=block,
+            num_warps=16 if block == _BLOCK else 4,
+        )
+    return least, kept
+
+
 if HAS_TRITON:
 
-    @triton.jit(do_not_specialize=["keys", "always"])  # type: ignore[untyped-decorator]
-    def _heaviest(  # type: ignore[no-untyped-def]
+    @triton.jit  # type: ignore[untyped-decorator]
+    def _kept(weights, at, keys, always, least, UNUSED: tl.constexpr):  # type: ignore[no-untyped-def]
+        """Which of the entries at these places are kept."""
+        weight = tl.load(weights + at, mask=at < keys, other=0.0).to(tl.int32, bitcast=True)
+        return (at < keys) & ((at < always) | ((weight >> UNUSED) >= least))
+
+    @triton.jit(do_not_specialize=["keys", "blocks", "always"])  # type: ignore[untyped-decorator]
+    def _least(  # type: ignore[no-untyped-def]
         weights,
         counted,
         limits,
-        columns,
-        counts,
+        found,
+        kept,
         counted_row,
         keys,
+        blocks,
         always,
         REACH: tl.constexpr,
         NONE: tl.constexpr,
+        DIGITS: tl.constexpr,
+        UNUSED: tl.constexpr,
         BLOCK: tl.constexpr,
     ):
-        """One row."""
+        """Of one row the least bits that are kept, three of them in each pass, and how many
+        entries of each block are."""
         row = tl.program_id(0).to(tl.int64)
         weights += row * keys
         counted += row * counted_row
-        columns += row * keys
-        counts += row * keys
         limit = tl.load(limits + row)
         step = tl.arange(0, BLOCK)
         # The largest bits for which the entries that have as many count enough (too much).
         bits = tl.full([], 0, tl.int32)
-        everything = tl.zeros([], tl.float32)
-        for start in range(0, keys, BLOCK):
-            at = start + step
-            other = (at < keys) & (at >= always)
-            everything += tl.sum(tl.load(counted + at, mask=other, other=0.0))
-        for shift in range(30, -1, -1):
-            tried = bits | (1 << shift)
-            total = tl.zeros([], tl.float32)
+        all_of = tl.zeros([BLOCK], tl.float32)
+        for digit in range(0, DIGITS):
+            low = 3 * (DIGITS - 1 - digit)
+            unit = tl.full([], 1, tl.int32) << low
+            sum_1 = tl.zeros([BLOCK], tl.float32)
+            sum_2, sum_3, sum_4, sum_5, sum_6, sum_7 = sum_1, sum_1, sum_1, sum_1, sum_1, sum_1
             for start in range(0, keys, BLOCK):
                 at = start + step
                 other = (at < keys) & (at >= always)
                 weight = tl.load(weights + at, mask=other, other=0.0).to(tl.int32, bitcast=True)
+                above = (weight >> UNUSED) - bits
                 count = tl.load(counted + at, mask=other, other=0.0)
-                total += tl.sum(tl.where(other & (weight >= tried), count, 0.0))
-            enough = total >= limit if REACH else total > limit
-            bits = tl.where(enough, tried, bits)
+                sum_1 += tl.where(above >= unit, count, 0.0)
+                sum_2 += tl.where(above >= 2 * unit, count, 0.0)
+                sum_3 += tl.where(above >= 3 * unit, count, 0.0)
+                sum_4 += tl.where(above >= 4 * unit, count, 0.0)
+                sum_5 += tl.where(above >= 5 * unit, count, 0.0)
+                sum_6 += tl.where(above >= 6 * unit, count, 0.0)
+                sum_7 += tl.where(above >= 7 * unit, count, 0.0)
+                if not REACH and digit == 0:
+                    all_of += count
+            enough = (
+                _enough(sum_1, limit, REACH)
+                + _enough(sum_2, limit, REACH)
+                + _enough(sum_3, limit, REACH)
+                + _enough(sum_4, limit, REACH)
+                + _enough(sum_5, limit, REACH)
+                + _enough(sum_6, limit, REACH)
+                + _enough(sum_7, limit, REACH)
+            )
+            bits += unit * enough
         if REACH:
             least = tl.where(limit > 0.0, bits, NONE)
         else:
-            least = tl.where(everything <= limit, 0, bits + 1)
+            least = tl.where(tl.sum(all_of) <= limit, 0, bits + 1)
             least = tl.where(limit < 0.0, NONE, least)
-        done = tl.full([], 0, tl.int32)
-        for start in range(0, keys, BLOCK):
-            at = start + step
-            inside = at < keys
-            weight = tl.load(weights + at, mask=inside, other=0.0).to(tl.int32, bitcast=True)
-            kept = inside & ((at < always) | (weight >= least))
-            count = done + tl.cumsum(kept.to(tl.int32), 0)
-            tl.store(counts + at, count, mask=inside)
-            tl.store(columns + count - 1, at, mask=kept)
-            done += tl.sum(kept.to(tl.int32))
+        tl.store(found + row, least)
+        for block in range(0, blocks):
+            of = _kept(weights, block * BLOCK + step, keys, always, least, UNUSED)
+            tl.store(kept + row * blocks + block, tl.sum(of.to(tl.int32)))
+
+    @triton.jit  # type: ignore[untyped-decorator]
+    def _enough(sums, limit, REACH: tl.constexpr):  # type: ignore[no-untyped-def]
+        """1 if the sums together reach the limit, or without REACH if they pass it."""
+        total = tl.sum(sums)
+        return (total >= limit).to(tl.int32) if REACH else (total > limit).to(tl.int32)
+
+    @triton.jit(do_not_specialize=["keys", "blocks", "always"])  # type: ignore[untyped-decorator]
+    def _listed(  # type: ignore[no-untyped-def]
+        weights,
+        least,
+        kept,
+        columns,
+        counts,
+        keys,
+        blocks,
+        always,
+        UNUSED: tl.constexpr,
+        BLOCK: tl.constexpr,
+        BLOCKS: tl.constexpr,
+    ):
+        """The kept positions of one block of a row."""
+        block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
+        at = block * BLOCK + tl.arange(0, BLOCK)
+        of = _kept(weights + row * keys, at, keys, always, tl.load(least + row), UNUSED)
+        other = tl.arange(0, BLOCKS)
+        before = tl.sum(tl.load(kept + row * blocks + other, mask=other < block, other=0))
+        count = before + tl.cumsum(of.to(tl.int32), 0)
+        tl.store(counts + row * keys + at, count, mask=at < keys)
+        tl.store(columns + row * keys + count - 1, at, mask=of)

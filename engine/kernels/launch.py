@@ -1,17 +1,25 @@
-"""What the Triton kernels share: where they can run, and on which device they are launched."""
+"""What the Triton kernels share: where they can run, and what they are launched with."""
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
 
 HAS_TRITON = find_spec("triton") is not None  # there is none outside of Linux on x86-64
+if HAS_TRITON:
+    from triton.tools.tensor_descriptor import TensorDescriptor
+
+LOG2_E = 1.0 / math.log(2.0)
 _AMPERE = (8, 0)
 _LARGEST_HEAD = 256
 _SMALLEST_HEAD = 16  # what tensor cores multiply at least
+_HEAD_STEP = 8  # a row of a tensor descriptor is a multiple of 16 bytes
+_ROOMY_BYTES = 226 * 1024  # shared memory of a program on Hopper and the large Blackwells
 
 
 def on_tensor_cores(q: Tensor) -> bool:
@@ -21,8 +29,17 @@ def on_tensor_cores(q: Tensor) -> bool:
         and q.device.type == "cuda"
         and q.dtype in (torch.bfloat16, torch.float16)
         and q.shape[-1] <= _LARGEST_HEAD
+        and q.shape[-1] % _HEAD_STEP == 0
         and torch.cuda.get_device_capability(q.device) >= _AMPERE
     )
+
+
+def roomy(tensor: Tensor) -> bool:
+    """Whether a program on this tensor's GPU can have 226 KB of shared memory; else 99."""
+    if tensor.device.type != "cuda":
+        return False
+    properties = torch.cuda.get_device_properties(tensor.device)
+    return bool(properties.shared_memory_per_block_optin >= _ROOMY_BYTES)
 
 
 def device_of(tensor: Tensor) -> AbstractContextManager[object]:
@@ -33,3 +50,9 @@ def device_of(tensor: Tensor) -> AbstractContextManager[object]:
 def padded(size: int) -> int:
     """The head size as blocks have it."""
     return max(_SMALLEST_HEAD, 1 << (size - 1).bit_length())
+
+
+def descriptor(tensor: Tensor, rows: int) -> Any:
+    """Of [heads, N, D], to load blocks [1, `rows`, padded D]; zeros outside."""
+    block = [1, rows, padded(tensor.shape[-1])]
+    return TensorDescriptor(tensor, list(tensor.shape), list(tensor.stride()), block)

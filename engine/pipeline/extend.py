@@ -10,7 +10,7 @@ from ..attention import Run
 from ..attention.run import never
 from ..cache import KVCache
 from ..model import LoadedModel
-from .forward import CHUNK, check_room, forward
+from .forward import check_room, chunk_spans, forward
 
 
 def extend(
@@ -18,7 +18,7 @@ def extend(
     cache: KVCache,
     ids: Sequence[int],
     *,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Tensor:
     """Append `ids` with dense attention; returns the logits [vocabulary] after the last.
@@ -32,8 +32,7 @@ def extend(
     run = Run(cancelled=cancelled)
     logits: Tensor | None = None
     try:
-        for start in range(0, len(ids), chunk):
-            end = min(start + chunk, len(ids))
+        for start, end in chunk_spans(0, len(ids), loaded.device, chunk):
             logits = forward(loaded, cache, ids[start:end], run, logits=int(end == len(ids)))
     except BaseException:
         cache.truncate(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -13,7 +14,27 @@ from ..errors import ContextOverflow
 from ..model import LoadedModel
 from ..model.keywords import cache_keyword
 
-CHUNK = 2048  # tokens a forward pass; on CPU the linear layers reach full speed from 1024 on
+_CPU_CHUNK = 2048  # the linear layers reach full speed from 1024 on
+_GPU_CHUNK = 8192  # what each layer's selection costs whatever it selects is spread over more
+
+
+def chunk_tokens(device: torch.device) -> int:
+    """Tokens of a forward pass in the prefill, on a device of this kind."""
+    return _GPU_CHUNK if device.type == "cuda" else _CPU_CHUNK
+
+
+def chunk_spans(
+    start: int, end: int, device: torch.device, size: int | None = None
+) -> list[tuple[int, int]]:
+    """The chunks [start, end) of a prefill, each of `size` tokens or `chunk_tokens`.
+
+    On a GPU, where a context begins, the first is twice as long: it is mostly dense, and dense
+    attention over a chunk's own keys is faster in one piece.
+    """
+    step = size or chunk_tokens(device)
+    first = step if size or start or device.type != "cuda" else 2 * step
+    edges = [start, *range(start + first, end, step), end]
+    return list(pairwise(edges))
 
 
 @torch.inference_mode()

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..attention import Coverage, Run
-from ..attention.run import never, wait_for
+from ..attention.run import never
+from ..attention.stopwatch import wait_for
 from ..cache import KVCache
 from ..model import LoadedModel
 from ..selection import SelectionSettings
-from .forward import CHUNK, check_room, forward
+from .forward import check_room, chunk_spans, forward
 from .likelihood import Likelihood
 
 
@@ -49,7 +50,7 @@ def prefill(
     *,
     mode: str,
     alpha: float,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     on_chunk: Callable[[ChunkReport], None] | None = None,
     cancelled: Callable[[], bool] = never,
     settings: SelectionSettings | None = None,
@@ -59,7 +60,7 @@ def prefill(
 
     Args:
         mode: "sparse" or "dense"; sparse at alpha >= 1 is dense.
-        chunk: tokens a forward pass.
+        chunk: tokens a forward pass; None takes `chunk_spans`' own.
         settings: replaces the default sizes of selection, its alpha included.
         likelihood: also measure how well the model predicts the document, at the price of
             logits for all of its tokens.
@@ -76,8 +77,7 @@ def prefill(
     began = time.perf_counter()
     logits: Tensor | None = None
     document = Likelihood(ids) if likelihood else None
-    for start in range(0, len(ids), chunk):
-        end = min(start + chunk, len(ids))
+    for start, end in chunk_spans(0, len(ids), loaded.device, chunk):
         wanted = end - start if document else int(end == len(ids))
         logits = forward(loaded, cache, ids[start:end], run, logits=wanted)
         if document is not None:

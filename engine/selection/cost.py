@@ -1,14 +1,14 @@
-"""Predicted cost of a head's chunk, to choose between its pattern and dense attention."""
+"""Predicted cost of a head's chunk, to choose between its patterns and dense attention."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from .plan import Tile
+from .plan import Blocks
+from .rows import SampledRows
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,27 @@ class CostModel:
     """Costs in units of one computed (query, key) pair.
 
     The defaults were measured on two CPU cores with AVX512-BF16 at head size 64, where a pair
-    takes about 1.7 ns.
+    takes about 1.1 ns; `attention.calibration` measures them on each machine.
     """
 
     gather_pairs: int = 32  # copying one key and its value
-    call_pairs: int = 60_000  # one attention call with its merge
+    call_pairs: int = 60_000  # what a tile costs whatever its keys are
 
-    def stripes(self, tiles: Sequence[Tile], used: Tensor) -> Tensor:
-        """Window and column stripes of every head, [H] int64, with `used` [H, T] columns."""
-        rows = torch.tensor([tile.rows for tile in tiles], device=used.device)
-        fixed = sum(tile.band_pairs + self.call_pairs for tile in tiles)
-        return (used * rows).sum(dim=-1) + self.gather_pairs * used[:, -1] + fixed
+    def sparse(self, pairs: Tensor, columns: Tensor, tiles: int) -> Tensor:
+        """Of so many computed pairs and gathered columns, both int64 [..., H]."""
+        return pairs + self.gather_pairs * columns + self.call_pairs * tiles
 
     def dense(self, pairs: int) -> int:
         """Dense attention over `pairs` causal pairs."""
         return pairs + self.call_pairs
+
+
+def kept_pairs(rows: SampledRows, used: Tensor, blocks: Sequence[Blocks | None]) -> Tensor:
+    """Computed pairs of every head, int64 [P, H], of P times `used` [P, H, T] columns and blocks:
+    of a block all."""
+    pairs = (used * rows.heights).sum(dim=-1) + sum(tile.band_pairs for tile in rows.tiles)
+    height = rows.tiles[-1].end - rows.tiles[0].start
+    for of_one, some in zip(pairs, blocks, strict=True):
+        if some is not None:
+            of_one += some.pairs(height)
+    return pairs

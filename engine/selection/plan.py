@@ -1,4 +1,4 @@
-"""What to compute for one (layer, chunk): tiles of query rows and each head's columns."""
+"""What to compute for one (layer, chunk): tiles of query rows, each head's columns and blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Tile:
     """Query rows [start, end) and the band that goes with them, in positions of the context.
 
     A row at position i sees every key in [band, i], and of the keys before `band` the kept
-    columns.  Columns and band are disjoint by this definition.
+    columns and blocks.  These are disjoint from the band by this definition.
     """
 
     start: int
@@ -29,29 +29,53 @@ class Tile:
         return self.rows * (self.start - self.band) + self.rows * (self.rows + 1) // 2
 
 
-def tiles_of(start: int, end: int, *, tile: int, window: int) -> tuple[Tile, ...]:
-    """Tiles of at most `tile` rows over the chunk [start, end)."""
+def tiles_of(start: int, end: int, *, tile: int, window: int, block: int = 1) -> tuple[Tile, ...]:
+    """Tiles of at most `tile` rows over the chunk [start, end).
+
+    A band begins `window` keys before its tile, or a few more so that it begins with a block.
+    """
     return tuple(
-        Tile(first, min(first + tile, end), max(0, first - window))
+        Tile(first, min(first + tile, end), max(0, first - window) // block * block)
         for first in range(start, end, tile)
     )
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Which key blocks a head's row blocks see, all of them before the band of their tile.
+
+    Row block i is the rows [i * size, (i + 1) * size) of the chunk, key block b the keys
+    [b * size, (b + 1) * size) of the context.
+    """
+
+    size: int
+    kept: Tensor  # bool [H, R, B]
+
+    def pairs(self, rows: int) -> Tensor:
+        """Pairs in the kept blocks of a chunk of so many rows, int64 [H]."""
+        pairs = self.kept.sum(dim=(1, 2)) * self.size**2
+        missing = self.size * self.kept.shape[1] - rows  # of the last row block
+        return pairs - self.kept[:, -1].sum(dim=-1) * (missing * self.size) if missing else pairs
 
 
 @dataclass(frozen=True)
 class Plan:
     """One chunk of one layer, as tensors on the device of its keys.
 
-    Head h computes in tile t the keys `columns[h, :used[h, t]]`, all before the band, and those
-    from `bands[h, t]` to each row itself.  The lists are sorted and a tile uses the first of
-    them, so no mask is needed.  A dense head uses no columns, and its bands begin at 0.
+    Head h computes in tile t the keys `columns[h, :used[h, t]]`, all before the band, those of
+    its blocks that are not among the columns, and those from `bands[h, t]` to each row itself.
+    The lists are sorted and a tile uses the first of them, so no mask is needed.  A dense head
+    uses no columns and no blocks, and its bands begin at 0.
     """
 
     tiles: tuple[Tile, ...]
     columns: Tensor  # int32 [H, M], sinks included; past `used` anything
     used: Tensor  # int32 [H, T]
     bands: Tensor  # int32 [H, T]
-    pairs_computed: Tensor  # int64 [H]
+    pairs_computed: Tensor  # int64 [H]; of a block all pairs
     pairs_causal: int  # of one head
+    blocks: Blocks | None = None
+    order: Tensor | None = None  # int64 [H], heads with the most pairs first, where they differ
 
     @property
     def dense(self) -> Tensor:

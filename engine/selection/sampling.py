@@ -1,123 +1,227 @@
-"""Sampled rows of a chunk: exact attention over all keys so far, summed down the columns."""
+"""Sampled rows of a chunk: exact attention over all keys so far, summed by key and by block."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..kernels.launch import on_tensor_cores
 from ..kernels.products import RELIABLE, products, products_on_cpu, typical_scores
-from ..kernels.sampled import column_mass, row_lse
+from ..kernels.sampled import block_mass, column_mass, row_lse
 from .plan import Tile
+from .rows import SampledRows, rows_of
+from .settings import SelectionSettings
 
 WORKSPACE_BYTES = 256 * 2**20  # of scores alive at once, about
+_NEGLIGIBLE = 0.005  # of all mass, that blocks may hold together in which no column is looked for
 
 
 @dataclass(frozen=True)
 class Sample:
     """What one chunk's sampled and held-out rows attend to.
 
-    `mass` [H, last band start] is the softmax mass of every key outside the band, summed over
-    the `rows` sampled rows of mass 1 each.  `held_lse` [H, T] float32 is the log-sum-exp over
-    all keys of the chunk's rows `held_rows` [T], which selection does not look at: they measure
-    its coverage.
+    The softmax mass of a sampled row is 1, that of the sample `rows`.  What of it lies outside
+    of the bands is summed up: in all, by key, and by row block and key block.  `held_lse` is the
+    log-sum-exp over all keys of the chunk's rows `held_rows`, which selection does not look at:
+    they measure its coverage.
     """
 
     rows: int
-    mass: Tensor
-    held_rows: Tensor
-    held_lse: Tensor
+    outside: Tensor  # float32 [H]
+    mass: Tensor  # float32 [H, N] up to the last band; on GPUs even where it is negligible
+    blocks: Tensor | None  # float32 [H, R, B]; None where no pattern needs it
+    held_rows: Tensor  # int64 [T]
+    held_lse: Tensor  # float32 [H, T]
+    source: Source
+
+    def mass_beside(self, kept: Tensor) -> Tensor:
+        """As `mass`, of what does not lie in kept blocks, bool [H, R, B]."""
+        return self.source.mass_beside(kept)
 
 
-def sampled_rows(tile: Tile, share: float) -> range:
-    """Positions of the tile's sampled rows: its tail, `share` of its rows.
+@dataclass(frozen=True)
+class Source:
+    """What a sample was taken from."""
 
-    SampleAttention, arXiv 2406.15486, in its later version; strided rows are the earlier one.
-    """
-    return range(tile.end - math.ceil(share * tile.rows), tile.end)
+    q: Tensor  # [H, R + T, D], the sampled and the held-out rows
+    k: Tensor  # [G, N, D]
+    lse: Tensor  # [H, R + T], over all keys that a row sees
+    rows: SampledRows
+    block: int
+    scale: float
+    by_block: Tensor | None  # float32 [H, B], mass outside of the bands; None on CPUs
+
+    def mass(self) -> Tensor:
+        """Column sums over all sampled rows, [H, N]."""
+        return self._by_kernel(None)
+
+    def mass_beside(self, kept: Tensor) -> Tensor:
+        """Column sums over the rows that do not see the key's block, which bool [H, R, B] are
+        kept."""
+        return _mass_beside(self, kept) if self.by_block is None else self._by_kernel(kept)
+
+    def _by_kernel(self, kept: Tensor | None) -> Tensor:
+        assert self.by_block is not None
+        rows = self.rows
+        return column_mass(
+            self.q,
+            self.k,
+            self.lse,
+            rows.bands,
+            rows.tiles[0].band,
+            self.by_block,
+            _NEGLIGIBLE * rows.count / max(1, self.by_block.shape[1]),
+            None if kept is None else (kept, rows.row_block),
+            keys=rows.tiles[-1].band,
+            block=self.block,
+            scale=self.scale,
+        )
 
 
-def held_out_row(tile: Tile) -> int:
-    """Position of the tile's middle row, which is never sampled in a tile of two rows or more."""
-    return tile.start + (tile.rows - 1) // 2
-
-
-def sample(q: Tensor, k: Tensor, tiles: Sequence[Tile], *, share: float, scale: float) -> Sample:
+def sample(
+    q: Tensor,
+    k: Tensor,
+    tiles: Sequence[Tile],
+    settings: SelectionSettings,
+    *,
+    scale: float,
+) -> Sample:
     """Exact causal softmax of the sampled rows, and the log-sum-exp of one held-out row a tile.
 
     A tile of one row has no held-out row.
 
     Args:
         q: [H, C, D], the chunk's queries at positions [N - C, N); k: [G, N, D], all keys so far.
-        tiles: those of the chunk.
+        tiles: those of the chunk, whose last band begins at a key that is not 0.
     """
-    device, heads = q.device, q.shape[0]
-    start = tiles[0].start
-    rows = [row - start for tile in tiles for row in sampled_rows(tile, share)]
-    held = [held_out_row(tile) - start for tile in tiles if tile.rows > 1]
-    bands = [tile.band for tile in tiles for _ in sampled_rows(tile, share)]
-    at = torch.tensor(rows + held, device=device)
-    bands_at = torch.tensor(bands, device=device)
+    rows = rows_of(
+        tuple(tiles),
+        block=settings.block,
+        share=settings.share_of(q.shape[1]),
+        sampling=settings.sampling,
+        device=q.device,
+    )
+    picked = q.index_select(1, rows.at)
+    block = settings.block
+    blocks: Tensor | None
     if on_tensor_cores(q):
-        picked, last = q.index_select(1, at), tiles[-1].band
-        lse = row_lse(picked, k, (at + start).int(), scale=scale)
-        sampled, lse_sampled = picked[:, : len(rows)], lse[:, : len(rows)]
-        before = bands_at.int()
-        mass = column_mass(sampled, k, lse_sampled, before, keys=last, scale=scale)
-        return Sample(len(rows), mass, at[len(rows) :], lse[:, len(rows) :])
-    mass = torch.zeros(heads, tiles[-1].band, device=device)
-    lse = torch.empty(heads, len(at), device=device)
-    shared = heads // k.shape[0]
-    step = max(1, WORKSPACE_BYTES // (4 * len(at) * k.shape[1]))  # heads at once
+        parts = row_lse(picked, k, rows.positions, block=block, scale=scale)
+        lse, blocks = block_mass(
+            *parts,
+            rows.bands,
+            rows.row_block,
+            row_blocks=rows.row_blocks,
+            blocks=tiles[-1].band // block,
+            block=block,
+        )
+        by_block = blocks.sum(dim=1)
+        source = Source(picked, k, lse, rows, block, scale, by_block)
+        mass, outside = source.mass(), by_block.sum(dim=1)
+    else:
+        wanted = block if settings.needs_blocks else None
+        lse, mass, blocks = _by_matrices(picked, k, rows, wanted, scale)
+        source = Source(picked, k, lse, rows, block, scale, None)
+        outside = mass.sum(dim=-1)
+    return Sample(rows.count, outside, mass, blocks, rows.held, lse[:, rows.count :], source)
+
+
+def _by_matrices(
+    q: Tensor, k: Tensor, rows: SampledRows, block: int | None, scale: float
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Log-sum-exp of every row, [H, R + T], and the mass of the sampled ones by key, [H, N], and
+    with `block` by row block and key block, [H, R, B]."""
+    heads, last = len(q), rows.tiles[-1].band
+    mass = torch.zeros(heads, last, device=q.device)
+    lse = torch.empty(q.shape[:2], device=q.device)
+    by_block = None
+    if block is not None:
+        by_block = torch.zeros(heads, rows.row_blocks, -(-last // block), device=q.device)
+    for some, keys in _portions(q, k):
+        lse[some], parts = _weights(q[some], keys, rows, scale)
+        for part in parts:
+            if by_block is None:
+                mass[some, part.at] = part.column_sums(None)[:, 0]
+                continue
+            sums = part.column_sums(rows.membership)
+            mass[some, part.at] = sums.sum(dim=1)
+            by_block[some, :, part.blocks(block)] = _in_blocks(sums, block)
+    return lse, mass, by_block
+
+
+def _mass_beside(source: Source, kept: Tensor) -> Tensor:
+    """`Source.mass_beside` in plain torch."""
+    rows, block = source.rows, source.block
+    mass = torch.zeros(len(source.q), rows.tiles[-1].band, device=source.q.device)
+    for some, keys in _portions(source.q, source.k):
+        for part in _weights(source.q[some], keys, rows, source.scale)[1]:
+            counts = ~kept[some, :, part.blocks(block)].repeat_interleave(block, dim=-1)
+            sums = part.column_sums(rows.membership)
+            mass[some, part.at] = (sums * counts[..., : sums.shape[-1]]).sum(dim=1)
+    return mass
+
+
+def _in_blocks(sums: Tensor, block: int) -> Tensor:
+    """[..., n] summed by `block` successive ones, the last of them fewer."""
+    short = -sums.shape[-1] % block
+    return nn.functional.pad(sums, (0, short)).unflatten(-1, (-1, block)).sum(dim=-1)
+
+
+def _portions(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Query heads [H, R, D] of one kv head, as many as the workspace allows, with its keys."""
+    shared = len(q) // len(k)
+    step = max(1, WORKSPACE_BYTES // (4 * q.shape[1] * k.shape[1]))
     for group, keys in enumerate(k):
         for first in range(group * shared, (group + 1) * shared, step):
-            some = slice(first, min(first + step, (group + 1) * shared))
-            picked = q[some].index_select(1, at)
-            lse[some] = _add_mass(mass[some], picked, keys, at + start, bands_at, tiles, scale)
-    return Sample(len(rows), mass, at[len(rows) :], lse[:, len(rows) :])
+            yield slice(first, min(first + step, (group + 1) * shared)), keys
 
 
-def _add_mass(
-    mass: Tensor,
-    q: Tensor,
-    k: Tensor,
-    positions: Tensor,
-    bands: Tensor,
-    tiles: Sequence[Tile],
-    scale: float,
-) -> Tensor:
-    """Adds to `mass` [S, last band] what the first rows of q give to the keys before their bands.
+@dataclass(frozen=True)
+class _Part:
+    """Softmax weights of the sampled rows of a few heads, up to a factor for each row."""
 
-    Args:
-        q: [S, R, D], rows at `positions` [R]; the first of them are sampled, one a band, the
-            others only measured.  k: [N, D].
-    Returns:
-        the log-sum-exp of every row over all keys, [S, R].
-    """
-    before = tiles[0].band  # all rows see these, and no row has them in its band
+    at: slice  # of keys; begins with a block
+    weights: Tensor  # [S, R, n]
+    factors: Tensor  # [S, R] float32
+
+    def column_sums(self, membership: Tensor | None) -> Tensor:
+        """[S, row blocks, n] float32; without `membership` [R, row blocks] there is one."""
+        factors = self.factors.unsqueeze(1)
+        if membership is not None:
+            factors = factors * membership.T
+        return (factors.to(self.weights.dtype) @ self.weights).float()
+
+    def blocks(self, block: int) -> slice:
+        return slice(self.at.start // block, -(-self.at.stop // block))
+
+
+def _weights(q: Tensor, k: Tensor, rows: SampledRows, scale: float) -> tuple[Tensor, list[_Part]]:
+    """What the sampled rows among q [S, R + T, D] give to the keys [N, D] before their bands;
+    and the log-sum-exp of every row over all keys, [S, R + T]."""
+    before, last = rows.tiles[0].band, rows.tiles[-1].band
+    sampled = slice(0, rows.count)
     near = torch.arange(before, len(k), device=k.device)
     scores = (q.float() @ k[before:].float().T) * scale
-    scores = scores.masked_fill_(near > positions[:, None], -math.inf)
+    scores = scores.masked_fill_(near > rows.positions[:, None], -math.inf)
     lse = scores.logsumexp(dim=-1)
-    sampled = slice(0, len(bands))
-    if before:
+    parts = []
+    if before:  # all rows see these, and no row has them in its band
         blocks, shift, total = _far_weights(q, k[:before], lse, scale)
         lse = torch.logaddexp(lse, shift + total.log())
-        factors = (shift - lse).exp()[:, None, sampled]
+        factors = (shift - lse).exp()[:, sampled]
         done = 0
         for block in blocks:
-            added = (factors.to(block.dtype) @ block[:, sampled]).squeeze(1)
-            mass[:, done : done + block.shape[-1]] += added
-            done += block.shape[-1]
-    between = tiles[-1].band - before
-    inside = near[:between] < bands[:, None]
-    weights_near = (scores[:, sampled, :between] - lse[:, sampled, None]).exp_()
-    mass[:, before:] += (weights_near * inside).sum(dim=1)
-    return lse
+            at = slice(done, done + block.shape[-1])
+            parts.append(_Part(at, block[:, sampled], factors))
+            done = at.stop
+    if before < last:
+        inside = near[: last - before] < rows.bands[:, None]
+        weights = (scores[:, sampled, : last - before] - lse[:, sampled, None]).exp_() * inside
+        parts.append(_Part(slice(before, last), weights, torch.ones_like(lse[:, sampled])))
+    return lse, parts
 
 
 def _far_weights(

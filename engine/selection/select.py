@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from .plan import Plan, Tile, causal_pairs, tiles_of
+from .cost import kept_pairs
+from .patterns import PATTERNS, Proposal, Request
+from .plan import Blocks, Plan, Tile, causal_pairs, tiles_of
 from .sampling import Sample, sample
 from .settings import SelectionSettings
-from .stripes import Listed, columns_reaching, columns_worth, sinks_alone, used_before
+
+_ROUNDING = 1e-3  # of the sampled mass
 
 
 def select(
@@ -18,9 +23,10 @@ def select(
     dense attention in every head.
 
     None at alpha >= 1, where no key lies outside band and sinks, and, for the joined method, in
-    a chunk that ends before the break-even length.  A head whose columns would cost no less than
-    dense attention is then dense in the plan; the other methods and a forced density keep their
-    columns whatever they cost.  Nothing here waits for the device.
+    a chunk that ends before the break-even length.  The joined method takes for every head the
+    cheapest of its patterns that reach alpha, or dense attention where that costs no more; the
+    other methods and a forced density keep what they keep whatever it costs.  Nothing here waits
+    for the device.
 
     Args:
         q: [H, C, D], the chunk's queries at positions [N - C, N).
@@ -28,12 +34,17 @@ def select(
     """
     end = k.shape[1]
     start = end - q.shape[1]
-    tiles = tiles_of(start, end, tile=settings.tile, window=settings.window)
+    size, window, block = settings.tile, settings.window, settings.block
+    tiles = tiles_of(start, end, tile=size, window=window, block=block)
     if _dense(tiles, end, settings):
         return None
-    seen = sample(q, k, tiles, share=settings.sampled_share, scale=scale)
-    pairs = causal_pairs(start, end)
-    return _planned(_columns(seen, tiles, pairs, settings), tiles, pairs, settings), seen
+    seen = sample(q, k, tiles, settings, scale=scale)
+    request = Request(seen, causal_pairs(start, end), settings)
+    proposals = [PATTERNS[name].propose(request) for name in settings.candidates]
+    if settings.method == "joined" and settings.density is None:
+        return _cheapest(proposals, request), seen
+    (alone,) = proposals
+    return _planned(alone, request, None, None), seen
 
 
 def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings) -> bool:
@@ -48,37 +59,58 @@ def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings) -> bo
     return settings.break_even is None or end < settings.break_even
 
 
-def _columns(
-    seen: Sample, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings
-) -> Listed:
-    """What to keep of the keys before the last band."""
-    mass, sinks = seen.mass, settings.sinks
-    if settings.density is not None:
-        keys = torch.arange(mass.shape[1], device=mass.device)
-        added = torch.zeros_like(keys)
-        for tile in tiles:
-            added += tile.rows * (keys < tile.band)
-        budget = int(settings.density * pairs) - sum(tile.band_pairs for tile in tiles)
-        return columns_worth(mass, pairs=added, sinks=sinks, budget=budget)
-    if settings.method == "triangular":
-        return sinks_alone(mass, sinks=sinks)
-    return columns_reaching(mass, rows=seen.rows, sinks=sinks, alpha=settings.alpha)
+def _cheapest(proposals: list[Proposal], request: Request) -> Plan:
+    """Of every head the pattern with the lowest predicted cost, or dense attention."""
+    settings, rows = request.settings, request.rows
+    used = torch.stack([proposal.used for proposal in proposals])
+    pairs = kept_pairs(rows, used, [proposal.blocks for proposal in proposals])
+    columns = used[:, :, -1]
+    costs = settings.cost.sparse(pairs, columns, len(rows.tiles)).float()
+    most = int(settings.most_columns * rows.tiles[-1].end)
+    costs = costs.masked_fill(columns > most, torch.inf)
+    if not all(PATTERNS[name].reaches for name in settings.candidates):
+        held = torch.stack([proposal.held() for proposal in proposals])
+        costs = costs.masked_fill(held < request.needed - _ROUNDING * rows.count, torch.inf)
+    lowest, best = costs.min(dim=0)
+    joined = proposals[0] if len(proposals) == 1 else _joined(proposals, used, best)
+    dense = lowest >= settings.cost.dense(request.pairs)
+    plan = _planned(joined, request, pairs.gather(0, best[None])[0], dense)
+    order = plan.pairs_computed.argsort(descending=True)
+    return replace(plan, columns=plan.columns[:, :most], order=order)
+
+
+def _joined(proposals: list[Proposal], used: Tensor, best: Tensor) -> Proposal:
+    """Of every head the proposal that `best` [H] numbers; `used` [P, H, T] is theirs."""
+    columns = next(p.columns for p in proposals if p.columns.shape[1])
+    blocks = None
+    for number, proposal in enumerate(proposals):
+        mine = best == number
+        if proposal.columns.shape[1] and proposal.columns is not columns:
+            columns = torch.where(mine[:, None], proposal.columns, columns)
+        if proposal.blocks is not None:
+            kept = proposal.blocks.kept & mine[:, None, None]
+            blocks = kept if blocks is None else blocks | kept
+            size = proposal.blocks.size
+    return Proposal(
+        columns,
+        used.gather(0, best[None, :, None].expand(1, *used.shape[1:]))[0],
+        None if blocks is None else Blocks(size, blocks),
+        lambda: torch.stack([p.held() for p in proposals]).gather(0, best[None])[0],
+    )
 
 
 def _planned(
-    listed: Listed, tiles: tuple[Tile, ...], pairs: int, settings: SelectionSettings
+    proposal: Proposal, request: Request, computed: Tensor | None, dense: Tensor | None
 ) -> Plan:
-    """The plan that keeps these columns, but for heads that are cheaper dense."""
-    columns, counts = listed
-    device = columns.device
-    ends = torch.tensor([tile.band for tile in tiles], device=device)
-    used = used_before(counts, ends)
-    bands = ends.int().expand_as(used)
-    rows = torch.tensor([tile.rows for tile in tiles], device=device)
-    computed = (used * rows).sum(dim=-1) + sum(tile.band_pairs for tile in tiles)
-    if settings.density is None and settings.method == "joined":
-        dense = settings.cost.stripes(tiles, used) >= settings.cost.dense(pairs)
+    """The plan that keeps what is proposed, but for the heads [H] that are dense."""
+    used, blocks, rows = proposal.used, proposal.blocks, request.rows
+    if computed is None:
+        computed = kept_pairs(rows, used[None], [blocks])[0]
+    bands = rows.bands_of_tiles.expand_as(used)
+    if dense is not None:
         used = used.masked_fill(dense[:, None], 0)
         bands = bands.masked_fill(dense[:, None], 0)
-        computed = computed.masked_fill(dense, pairs)
-    return Plan(tiles, columns, used, bands, computed, pairs)
+        computed = computed.masked_fill(dense, request.pairs)
+        if blocks is not None:
+            blocks = Blocks(blocks.size, blocks.kept & ~dense[:, None, None])
+    return Plan(rows.tiles, proposal.columns, used, bands, computed, request.pairs, blocks)

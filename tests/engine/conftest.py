@@ -110,6 +110,7 @@ def small_settings() -> SelectionSettings:
         alpha=0.6,
         tile=32,
         window=32,
+        block=16,
         sinks=2,
         break_even=64,
         cost=CostModel(gather_pairs=0, call_pairs=0),

@@ -9,7 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.kernels.heaviest import heaviest, heaviest_plain, heaviest_triton
+from sa_chat.engine.kernels import heaviest as module
+from sa_chat.engine.kernels.heaviest import (
+    among_heaviest,
+    heaviest,
+    heaviest_plain,
+    heaviest_triton,
+)
 
 CASES = [(1, 0), (1, 1), (30, 4), (5000, 16), (9001, 0)]
 
@@ -37,7 +43,23 @@ def _interpreted() -> None:
         for what, limit, reach in ((weights, limits, True), (counted, 3 * limits, False)):
             expected = heaviest_plain(weights, what, limit, always=always, reach=reach)
             found = heaviest_triton(weights, what, limit, always=always, reach=reach)
-            torch.testing.assert_close(found, expected, atol=0, rtol=0)
+            _same(found, expected)
+            kept = among_heaviest(weights, what, limit)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(module, "_least_plain", _least_by_the_kernel)
+                assert torch.equal(among_heaviest(weights, what, limit), kept)
+
+
+def _least_by_the_kernel(*args, **options) -> torch.Tensor:
+    return module._least_triton(*args, **options)[0]
+
+
+def _same(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -> None:
+    """The same counts and, as far as they go, the same columns."""
+    assert torch.equal(found[1].cpu(), expected[1])
+    for mine, right, count in zip(found[0].cpu(), expected[0], expected[1], strict=True):
+        kept = int(count[-1])
+        assert mine[:kept].tolist() == right[:kept].tolist()
 
 
 def test_interpreted_kernel_equals_its_twin():
@@ -87,13 +109,17 @@ def test_keeps_as_few_as_reach_the_limit_or_as_many_as_stay_within_it(
 def test_gpu_agrees_with_the_cpu(keys, always, device):
     weights, counted, limits = _inputs(keys)
     for what, limit, reach in ((weights, limits, True), (counted, 3 * limits, False)):
-        _, expected = heaviest(weights, what, limit, always=always, reach=reach)
-        there = (tensor.to(device) for tensor in (weights, what, limit))
-        columns, counts = heaviest(*there, always=always, reach=reach)
-        torch.testing.assert_close(counts.cpu(), expected, atol=0, rtol=0)
-        for listed, count in zip(columns, counts, strict=True):
-            changes = count.diff(prepend=count.new_zeros(1)).nonzero().squeeze(1)
-            assert listed[: len(changes)].tolist() == changes.tolist()
+        expected = heaviest(weights, what, limit, always=always, reach=reach)
+        there = [tensor.to(device) for tensor in (weights, what, limit)]
+        _same(heaviest(*there, always=always, reach=reach), expected)
+        # Limits that are one number, seen as many, are read as many.
+        alike = limit[2:3]
+        expected = heaviest(weights, what, alike.repeat(5), always=always, reach=reach)
+        _same(
+            heaviest(*there[:2], alike.to(device).expand(5), always=always, reach=reach), expected
+        )
+        kept = among_heaviest(*there).cpu()
+        assert torch.equal(kept, among_heaviest(weights, what, limit))
 
 
 if __name__ == "__main__":

@@ -8,18 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sa_chat.engine.attention import execute
+from sa_chat.engine.config import METHODS
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.selection import (
-    CostModel,
-    SelectionSettings,
-    coverage,
-    sampling,
-    select,
-    tiles_of,
-)
-from sa_chat.engine.selection.plan import causal_pairs
-from sa_chat.engine.selection.sampling import held_out_row, sample, sampled_rows
-from sa_chat.engine.selection.stripes import columns_reaching
+from sa_chat.engine.selection import CostModel, SelectionSettings, coverage, select, tiles_of
+from sa_chat.engine.selection import sampling as sampling_module
+from sa_chat.engine.selection.cost import kept_pairs
+from sa_chat.engine.selection.patterns import PATTERNS, Request
+from sa_chat.engine.selection.plan import Blocks, causal_pairs
+from sa_chat.engine.selection.rows import held_out_in, rows_of, sampled_in, sampled_positions
+from sa_chat.engine.selection.sampling import sample
 
 SCALE = 0.25
 
@@ -34,6 +31,10 @@ def _kept(plan, keys: int) -> torch.Tensor:
     """How often each key is computed for each row: [H, C, N] counts."""
     first = plan.tiles[0].start
     counts = torch.zeros(len(plan.columns), plan.tiles[-1].end - first, keys)
+    if plan.blocks is not None:
+        size = plan.blocks.size
+        kept = plan.blocks.kept.repeat_interleave(size, dim=1).repeat_interleave(size, dim=2)
+        counts[:, :, : kept.shape[2]] += kept[:, : counts.shape[1]]
     for head, columns in enumerate(plan.columns):
         for t, tile in enumerate(plan.tiles):
             for row in range(tile.start, tile.end):
@@ -56,47 +57,82 @@ def test_tiles_cover_the_chunk_once_and_count_the_causal_pairs(start, rows, tile
     assert causal_pairs(start, start + rows) == sum(i + 1 for i in range(start, start + rows))
 
 
-def test_sampled_rows_are_the_tails_of_the_tiles():
-    first, second = tiles_of(100, 170, tile=40, window=30)
-    assert [*sampled_rows(first, 0.05)] == [138, 139]
-    assert [*sampled_rows(second, 0.05)] == [168, 169]
-    assert [held_out_row(first), held_out_row(second)] == [119, 154]
+@pytest.mark.parametrize(
+    ("sampling", "expected", "held"),
+    [("strided", [109, 119, 129, 139], 134), ("tails", [136, 137, 138, 139], 118)],
+)
+def test_sampled_rows_are_strided_or_the_tail_of_their_segment(sampling, expected, held):
+    assert sampled_in(100, 140, share=0.1, sampling=sampling) == expected
+    assert held_out_in(100, 140, expected) == held
+    assert sampled_in(7, 8, share=0.1, sampling=sampling) == [7]
+    assert held_out_in(7, 8, [7]) is None
 
 
+def test_every_segment_of_a_tile_is_sampled():
+    tile, *_ = tiles_of(100, 170, tile=40, window=30)
+    rows = sampled_positions(tile, block=16, share=0.1, sampling="strided")
+    assert rows == [107, 115, 123, 131, 139]
+
+
+@pytest.mark.parametrize("sampling", ["strided", "tails"])
 @pytest.mark.parametrize(
     "workspace", [2**30, 1], ids=["all heads of a group at once", "one by one"]
 )
-def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, workspace):
-    monkeypatch.setattr(sampling, "WORKSPACE_BYTES", workspace)
+def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, workspace, sampling):
+    monkeypatch.setattr(sampling_module, "WORKSPACE_BYTES", workspace)
     q, k, _, _ = striped(rows=97, keys=2500)  # the last tile has one row
-    tiles = tiles_of(2403, 2500, tile=32, window=32)
-    seen = sample(q, k, tiles, share=0.1, scale=SCALE)
-    rows = [row for tile in tiles for row in sampled_rows(tile, 0.1)]
-    bands = torch.tensor([tile.band for tile in tiles for _ in sampled_rows(tile, 0.1)])
+    tiles = tiles_of(2403, 2500, tile=32, window=32, block=16)
+    sizes = _plain(tile=32, window=32, sampled_share=0.1, sampling=sampling, method="block-cluster")
+    seen = sample(q, k, tiles, sizes, scale=SCALE)
+    of_tile = {"block": 16, "share": 0.1, "sampling": sampling}
+    rows = [row for tile in tiles for row in sampled_positions(tile, **of_tile)]
+    bands = torch.tensor([t.band for t in tiles for _ in sampled_positions(t, **of_tile)])
     exact = _weights(q, k)
     outside = exact[:, torch.tensor(rows) - 2403] * (torch.arange(2500) < bands[:, None])
+    last = tiles[-1].band
+    near = {"atol": 1e-5, "rtol": 1e-3}
     assert seen.rows == len(rows)
-    torch.testing.assert_close(seen.mass, outside.sum(1)[:, : tiles[-1].band], atol=1e-5, rtol=1e-3)
-    assert seen.held_rows.tolist() == [15, 47, 79]
+    torch.testing.assert_close(seen.mass, outside.sum(1)[:, :last], **near)
+    torch.testing.assert_close(seen.outside, outside.sum((1, 2)), **near)
+    row_block = (torch.tensor(rows) - 2403) // 16
+    by_block = torch.zeros(4, 7, last // 16)
+    by_block.index_add_(1, row_block, outside[:, :, :last].unflatten(-1, (-1, 16)).sum(-1))
+    torch.testing.assert_close(seen.blocks, by_block, **near)
+    kept = torch.rand(by_block.shape) < 0.5
+    left = outside[:, :, :last] * ~kept[:, row_block].repeat_interleave(16, dim=-1)
+    torch.testing.assert_close(seen.mass_beside(kept), left.sum(1), **near)
+    held = [row for row in seen.held_rows.tolist()]
+    assert len(held) == 3
+    assert not {2403 + row for row in held} & set(rows)
     _, lse = attend_reference(q, k, k, causal=True, scale=SCALE)
     torch.testing.assert_close(seen.held_lse, lse[:, seen.held_rows], atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 999), alpha=st.floats(0.05, 0.999), sinks=st.integers(1, 4))
-def test_columns_are_the_smallest_set_that_reaches_alpha(seed, alpha, sinks):
+def test_columns_are_the_fewest_that_hold_what_is_needed(seed, alpha, sinks):
+    """Of keys that cost alike."""
     torch.manual_seed(seed)
-    rows = 5
-    mass = torch.rand(2, 40) ** 4
-    mass *= rows * 0.8 / mass.sum(-1, keepdim=True)  # the band holds the other fifth
-    columns, counts = columns_reaching(mass, rows=rows, sinks=sinks, alpha=alpha)
+    q, k = 3 * torch.randn(2, 16, 16), torch.randn(1, 120, 16)
+    sizes = _plain(method="window-columns", alpha=alpha, sinks=sinks)
+    request = Request(
+        sample(q, k, tiles_of(104, 120, tile=16, window=16, block=16), sizes, scale=SCALE),
+        causal_pairs(104, 120),
+        sizes,
+    )
+    proposal = PATTERNS["window-columns"].propose(request)
     for head in range(2):
-        kept = columns[head, : counts[head, -1]]
-        assert kept[:sinks].tolist() == [*range(sinks)]
-        held = 0.2 * rows + float(mass[head, kept].sum())
-        assert held >= alpha * rows - 1e-4
-        if len(kept) > sinks:
-            assert held - float(mass[head, kept[sinks:]].min()) < alpha * rows + 1e-4
+        kept = proposal.columns[head, : proposal.used[head, -1]].tolist()
+        mass = request.sample.mass[head]
+        assert kept[:sinks] == [*range(sinks)]
+        held, needed = float(mass[kept].sum()), float(request.needed[head])
+        assert float(proposal.held()[head]) == pytest.approx(held, abs=1e-4)
+        assert held >= needed - 1e-4
+        others = [float(mass[i]) for i in kept[sinks:]]
+        if others:  # weights that are equal up to a thousandth go together
+            least = min(others)
+            alike = sum(weight for weight in others if weight <= 1.002 * least)
+            assert held - alike < needed + 1e-4
 
 
 def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
@@ -159,13 +195,13 @@ def test_heads_choose_for_themselves(striped, small_settings):
 def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings, alpha):
     q, k, v, _ = striped(rows=97, keys=400)  # the last tile is one row, which is sampled
     plan, seen = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
-    held = [15, 47, 79]
+    held = seen.held_rows.tolist()
     exact = (_weights(q, k) * _kept(plan, 400)).sum(-1)[:, held]
     mass = coverage(execute(q, k, v, plan, scale=SCALE)[1], seen)
     torch.testing.assert_close(mass, exact, atol=1e-5, rtol=1e-4)
-    share = small_settings.sampled_share
-    sampled = {row for tile in plan.tiles for row in sampled_rows(tile, share)}
-    assert not {303 + row for row in held} & sampled
+    sampled = seen.source.rows.at[: seen.rows].tolist()
+    assert len(held) == 3
+    assert not set(held) & set(sampled)
     assert mass.mean() > alpha - 0.05
 
 
@@ -180,14 +216,16 @@ def test_a_forced_density_is_reached_and_not_exceeded(striped, density):
     assert counts.sum() == plan.pairs_computed.sum()
 
 
-def test_a_forced_density_takes_the_heaviest_columns(striped):
+def test_a_forced_density_takes_the_columns_with_most_mass_per_pair(striped):
     q, k, *_ = striped()
     few, sampled = select(q, k, scale=SCALE, settings=_plain(density=0.3))
+    last = few.tiles[-1].band
+    pairs = torch.tensor([sum(t.rows for t in few.tiles if t.band > key) for key in range(last)])
     for head, columns in enumerate(_columns(few)):
-        mass = sampled.mass[head]
-        chosen = torch.zeros(len(mass), dtype=torch.bool)
+        merit = sampled.mass[head] / pairs
+        chosen = torch.zeros(last, dtype=torch.bool)
         chosen[columns] = True
-        assert mass[columns[2:]].min() >= mass[~chosen].max()
+        assert merit[columns[2:]].min() >= 0.999 * merit[~chosen].max()
 
 
 def test_a_density_below_the_window_keeps_window_and_sinks(striped):
@@ -218,13 +256,132 @@ def test_a_pattern_alone_never_falls_back_to_dense(striped):
 
 
 def _plain(**changes) -> SelectionSettings:
-    sizes = {"tile": 16, "window": 16, "sinks": 2, "break_even": 1} | changes
+    sizes = {"tile": 16, "window": 16, "block": 16, "sinks": 2, "break_even": 1} | changes
     return SelectionSettings(**sizes)
 
 
-def test_the_predicted_cost_counts_a_gathered_column_once():
+def test_computed_pairs_count_tiles_columns_and_blocks():
     tiles = tiles_of(1000, 1024, tile=16, window=100)  # of 16 and 8 rows
+    sizes = {"block": 8, "share": 0.1, "sampling": "strided", "device": torch.device("cpu")}
+    rows = rows_of(tiles, **sizes)
     used = torch.tensor([[3, 5], [0, 0]], dtype=torch.int32)
-    cost = CostModel(gather_pairs=7, call_pairs=11).stripes(tiles, used)
-    fixed = 2 * 11 + tiles[0].band_pairs + tiles[1].band_pairs
-    assert cost.tolist() == [fixed + 16 * 3 + 8 * 5 + 7 * 5, fixed]
+    band = tiles[0].band_pairs + tiles[1].band_pairs
+    kept = torch.zeros(2, 3, 90, dtype=torch.bool)
+    kept[0, 0, 5] = kept[0, 2, 7] = kept[1, 1, 0] = True
+    pairs = kept_pairs(rows, used[None], [Blocks(8, kept)])
+    assert pairs.tolist() == [[band + 16 * 3 + 8 * 5 + 2 * 64, band + 64]]
+    short = Blocks(16, torch.ones(1, 2, 3, dtype=torch.bool))  # 24 rows: one block and a half
+    assert short.pairs(24).tolist() == [3 * 16 * 24]
+
+
+def test_the_predicted_cost_counts_a_gathered_column_once():
+    cost = CostModel(gather_pairs=7, call_pairs=11)
+    assert cost.sparse(torch.tensor([100]), torch.tensor([5]), 2).tolist() == [100 + 35 + 22]
+    assert cost.dense(100) == 111
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "joined"])
+@pytest.mark.parametrize("density", [None, 0.5])
+def test_every_pattern_can_be_carried_out_alone(striped, method, density):
+    q, k, v, _ = striped(rows=100, keys=520)
+    sizes = _plain(method=method, alpha=0.8, density=density)
+    plan, seen = select(q, k, scale=SCALE, settings=sizes)
+    kept = _kept(plan, 520) > 0
+    scores = q @ k.repeat_interleave(2, dim=0).transpose(1, 2) * SCALE
+    exact = scores.masked_fill(~kept, float("-inf"))
+    out, lse = execute(q, k, v, plan, scale=SCALE)
+    torch.testing.assert_close(lse, exact.logsumexp(-1), atol=1e-4, rtol=1e-4)
+    expected = exact.softmax(-1) @ v.repeat_interleave(2, dim=0)
+    torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-3)
+    sampled = seen.source.rows.at[: seen.rows]
+    held = (_weights(q, k) * kept).sum(-1)[:, sampled].sum(-1)
+    if density is None and PATTERNS[method].reaches:
+        assert (held >= 0.8 * seen.rows - 1e-3).all()
+
+
+def _request(q: torch.Tensor, k: torch.Tensor, sizes: SelectionSettings) -> Request:
+    start, end = k.shape[1] - q.shape[1], k.shape[1]
+    tiles = tiles_of(start, end, tile=sizes.tile, window=sizes.window, block=sizes.block)
+    return Request(sample(q, k, tiles, sizes, scale=SCALE), causal_pairs(start, end), sizes)
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "joined"])
+def test_what_a_proposal_holds_is_what_it_keeps(striped, method):
+    q, k, *_ = striped(rows=128, keys=512)
+    request = _request(q, k, _plain(method=method, alpha=0.8, sampled_share=0.2))
+    proposal = PATTERNS[method].propose(request)
+    plan, seen = select(q, k, scale=SCALE, settings=request.settings)
+    sampled = seen.source.rows.at[: seen.rows]
+    weights = _weights(q, k)[:, sampled]
+    outside = torch.arange(512) < seen.source.rows.bands[:, None]
+    held = (weights * (_kept(plan, 512)[:, sampled] > 0) * outside).sum((1, 2))
+    torch.testing.assert_close(proposal.held(), held, atol=1e-3, rtol=1e-3)
+
+
+def _diagonal(rows: int, keys: int, distances: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """One head whose rows attend to the keys at fixed distances: one dimension a position."""
+    k = torch.eye(keys)[None]
+    q = torch.zeros(1, rows, keys)
+    for distance in distances:
+        at = torch.arange(keys - rows, keys) - distance
+        q[0, torch.arange(rows)[at >= 0], at[at >= 0]] = 60.0
+    return q, k
+
+
+def test_slashes_cover_rows_that_columns_cannot_know():
+    q, k = _diagonal(128, 512, [208, 304])  # thirteen and nineteen blocks
+    sizes = _plain(alpha=0.9, sampled_share=0.25)
+    covered = {}
+    for name in ("columns-slashes", "window-columns"):
+        plan, _ = select(q, k, scale=SCALE, settings=replace(sizes, method=name))
+        covered[name] = float((_weights(q, k) * (_kept(plan, 512) > 0)).sum(-1).mean())
+        if plan.blocks is not None:
+            numbers = plan.blocks.kept[0].nonzero()
+            assert {int(384 // 16 + row - key) for row, key in numbers} == {13, 19}
+    assert covered["columns-slashes"] > 0.95
+    assert covered["window-columns"] < 0.5
+
+
+def test_interval_slash_finds_the_period():
+    q, k = _diagonal(64, 512, [64 * n for n in range(1, 7)])
+    plan, _ = select(q, k, scale=SCALE, settings=_plain(method="interval-slash", alpha=0.9))
+    numbers = plan.blocks.kept[0, :, 1:].nonzero()
+    assert {int(448 // 16 + row - key - 1) % 4 for row, key in numbers} == {0}
+    assert plan.density < 0.5
+
+
+def test_columns_and_slashes_take_thresholds_of_their_own(striped):
+    q, k, *_ = striped(rows=128, keys=512)
+    few = _plain(method="columns-slashes", alpha_columns_slashes=(0.5, 0.1))
+    many = replace(few, alpha_columns_slashes=(0.9, 0.5))
+    first, second = (select(q, k, scale=SCALE, settings=each)[0] for each in (few, many))
+    assert (first.blocks.kept.sum((1, 2)) < second.blocks.kept.sum((1, 2))).all()
+    for head in range(4):
+        request = _request(q, k, few)
+        held = PATTERNS["columns-slashes"].propose(request).held()[head]
+        assert held >= (1 - 0.5 * 0.9) * request.sample.outside[head] - 1e-2
+
+
+def test_the_joined_rule_takes_the_cheapest_pattern_of_each_head(striped):
+    q, k, *_ = striped(heads=2, groups=1, rows=128, keys=512, size=512)
+    diagonal, positions = _diagonal(128, 512, [200])
+    q[1], k[0] = diagonal[0], k[0] + positions[0]
+    patterns = ("window-columns", "columns-slashes", "block-cluster")
+    free = CostModel(gather_pairs=0, call_pairs=0)
+    joined = _plain(patterns=patterns, alpha=0.8, cost=free)
+    plan, _ = select(q, k, scale=SCALE, settings=joined)
+    alone = [
+        select(q, k, scale=SCALE, settings=replace(joined, method=name))[0].pairs_computed
+        for name in patterns
+    ]
+    lowest = torch.stack(alone).amin(dim=0)
+    assert plan.pairs_computed.tolist() == lowest.clamp(max=plan.pairs_causal).tolist()
+    assert plan.order.tolist() == plan.pairs_computed.argsort(descending=True).tolist()
+
+
+def test_a_head_with_too_many_columns_is_dense(striped, small_settings):
+    q, k, *_ = striped()
+    q[1] = 0.0  # attends to everything alike
+    plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, most_columns=0.3))
+    assert plan.dense.tolist() == [False, True, False, False]
+    assert plan.columns.shape[1] == int(0.3 * 512)

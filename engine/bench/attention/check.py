@@ -1,4 +1,4 @@
-"""No time without a green check: single rows against their exact attention in float32."""
+"""No time without a green check: single rows against their exact attention in float64."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Checker:
             expected, mass = exact_rows(
                 inputs.q, inputs.k, inputs.v, rows, scale=inputs.scale, kept=kept
             )
-        off = (out[:, rows].float() - expected).norm(dim=-1)  # [H, rows]
+        off = (out[:, rows].double() - expected).norm(dim=-1)  # [H, rows]
         errors = off.norm(dim=-1) / expected.flatten(1).norm(dim=-1)
         head = int(errors.nan_to_num(torch.inf).argmax())
         error, allowed = float(errors[head]), TOLERANCE[inputs.q.dtype]

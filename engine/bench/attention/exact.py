@@ -1,4 +1,4 @@
-"""Attention of single rows by its definition, in float32: what every method is checked with."""
+"""Attention of single rows by its definition, in float64: what every method is checked with."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def row_weights(
     Args:
         q: [H, L, D]; k: [G, L, D]; rows: positions below L.
     Yields:
-        the group's query heads, and their weights [H / G, len(rows), L] in float32.
+        the group's query heads, and their weights [H / G, len(rows), L] in float64.
     """
     at = torch.tensor(rows, device=q.device)
     later = torch.arange(k.shape[1], device=q.device) > at[:, None]  # [R, L]
     shared = q.shape[0] // k.shape[0]
     for group in range(k.shape[0]):
         heads = slice(group * shared, (group + 1) * shared)
-        scores = q[heads].index_select(1, at).float() @ k[group].float().T
+        scores = q[heads].index_select(1, at).double() @ k[group].double().T
         yield heads, scores.mul_(scale).masked_fill_(later, float("-inf")).softmax(dim=-1)
 
 
@@ -43,16 +43,17 @@ def exact_rows(
         kept: [H, len(rows), L] bool; None is all keys.
     Returns:
         out [H, len(rows), D] and coverage [H, len(rows)], the share of the row's softmax mass
-        under full attention that the kept keys hold; both float32.
+        under full attention that the kept keys hold; both float64.
     """
-    out = torch.empty(q.shape[0], len(rows), v.shape[-1], device=q.device)
-    mass = torch.ones(q.shape[0], len(rows), device=q.device)
+    exact = {"dtype": torch.float64, "device": q.device}
+    out = torch.empty(q.shape[0], len(rows), v.shape[-1], **exact)
+    mass = torch.ones(q.shape[0], len(rows), **exact)
     for group, (heads, weights) in enumerate(row_weights(q, k, rows, scale=scale)):
         if kept is not None:
             weights = weights.mul_(kept[heads])
             mass[heads] = weights.sum(dim=-1)
             weights = weights.div_(mass[heads].unsqueeze(-1))
-        out[heads] = weights @ v[group].float()
+        out[heads] = weights @ v[group].double()
     return out, mass
 
 

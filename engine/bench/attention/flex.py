@@ -56,7 +56,7 @@ def kept_blocks(plans: Plans, inputs: Inputs) -> Tensor:
     """Which blocks the plans touch, [H, L / BLOCK, L / BLOCK] bool, causal ones only."""
     heads, blocks = len(inputs.q), inputs.length // BLOCK
     kept = torch.zeros(heads, blocks, blocks, dtype=torch.bool, device=inputs.q.device)
-    for (start, end), plan in zip(chunks(inputs.length), plans, strict=True):
+    for (start, end), plan in zip(chunks(inputs.length, inputs.q.device), plans, strict=True):
         rows = slice(start // BLOCK, end // BLOCK)
         kept[:, rows] = True if plan is None else _chunk_blocks(plan, rows, blocks, inputs.q.device)
     return kept.tril_()
@@ -74,6 +74,9 @@ def _chunk_blocks(plan: Plan, rows: slice, blocks: int, device: torch.device) ->
     for t, tile in enumerate(plan.tiles):
         at = slice(tile.start // BLOCK - rows.start, -(-tile.end // BLOCK) - rows.start)
         out[:, at] |= (position >= plan.bands[:, t, None] // BLOCK)[:, None]
+    if plan.blocks is not None:
+        assert plan.blocks.size == BLOCK
+        out[:, :, : plan.blocks.kept.shape[2]] |= plan.blocks.kept
     return out
 
 

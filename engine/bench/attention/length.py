@@ -37,7 +37,7 @@ class LengthBench:
         self._rounds = rounds
         self._report = report
         sizes = SelectionSettings()
-        checked = ours.rows_not_sampled(inputs.length, sizes, count=CHECKED_ROWS, seed=seed)
+        checked = ours.rows_not_sampled(inputs, sizes, count=CHECKED_ROWS, seed=seed)
         self._checker = Checker(inputs, checked)
         self._baseline: tuple[str, Attention] | None = None
 
@@ -52,8 +52,12 @@ class LengthBench:
             self._dense(method, attend)
             if self._baseline is None and self.rows[-1]["outcome"] == MEASURED:
                 self._baseline = method, attend
-        plans = ours.dense_plans(self._inputs.length)
-        self._dense(f"{OURS} dense", lambda inputs: ours.attend_all(inputs, plans))
+        plans = ours.dense_plans(self._inputs)
+        with self._or_reason(f"{OURS} dense", ""):
+            checked = self._check(f"{OURS} dense", lambda: ours.attend_all(self._inputs, plans))
+            self._time(
+                Kept(f"{OURS} dense"), checked, lambda: ours.attend_each(self._inputs, plans)
+            )
         self._sparse(adaptive, densities)
 
     def _oracle(self, alpha: float) -> None:
@@ -85,12 +89,13 @@ class LengthBench:
             plans = ours.select_all(inputs, settings)
             kept = ours.kept_keys(plans, self._checker.rows, inputs)
             checked = self._check(OURS, lambda: ours.attend_all(inputs, plans), kept)
-            density = ours.density(plans, len(inputs.q), inputs.length)
+            density = ours.density(plans, inputs)
             self._time(
                 Kept(OURS, asked, density, _note(settings, density)),
                 checked,
-                lambda: ours.attend_all(inputs, plans),
+                lambda: ours.attend_each(inputs, plans),
                 lambda: ours.select_all(inputs, settings),
+                lambda: ours.select_and_attend(inputs, settings),
             )
             return plans
         return None
@@ -121,16 +126,20 @@ class LengthBench:
         checked: Checked,
         attend: Callable[[], object],
         prepare: Callable[[], object] | None = None,
+        whole: Callable[[], object] | None = None,
     ) -> None:
-        """Put on record how long a method takes, and the baseline in turns with it."""
-        functions = [attend] if prepare is None else [attend, prepare]
+        """Put on record how long a method takes, and the baseline in turns with it.
+
+        `whole` is what comes before attention and attention in one, where that can be.
+        """
+        functions = [each for each in (attend, prepare, whole) if each is not None]
         if self._baseline is not None:
             name, baseline = self._baseline
             functions.append(lambda: baseline(self._inputs))
         timings = measure_in_turns(functions, self._inputs.q.device, least=self._rounds)
-        row = measured(
-            self._inputs, kept, checked, timings[0], None if prepare is None else timings[1]
-        )
+        before = None if prepare is None else timings[1]
+        total = None if whole is None else timings[2]
+        row = measured(self._inputs, kept, checked, timings[0], before, total)
         if self._baseline is not None:
             row |= {"baseline": name, "baseline_in_turns": asdict(timings[-1])}
             row["baseline_over_this"] = timings[-1].median_s / row["total_s"]

@@ -9,54 +9,75 @@ from torch import Tensor
 
 from ...attention import execute
 from ...attention.calibration import calibrated
-from ...pipeline.forward import CHUNK
+from ...pipeline.forward import chunk_spans
 from ...selection import Plan, SelectionSettings, select, tiles_of
 from ...selection.plan import causal_pairs
-from ...selection.sampling import sampled_rows
+from ...selection.rows import sampled_positions
 from .inputs import Inputs
 
 Plans = tuple[Plan | None, ...]
 """One for each chunk of the context, in order; None is dense in every head."""
 
 
-def chunks(length: int) -> list[tuple[int, int]]:
-    """[start, end) of every chunk of a prefill."""
-    return [(start, min(start + CHUNK, length)) for start in range(0, length, CHUNK)]
+def chunks(length: int, device: torch.device) -> list[tuple[int, int]]:
+    """[start, end) of every chunk of a prefill on such a device."""
+    return chunk_spans(0, length, device)
 
 
-def dense_plans(length: int) -> Plans:
+def dense_plans(inputs: Inputs) -> Plans:
     """Every chunk dense."""
-    return (None,) * len(chunks(length))
+    return (None,) * len(_chunks(inputs))
+
+
+def _chunks(inputs: Inputs) -> list[tuple[int, int]]:
+    return chunks(inputs.length, inputs.q.device)
 
 
 def select_all(inputs: Inputs, settings: SelectionSettings) -> Plans:
     """Selection for every chunk, rows to measure its coverage included, as in a prefill."""
-    plans: list[Plan | None] = []
-    for start, end in chunks(inputs.length):
-        q, k = inputs.q[:, start:end], inputs.k[:, :end]
-        here = calibrated(settings, q, k)
-        selected = select(q, k, scale=inputs.scale, settings=here)
-        plans.append(None if selected is None else selected[0])
-    return tuple(plans)
+    return tuple(_plan(inputs, chunk, settings) for chunk in _chunks(inputs))
 
 
 def attend_all(inputs: Inputs, plans: Plans) -> Tensor:
     """Attention of the whole context under the plans, [H, L, D]."""
     out = torch.empty_like(inputs.q)
-    for (start, end), plan in zip(chunks(inputs.length), plans, strict=True):
-        k, v = inputs.k[:, :end], inputs.v[:, :end]
-        out[:, start:end], _ = execute(inputs.q[:, start:end], k, v, plan, scale=inputs.scale)
+    for (start, end), plan in zip(_chunks(inputs), plans, strict=True):
+        out[:, start:end] = _attend(inputs, (start, end), plan)
     return out
 
 
-def density(plans: Plans, heads: int, length: int) -> float:
+def attend_each(inputs: Inputs, plans: Plans) -> None:
+    """Attention under the plans, of which the next layer would take each chunk's output."""
+    for chunk, plan in zip(_chunks(inputs), plans, strict=True):
+        _attend(inputs, chunk, plan)
+
+
+def select_and_attend(inputs: Inputs, settings: SelectionSettings) -> None:
+    """Selection and attention of one chunk after the other, as in a prefill."""
+    for chunk in _chunks(inputs):
+        _attend(inputs, chunk, _plan(inputs, chunk, settings))
+
+
+def _plan(inputs: Inputs, chunk: tuple[int, int], settings: SelectionSettings) -> Plan | None:
+    q, k = inputs.q[:, slice(*chunk)], inputs.k[:, : chunk[1]]
+    selected = select(q, k, scale=inputs.scale, settings=calibrated(settings, q, k))
+    return None if selected is None else selected[0]
+
+
+def _attend(inputs: Inputs, chunk: tuple[int, int], plan: Plan | None) -> Tensor:
+    q = inputs.q[:, slice(*chunk)]
+    k, v = inputs.k[:, : chunk[1]], inputs.v[:, : chunk[1]]
+    return execute(q, k, v, plan, scale=inputs.scale)[0]
+
+
+def density(plans: Plans, inputs: Inputs) -> float:
     """Computed pairs / causal pairs, over all chunks and heads."""
-    computed = 0
-    for (start, end), plan in zip(chunks(length), plans, strict=True):
+    heads, computed = len(inputs.q), 0
+    for (start, end), plan in zip(_chunks(inputs), plans, strict=True):
         computed += (
             heads * causal_pairs(start, end) if plan is None else int(plan.pairs_computed.sum())
         )
-    return computed / (heads * causal_pairs(0, length))
+    return computed / (heads * causal_pairs(0, inputs.length))
 
 
 def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
@@ -65,10 +86,16 @@ def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
         len(inputs.q), len(rows), inputs.length, dtype=torch.bool, device=inputs.q.device
     )
     for r, row in enumerate(rows):
-        plan = plans[row // CHUNK]
+        (start, _), plan = next(
+            pair for pair in zip(_chunks(inputs), plans, strict=True) if row < pair[0][1]
+        )
         if plan is None:
             kept[:, r, : row + 1] = True
             continue
+        if plan.blocks is not None:
+            seen = plan.blocks.kept[:, (row - start) // plan.blocks.size]
+            seen = seen.repeat_interleave(plan.blocks.size, dim=-1)
+            kept[:, r, : seen.shape[-1]] = seen
         t = next(t for t, tile in enumerate(plan.tiles) if row < tile.end)
         for head, columns in enumerate(plan.columns):
             kept[head, r, columns[: plan.used[head, t]]] = True
@@ -77,18 +104,21 @@ def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
 
 
 def rows_not_sampled(
-    length: int, settings: SelectionSettings, *, count: int, seed: int
+    inputs: Inputs, settings: SelectionSettings, *, count: int, seed: int
 ) -> list[int]:
     """Up to `count` random positions, ascending, of rows that selection does not look at.
 
     These settings' sizes decide; alpha and density do not matter.
     """
+    block = settings.block
     sampled = {
         row
-        for start, end in chunks(length)
-        for tile in tiles_of(start, end, tile=settings.tile, window=settings.window)
-        for row in sampled_rows(tile, settings.sampled_share)
+        for start, end in _chunks(inputs)
+        for tile in tiles_of(start, end, tile=settings.tile, window=settings.window, block=block)
+        for row in sampled_positions(
+            tile, block=block, share=settings.share_of(end - start), sampling=settings.sampling
+        )
     }
     generator = torch.Generator().manual_seed(seed)
-    order: list[int] = torch.randperm(length, generator=generator).tolist()
+    order: list[int] = torch.randperm(inputs.length, generator=generator).tolist()
     return sorted([row for row in order if row not in sampled][:count])

@@ -16,14 +16,16 @@ MEASURED = "measured"
 NOTES = (
     "One layer's causal attention over the whole context.  sa-chat works in chunks of {chunk} "
     "tokens, as in a prefill.",
-    "Before a row was timed, {rows} query rows were compared with exact float32 attention over "
+    "Before a row was timed, {rows} query rows were compared with exact float64 attention over "
     "the keys that the method keeps; error is that of the worst head.",
     "Times are medians.  Prepare is sa-chat's selection with the measuring of its coverage, and "
-    "FlexAttention's building of a block mask from our plan, selection not included.",
+    "FlexAttention's building of a block mask from our plan, selection not included.  Total is "
+    "sa-chat's both, chunk by chunk as in a prefill, timed in one; FlexAttention's is the sum.",
     "Density is computed pairs / causal pairs.  Where it is asked for it is forced: the heaviest "
     "columns until it is reached, whatever they cover.  FlexAttention computes whole blocks.",
-    "Coverage is the exact softmax mass of the kept keys, mean over the compared rows, none of "
-    "which selection looked at.  Fewest keys is what a perfect selection would keep there.",
+    "Coverage is the exact softmax mass of the kept keys, mean and 5th percentile over the "
+    "compared rows of all heads, none of which selection looked at.  Fewest keys is what a perfect "
+    "selection would keep there.",
     "TFLOP/s are of computed pairs in attention alone.  The ratio is of the baseline's median, "
     "timed in turns with the method, to the method's total.",
 )
@@ -43,9 +45,16 @@ class Kept:
 
 
 def measured(
-    inputs: Inputs, kept: Kept, checked: Checked, attention: Timing, prepare: Timing | None
+    inputs: Inputs,
+    kept: Kept,
+    checked: Checked,
+    attention: Timing,
+    prepare: Timing | None = None,
+    whole: Timing | None = None,
 ) -> Row:
-    """A checked and timed method; `prepare` is of what comes before attention, if any does."""
+    """A checked and timed method; `prepare` is of what comes before attention, if any does, and
+    `whole` of both in one."""
+    apart = attention.median_s + (0.0 if prepare is None else prepare.median_s)
     heads, length, size = inputs.q.shape
     pairs = kept.density * heads * causal_pairs(0, length)
     return {
@@ -58,7 +67,8 @@ def measured(
         "error": checked.error,
         "prepare": None if prepare is None else asdict(prepare),
         "attention": asdict(attention),
-        "total_s": attention.median_s + (0.0 if prepare is None else prepare.median_s),
+        "whole": None if whole is None else asdict(whole),
+        "total_s": apart if whole is None else whole.median_s,
         "tflops": 4 * size * pairs / attention.median_s / 1e12,  # q @ k.T and weights @ v
         "note": kept.note,
     }
@@ -85,7 +95,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         *head,
         density,
-        f"{row['coverage']['mean']:.4f}",
+        f"{row['coverage']['mean']:.4f} ({row['coverage']['p5']:.3f})",
         f"{row['error']:.0e}",
         "" if prepare is None else f"{1e3 * prepare['median_s']:,.2f}",
         f"{1e3 * attention['median_s']:,.2f}",

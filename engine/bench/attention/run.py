@@ -9,7 +9,7 @@ import torch
 
 from ...environment import describe
 from ...model.placement import resolve_device, resolve_dtype
-from ...pipeline.forward import CHUNK
+from ...pipeline.forward import chunk_tokens
 from ...selection import SelectionSettings
 from ..memory import release
 from ..presets import PRESETS, HeadShape
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{shape.name}: {shape.heads} query heads over {shape.kv_heads} kv heads of "
         f"{shape.head_size}, {dtype_name}, on {device}; {arguments.inputs} inputs, "
         f"seed {arguments.seed}.",
-        *(note.format(chunk=CHUNK, rows=CHECKED_ROWS) for note in NOTES),
+        *(note.format(chunk=chunk_tokens(device), rows=CHECKED_ROWS) for note in NOTES),
     ]
     print(describe(), *notes, sep="\n", flush=True)
     settings = {

@@ -10,7 +10,7 @@ import torch
 
 from ...environment import describe
 from ...errors import UsageError
-from ...pipeline.forward import CHUNK
+from ...pipeline.forward import chunk_tokens
 from ...selection import SelectionSettings
 from ...tokens import load_tokenizer
 from ..memory import release
@@ -161,7 +161,8 @@ def _reader(subject: Subject, arguments: argparse.Namespace, settings: Selection
     else:
         tokenizer = load_tokenizer(str(loaded.folder or loaded.name))
         material = DocumentText(tokenizer, arguments.document, longest)
-    return Reader(loaded, subject.devices, material, settings, arguments.chunk or CHUNK)
+    chunk = arguments.chunk or chunk_tokens(loaded.device)
+    return Reader(loaded, subject.devices, material, settings, chunk)
 
 
 def _notes(reader: Reader, subject: Subject) -> list[str]:

@@ -8,26 +8,41 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sa_chat.engine.attention.execute import _tile_rows, execute
+from sa_chat.engine.attention.execute import _block_lists, _tile_rows, execute
 from sa_chat.engine.kernels.heaviest import heaviest
-from sa_chat.engine.kernels.stripes import attend_stripes, stripes_on_cuda
-from sa_chat.engine.selection.plan import Plan, causal_pairs, tiles_of
-from sa_chat.engine.selection.stripes import used_before
+from sa_chat.engine.kernels.planned import attend_planned, planned_on_cuda
+from sa_chat.engine.selection.plan import Blocks, Plan, causal_pairs, tiles_of
+from sa_chat.engine.selection.rows import segments_of
 
 
-def _plan(heads: int, start: int, end: int, tile: int, window: int, kept: int) -> Plan:
-    """Random columns; head 0 is dense and head 1 keeps none."""
-    tiles = tiles_of(start, end, tile=tile, window=window)
+def _plan(
+    heads: int, start: int, end: int, tile: int, window: int, kept: int, block: int = 0
+) -> Plan:
+    """Random columns; head 0 is dense and head 1 keeps none.  With `block` also random blocks,
+    of which head 2 keeps all and head 3 none."""
+    tiles = tiles_of(start, end, tile=tile, window=window, block=max(1, block))
     chosen = torch.zeros(heads, end, dtype=torch.bool)
     for head in range(2, heads):
         chosen[head, torch.randperm(end)[:kept]] = True
     ends = torch.tensor([tile.band for tile in tiles])
     nothing = torch.zeros(heads)
     columns, counts = heaviest(chosen.float(), chosen.float(), nothing + kept, always=0, reach=True)
-    used = used_before(torch.where(chosen.any(1, keepdim=True), counts, 0), ends)
+    counts = torch.where(chosen.any(1, keepdim=True), counts, 0)
+    used = torch.nn.functional.pad(counts, (1, 0)).index_select(1, ends)
     bands = ends.repeat(heads, 1).index_fill_(0, torch.tensor([0]), 0)
     pairs = causal_pairs(start, end)
-    return Plan(tiles, columns, used.int(), bands.int(), torch.full((heads,), pairs), pairs)
+    blocks = None
+    if block:
+        of_blocks = torch.tensor([t.band for t in tiles for _ in segments_of(t, block)])
+        before = torch.arange(tiles[-1].band // block) * block < of_blocks[:, None]
+        some = (
+            torch.rand(heads, *before.shape)
+            < torch.tensor([0.0, 0.3, 1.0, 0.0] * 9)[:heads, None, None]
+        )
+        some[4:] = torch.rand(some[4:].shape) < 0.4
+        blocks = Blocks(block, some & before)
+    computed = torch.full((heads,), pairs)
+    return Plan(tiles, columns, used.int(), bands.int(), computed, pairs, blocks)
 
 
 def _reference(q, k, v, plan: Plan, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,9 +53,15 @@ def _reference(q, k, v, plan: Plan, scale: float) -> tuple[torch.Tensor, torch.T
     for head, columns in enumerate(plan.columns):
         for t, tile in enumerate(plan.tiles):
             for position in range(tile.start, tile.end):
-                row = seen[head, position - (keys - rows)]
+                at = position - (keys - rows)
+                row = seen[head, at]
                 row[plan.bands[head, t] : position + 1] = True
                 row[columns[: plan.used[head, t]]] = True
+                if plan.blocks is not None:
+                    blocks = plan.blocks.kept[head, at // plan.blocks.size]
+                    row[: len(blocks) * plan.blocks.size] |= blocks.repeat_interleave(
+                        plan.blocks.size
+                    )
     k, v = (t.float().repeat_interleave(shared, dim=0) for t in (k, v))
     scores = (q.float() @ k.transpose(1, 2) * scale).masked_fill(~seen, float("-inf"))
     return scores.softmax(dim=-1) @ v, scores.logsumexp(dim=-1)
@@ -57,26 +78,28 @@ def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[t
 
 def _interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
-    for rows, keys, tile, window, size in [
-        (1, 1, 16, 16, 16),
-        (1, 150, 128, 32, 16),
-        (63, 63, 32, 16, 16),
-        (63, 300, 32, 40, 24),
-        (200, 200, 48, 20, 64),
-        (200, 457, 128, 100, 16),
-        (40, 200, 64, 20, 160),
+    for rows, keys, tile, window, size, block in [
+        (1, 1, 16, 16, 16, 0),
+        (1, 150, 128, 32, 16, 0),
+        (63, 63, 32, 16, 16, 0),
+        (63, 300, 32, 40, 24, 0),
+        (200, 200, 48, 20, 64, 0),
+        (200, 457, 128, 100, 16, 0),
+        (40, 200, 64, 20, 160, 0),
+        (200, 457, 128, 100, 16, 64),
+        (130, 900, 128, 128, 64, 128),
     ]:
         q, k, v = _tensors(4, 2, rows, keys, size)
-        plan = _plan(4, keys - rows, keys, tile, window, keys // 2)
-        tables = plan.columns, plan.used, plan.bands
+        plan = _plan(4, keys - rows, keys, tile, window, keys // 2, block)
+        tables = plan.columns, plan.used, plan.bands, _block_lists(plan)
         right = _reference(q, k, v, plan, 0.25)
         for result in (
-            attend_stripes(q, k, v, *tables, tile=tile, scale=0.25),
+            attend_planned(q, k, v, *tables, tile=tile, scale=0.25),
             execute(q, k, v, plan, scale=0.25),
         ):
             torch.testing.assert_close(result, right, atol=2e-5, rtol=1e-4)
         q, k, v = q.half(), k.half(), v.half()
-        out, lse = attend_stripes(q, k, v, *tables, tile=tile, scale=0.25)
+        out, lse = attend_planned(q, k, v, *tables, tile=tile, scale=0.25)
         assert out.dtype == torch.float16
         torch.testing.assert_close((out.float(), lse), right, atol=2e-2, rtol=2e-2)
 
@@ -99,7 +122,7 @@ def test_a_single_tile_has_a_round_number_of_rows(rows, tile, expected):
 
 def test_cpu_tensors_are_not_for_the_kernel():
     q = torch.randn(2, 5, 16, dtype=torch.bfloat16)
-    assert not stripes_on_cuda(q, q)
+    assert not planned_on_cuda(q, q)
 
 
 @pytest.mark.gpu
@@ -107,23 +130,34 @@ def test_cpu_tensors_are_not_for_the_kernel():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("size", [64, 80, 128, 256])
 @pytest.mark.parametrize(
-    ("rows", "keys", "tile"),
-    [(2048, 5000, 256), (2048, 2048, 512), (1000, 3001, 96), (63, 700, 256), (1, 700, 512)],
+    ("rows", "keys", "tile", "block"),
+    [
+        (2048, 5000, 256, 0),
+        (2048, 5000, 256, 128),
+        (2048, 9000, 512, 128),
+        (1000, 9001, 512, 128),
+        (2048, 2048, 512, 0),
+        (1000, 3001, 96, 0),
+        (63, 700, 256, 0),
+        (1, 700, 512, 0),
+    ],
 )
-def test_gpu_agrees_with_the_cpu(rows, keys, tile, size, dtype, monkeypatch):
+def test_gpu_agrees_with_the_cpu(rows, keys, tile, block, size, dtype, monkeypatch):
     q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
-    plan = _plan(8, keys - rows, keys, tile, 256, keys // 8)
+    plan = _plan(8, keys - rows, keys, tile, 256, keys // 8, block)
     right, right_lse = execute(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
     moved = {name: getattr(plan, name).cuda() for name in ("columns", "used", "bands")}
-    plan = replace(plan, **moved)
+    blocks = None if plan.blocks is None else Blocks(block, plan.blocks.kept.cuda())
+    plan = replace(plan, **moved, blocks=blocks)
     # Views stay views of a buffer with NaN past the last key.
     cache = torch.full((2, 2, keys + 100, size), float("nan"), dtype=dtype, device="cuda")
     cache[0, :, :keys], cache[1, :, :keys] = k, v
     q = q.cuda()
-    assert stripes_on_cuda(q, cache[1])
+    assert planned_on_cuda(q, cache[1])
     # `sa_chat.engine.attention.execute` is the function: the package takes it out of the module
     module = sys.modules["sa_chat.engine.attention.execute"]
     monkeypatch.delattr(module, "_stripes")  # the way around the kernel
+    torch.full((8, keys, size), float("nan"), dtype=dtype, device="cuda")  # freed: to be reused
     out, lse = execute(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
     assert out.dtype == dtype
     torch.testing.assert_close(lse.cpu(), right_lse, atol=2e-3, rtol=1e-3)

@@ -1,0 +1,296 @@
+"""Attention by a plan in one launch: a Triton kernel for NVIDIA GPUs.
+
+A row block streams the gathered columns of its tile, then its key blocks, then its band up to the
+causal diagonal, with one running softmax over all.  Keys and values come by tensor descriptors,
+which on Hopper and newer are copied by the hardware (TMA); elsewhere Triton makes plain loads of
+them.  Measured on an H100 at 32/8 heads x 128: 525 to 580 TFLOP/s on computed pairs, against 300
+where every row block gathers its columns itself; docs/log.md has the versions tried.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .gather import Gathered, gather
+from .launch import HAS_TRITON, LOG2_E, descriptor, device_of, on_tensor_cores, padded, roomy
+from .lists import BlockLists
+
+if HAS_TRITON:
+    import triton
+    import triton.language as tl
+
+SMALLEST_BLOCK = 16  # rows; what tensor cores multiply at least, so a tile is a multiple of it
+LARGEST_BLOCK = 128
+
+
+def planned_on_cuda(q: Tensor, v: Tensor) -> bool:
+    """Whether `attend_planned` can compute these queries and values on their GPU."""
+    return on_tensor_cores(q) and v.dtype == q.dtype and v.shape[-1] == q.shape[-1]
+
+
+def attend_planned(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    columns: Tensor,
+    used: Tensor,
+    bands: Tensor,
+    blocks: BlockLists | None = None,
+    order: Tensor | None = None,
+    *,
+    tile: int,
+    scale: float,
+) -> tuple[Tensor, Tensor]:
+    """Attention in which a row of tile t sees the first `used` columns, its blocks and its band.
+
+    Query head h reads key/value head h // (H / G).  Row r lies in tile r // `tile`; at position
+    i it sees the keys `columns[h, :used[h, t]]`, all before the band, those of its row block's
+    key blocks that are not excluded, and [bands[h, t], i].
+
+    Args:
+        q: [H, C, D] at positions [N - C, N); k, v: [G, N, D].  Any strides with a contiguous
+            last dimension, D <= 256 a multiple of 8.
+        columns: int32 [H, M], sorted positions with any valid padding; M may be 0.
+        used, bands: int32 [H, T].  A dense head has 0 in both.
+        order: int64 [H], the heads in the order in which they are begun: those with the most to do
+            had better come first; None is as they are.
+        blocks: their size is a multiple of 64 that divides `tile`.
+        tile: rows of a tile, a multiple of 16.
+        scale: factor on q @ k.T before the softmax.
+    Returns:
+        out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that a row sees.
+    """
+    heads, rows, _ = q.shape
+    groups, keys, _ = k.shape
+    assert heads % groups == 0, f"{heads} query heads do not divide by {groups} kv heads"
+    assert tile % SMALLEST_BLOCK == 0, f"tiles of {tile} rows"
+    assert keys >= rows, f"{rows} queries over {keys} keys"
+    assert used.shape == bands.shape == (heads, -(-rows // tile))
+    assert q.stride(-1) == k.stride(-1) == v.stride(-1) == 1
+    used = used.contiguous()
+    some = gather(k, v, columns, used)
+    return _launch(q, k, v, some, used, bands, blocks, order, tile, scale)
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Rows and keys of a block, and how deep their loads are pipelined."""
+
+    rows: int
+    keys: int
+    stages: int
+    warps: int
+
+
+def _sizes(width: int, q: Tensor) -> _Sizes:
+    """What fits into the shared memory of q's device: 100 KB, or 227."""
+    if roomy(q):
+        return _Sizes(128, 128, 3, 8) if width <= 128 else _Sizes(128, 64, 2, 8)
+    if width <= 64:
+        return _Sizes(128, 64, 3, 4)
+    return _Sizes(128, 64, 2, 8) if width <= 128 else _Sizes(64, 32, 2, 8)
+
+
+def _launch(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    gathered: Gathered,
+    used: Tensor,
+    bands: Tensor,
+    blocks: BlockLists | None,
+    order: Tensor | None,
+    tile: int,
+    scale: float,
+) -> tuple[Tensor, Tensor]:
+    heads, rows, size = q.shape
+    width = padded(size)
+    sizes = _sizes(width, q)
+    # The largest power of two that divides the tile, within the limits.
+    block_m = min(tile & -tile, sizes.rows)
+    if blocks is not None:
+        block_m = min(block_m, blocks.size)
+        assert tile % blocks.size == 0 == blocks.size % sizes.keys
+    out = torch.empty(heads, rows, size, dtype=q.dtype, device=q.device)
+    lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
+    lists = (used,) * 4  # any, where there are none
+    if blocks is not None:
+        lists = blocks.numbers, blocks.whole, blocks.counts, blocks.excluded
+    with device_of(q):
+        _planned[(-(-rows // block_m), heads)](
+            q,
+            descriptor(k, sizes.keys),
+            descriptor(v, sizes.keys),
+            descriptor(gathered.keys, sizes.keys),
+            descriptor(gathered.values, sizes.keys),
+            out,
+            lse,
+            used,
+            bands,
+            used if order is None else order,
+            *lists,
+            q.stride(0),
+            q.stride(1),
+            used.shape[1],
+            bands.stride(0),
+            rows,
+            k.shape[1] - rows,
+            heads // k.shape[0],
+            0 if blocks is None else blocks.counts.shape[1],
+            0 if blocks is None else blocks.numbers.shape[2],
+            0 if blocks is None else blocks.excluded.shape[1],
+            scale * LOG2_E,
+            TILE=tile,
+            SIZE=size,
+            BLOCK_M=block_m,
+            BLOCK_N=sizes.keys,
+            BLOCK_D=width,
+            ORDERED=order is not None,
+            KEY_BLOCK=0 if blocks is None else blocks.size,
+            STAGES=sizes.stages,
+            LN_2=math.log(2.0),
+            num_warps=sizes.warps,
+        )
+    return out, lse
+
+
+if HAS_TRITON:
+
+    @triton.jit  # type: ignore[untyped-decorator]
+    def _accumulate(  # type: ignore[no-untyped-def]
+        queries, keys, values, seen, factor, acc, top, total, MASKED: tl.constexpr
+    ):
+        """One step of the running softmax; `top` is in units of the exponent of 2."""
+        scores = tl.dot(queries, keys.T)
+        if MASKED:
+            scores = tl.where(seen, scores, float("-inf"))
+        higher = tl.maximum(top, tl.max(scores, 1) * factor)
+        # A row that has seen no key yet must not subtract an infinity from another.
+        safe = tl.where(higher == float("-inf"), 0.0, higher) if MASKED else higher
+        weights = tl.exp2(scores * factor - safe[:, None])
+        shrink = tl.exp2(top - safe)
+        total = total * shrink + tl.sum(weights, 1)
+        acc = acc * shrink[:, None]
+        acc = tl.dot(weights.to(values.dtype), values, acc)
+        return acc, higher, total
+
+    @triton.jit(  # type: ignore[untyped-decorator]
+        do_not_specialize=["tiles", "rows", "offset", "row_blocks", "listed", "flags"]
+    )
+    def _planned(  # type: ignore[no-untyped-def]
+        q,
+        k,  # descriptors [G, N, D] of k and v, [H, M, D] of the gathered columns
+        v,
+        column_keys,
+        column_values,
+        out,
+        lse,
+        used,
+        bands,
+        order,
+        numbers,
+        whole_blocks,
+        counts,
+        excluded,
+        q_head,
+        q_row,
+        tiles,
+        bands_head,
+        rows,
+        offset,  # the position of row 0
+        shared,
+        row_blocks,
+        listed,
+        flags,
+        factor,  # scale * log2(e), for exp2
+        TILE: tl.constexpr,
+        SIZE: tl.constexpr,
+        BLOCK_M: tl.constexpr,
+        BLOCK_N: tl.constexpr,
+        BLOCK_D: tl.constexpr,
+        ORDERED: tl.constexpr,
+        KEY_BLOCK: tl.constexpr,  # 0: there are none
+        STAGES: tl.constexpr,
+        LN_2: tl.constexpr,
+    ):
+        """One block of query rows, all of one tile, of one head."""
+        first = tl.program_id(0) * BLOCK_M
+        head = tl.program_id(1)
+        if ORDERED:
+            head = tl.load(order + head).to(tl.int32)
+        wide = head.to(tl.int64)
+        group = head // shared
+        row = first + tl.arange(0, BLOCK_M)
+        step = tl.arange(0, BLOCK_N)
+        dims = tl.arange(0, BLOCK_D)
+        inside = (row < rows)[:, None] & (dims < SIZE)[None, :]
+        at = row.to(tl.int64)[:, None]
+        queries = tl.load(q + wide * q_head + at * q_row + dims[None, :], mask=inside, other=0.0)
+        count = tl.load(used + head * tiles + first // TILE)
+        band = tl.load(bands + head * bands_head + first // TILE)
+        end = offset + tl.minimum(first + BLOCK_M, rows)
+        acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
+        top = tl.full([BLOCK_M], float("-inf"), tl.float32)
+        total = tl.zeros([BLOCK_M], tl.float32)
+
+        whole = count // BLOCK_N * BLOCK_N
+        for start in tl.range(0, whole, BLOCK_N, num_stages=STAGES):
+            keys = column_keys.load([head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            values = column_values.load([head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            acc, top, total = _accumulate(
+                queries, keys, values, None, factor, acc, top, total, False
+            )
+        if whole < count:  # what lies past the last column was never written
+            real = whole + step < count
+            keys = column_keys.load([head, whole, 0]).reshape(BLOCK_N, BLOCK_D)
+            values = column_values.load([head, whole, 0]).reshape(BLOCK_N, BLOCK_D)
+            values = tl.where(real[:, None], values, 0.0)
+            acc, top, total = _accumulate(
+                queries, keys, values, real[None, :], factor, acc, top, total, True
+            )
+
+        if KEY_BLOCK > 0:
+            parts: tl.constexpr = KEY_BLOCK // BLOCK_N
+            list_at = wide * row_blocks + first // KEY_BLOCK
+            numbers += list_at * listed
+            excluded += wide * flags
+            clean = tl.load(whole_blocks + list_at) * parts
+            for part in tl.range(0, clean, num_stages=STAGES):
+                start = tl.load(numbers + part // parts) * KEY_BLOCK + part % parts * BLOCK_N
+                keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                acc, top, total = _accumulate(
+                    queries, keys, values, None, factor, acc, top, total, False
+                )
+            for part in tl.range(clean, tl.load(counts + list_at) * parts, num_stages=STAGES):
+                start = tl.load(numbers + part // parts) * KEY_BLOCK + part % parts * BLOCK_N
+                keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                free = tl.load(excluded + start + step) == 0
+                acc, top, total = _accumulate(
+                    queries, keys, values, free[None, :], factor, acc, top, total, True
+                )
+
+        clear = band + (offset + first + 1 - band) // BLOCK_N * BLOCK_N  # all rows see the keys
+        for start in tl.range(band, clear, BLOCK_N, num_stages=STAGES):
+            keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            acc, top, total = _accumulate(
+                queries, keys, values, None, factor, acc, top, total, False
+            )
+        for start in tl.range(clear, end, BLOCK_N, num_stages=STAGES):
+            keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            seen = (start + step)[None, :] <= (offset + row)[:, None]
+            acc, top, total = _accumulate(
+                queries, keys, values, seen, factor, acc, top, total, True
+            )
+
+        # Rows past the last may have counted keys past the end; they are not written.
+        result = (acc / total[:, None]).to(out.dtype.element_ty)
+        tl.store(out + wide * rows * SIZE + at * SIZE + dims[None, :], result, mask=inside)
+        tl.store(lse + wide * rows + row, (top + tl.log2(total)) * LN_2, mask=row < rows)

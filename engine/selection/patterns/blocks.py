@@ -1,0 +1,36 @@
+"""The heaviest blocks, wherever they lie."""
+
+from __future__ import annotations
+
+import torch
+
+from ...kernels.heaviest import among_heaviest
+from ..plan import Blocks
+from .base import Proposal, Request, held_in, no_columns
+
+
+class BlockCluster:
+    """For every row block the key blocks with the highest pooled mass, until they hold alpha of
+    that row block's, and the first block (SparseAccelerate, arXiv 2412.06198, names it; the
+    definition is ours).
+
+    One threshold for all row blocks would keep less of those whose mass lies in many blocks:
+    on 32,768 tokens of structured inputs it covers .61 of cluster heads' rows at the 5th
+    percentile, one for each row block .86.
+    """
+
+    reaches = True
+
+    def propose(self, request: Request) -> Proposal:
+        blocks, valid = request.blocks, request.rows.diagonals.valid
+        heads, row_blocks, _ = blocks.shape
+        first = blocks[:, :, :1]
+        others = torch.cat([torch.zeros_like(first), blocks[:, :, 1:]], dim=-1)
+        lost = (1.0 - request.settings.alpha) * request.rows.membership.sum(dim=0)
+        needed = (others.sum(dim=-1) - lost).flatten()
+        each = others.view(heads * row_blocks, -1)
+        kept = among_heaviest(each, each, needed).view(blocks.shape) & valid
+        kept[:, :, :1] = valid[:, :1]
+        return Proposal(
+            *no_columns(request), Blocks(request.settings.block, kept), held_in(request, kept)
+        )

@@ -1,0 +1,144 @@
+"""Which rows of a chunk are sampled, and which are held out to measure coverage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from .plan import Tile
+
+SAMPLINGS = ("strided", "tails")
+"""Of every segment of rows, some at equal distances, or its last ones.
+
+SampleAttention (arXiv 2406.15486) has the one in its first version and the other in its later
+one.  Measured on the reader, 32,768 tokens of a novel, alpha 0.95: 13 strided rows of 512 cover
+.935 of other rows' mass (5th percentile .83), 26 rows at the end of 512 cover .925 (.80).
+"""
+
+
+@dataclass(frozen=True)
+class Diagonals:
+    """Where the diagonals of a chunk lie among its R row blocks and B key blocks.
+
+    The diagonal of number n has, for every row block, the key block n before the one in which the
+    row block begins.
+    """
+
+    count: int
+    valid: Tensor  # bool [R, B], blocks before the row block's band
+    number: Tensor  # int64 [R, B], of the diagonal; 0 or more where it is valid
+
+
+@dataclass(frozen=True, eq=False)
+class SampledRows:
+    """One chunk's tiles, and its rows of interest, as tensors on a device."""
+
+    tiles: tuple[Tile, ...]
+    count: int  # of sampled rows
+    at: Tensor  # int64 [R + T], rows of the chunk: the sampled ones, then one held out a tile
+    positions: Tensor  # int32 [R + T], of the same in the context
+    bands: Tensor  # int32 [R], where the band of a sampled row's tile begins
+    row_block: Tensor  # int32 [R], the blocks of `block` rows in which they lie
+    row_blocks: int
+    membership: Tensor  # float32 [R, row_blocks], 1 where a row lies in a block
+    block_bands: Tensor  # int64 [row_blocks], where the band of a row block's tile begins
+    ends: Tensor  # int64 [T], where the tiles' bands begin
+    ends_before: Tensor  # int64 [T], the last key before each, or 0
+    bands_of_tiles: Tensor  # int32 [T], `ends` again
+    heights: Tensor  # int64 [T], rows of the tiles
+    diagonals: Diagonals
+
+    @property
+    def held(self) -> Tensor:
+        """The held-out rows, int64 [T]."""
+        return self.at[self.count :]
+
+
+def sampled_in(start: int, end: int, *, share: float, sampling: str) -> list[int]:
+    """Positions of the sampled rows of the segment [start, end): `share` of it, one at least."""
+    rows = end - start
+    count = math.ceil(share * rows)
+    if sampling == "tails":
+        return list(range(end - count, end))
+    return [start + (i + 1) * rows // count - 1 for i in range(count)]
+
+
+def held_out_in(start: int, end: int, sampled: Sequence[int]) -> int | None:
+    """Position of the row of the segment that is farthest from all sampled ones, the last of
+    several; None where all rows are sampled.  The row before the segment counts as sampled, as
+    it mostly is."""
+    near = [start - 1, *sampled]
+    others = set(range(start, end)) - set(sampled)
+    return max(others, key=lambda row: (min(abs(row - s) for s in near), row), default=None)
+
+
+def segments_of(tile: Tile, block: int) -> list[tuple[int, int]]:
+    """[start, end) of each segment of `block` rows of a tile, the last one shorter."""
+    return [(s, min(s + block, tile.end)) for s in range(tile.start, tile.end, block)]
+
+
+def sampled_positions(tile: Tile, *, block: int, share: float, sampling: str) -> list[int]:
+    """Of all segments of a tile."""
+    return [
+        row
+        for start, end in segments_of(tile, block)
+        for row in sampled_in(start, end, share=share, sampling=sampling)
+    ]
+
+
+@lru_cache(maxsize=128)  # all layers of a model ask for the same
+def rows_of(
+    tiles: tuple[Tile, ...], *, block: int, share: float, sampling: str, device: torch.device
+) -> SampledRows:
+    """The sampled rows of every segment and one held-out row a tile, of its middle segment."""
+    start = tiles[0].start
+    sampled: list[int] = []
+    bands: list[int] = []
+    held: list[int] = []
+    for tile in tiles:
+        here = sampled_positions(tile, block=block, share=share, sampling=sampling)
+        sampled += here
+        bands += [tile.band] * len(here)
+        segments = segments_of(tile, block)
+        first, end = segments[(len(segments) - 1) // 2]
+        row = held_out_in(first, end, [r for r in here if first <= r < end])
+        held += [] if row is None else [row]
+    row_block = [(row - start) // block for row in sampled]
+    row_blocks = -(-(tiles[-1].end - start) // block)
+
+    def there(values: list[int], dtype: torch.dtype) -> Tensor:
+        # Not waiting for the copy is safe: the values of pageable memory are taken at once.
+        return torch.tensor(values, dtype=dtype).to(device, non_blocking=True)
+
+    of_block = there(row_block, torch.int32)
+    numbers = torch.arange(row_blocks, device=device)
+    block_bands = there(
+        [tile.band for tile in tiles for _ in segments_of(tile, block)], torch.int64
+    )
+    keys = torch.arange(tiles[-1].band // block, device=device)
+    diagonals = Diagonals(
+        count=start // block + row_blocks,
+        valid=keys < (block_bands // block)[:, None],
+        number=(start // block + numbers[:, None] - keys).clamp(min=0),
+    )
+    return SampledRows(
+        tiles=tiles,
+        count=len(sampled),
+        at=there([row - start for row in sampled + held], torch.int64),
+        positions=there(sampled + held, torch.int32),
+        bands=there(bands, torch.int32),
+        row_block=of_block,
+        row_blocks=row_blocks,
+        membership=(of_block[:, None] == numbers).float(),
+        block_bands=block_bands,
+        ends=there([tile.band for tile in tiles], torch.int64),
+        ends_before=there([max(0, tile.band - 1) for tile in tiles], torch.int64),
+        bands_of_tiles=there([tile.band for tile in tiles], torch.int32),
+        heights=there([tile.rows for tile in tiles], torch.int64),
+        diagonals=diagonals,
+    )
