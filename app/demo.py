@@ -13,7 +13,6 @@ SOURCE_FILES = ("*.py",)  # of the folders
 _CORE = (
     "attention",
     "cache",
-    "kernels",
     "pipeline",
     "selection",
     "budget.py",

@@ -129,7 +129,10 @@ def test_sizes_are_those_of_the_code(settings: dict[str, str]) -> None:
     assert settings["tile"] == f"{code.tile:,}"
     assert settings["window"] == f"{code.window:,}"
     assert settings["sinks"] == f"{code.sinks:,}"
-    assert settings["sampled-percent"] == f"{code.sampled_share * 100:g}"
+    assert settings["block-size"] == f"{code.block:,}"
+    assert settings["sampled-rows"] == f"{code.share_of(2048) * code.block:g}"
+    assert settings["sampled-rows-long"] == f"{code.share_of(4096) * code.block:g}"
+    assert code.share_of(4095) == code.share_of(1)
     assert code.break_even is None
     assert settings["shortest"] == f"{SHORTEST:,}"
     assert settings["gather-pairs"] == f"{code.cost.gather_pairs:,}"

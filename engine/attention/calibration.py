@@ -30,6 +30,8 @@ from .stopwatch import wait_for
 
 SHORTEST = 4096
 """Keys before which a chunk is never sparse, and nothing is measured: there is little to gain."""
+_SIZES = {"cpu": (2048, (4096, 16_384)), "cuda": (8192, (16_384, 65_536))}
+"""By kind of device the chunk's rows, and the two lengths in keys."""
 _DENSITY = 0.3  # about what the embedded reader needs
 _GATHERED = 4096  # columns of each head, to time
 _ROUNDS = 3
@@ -89,6 +91,8 @@ def calibrated(settings: SelectionSettings, q: Tensor, k: Tensor) -> SelectionSe
         q: [H, C, D]; k: [G, N, D], as for `select`.
     """
     if settings.method != "joined" or settings.density is not None or settings.alpha >= 1.0:
+        return settings
+    if q.device.type not in _SIZES:
         return settings
     on_gpu = q.device.type == "cuda"
     if settings.patterns is None:
@@ -177,7 +181,7 @@ def measure(shape: Shape) -> Calibration:
     """Times a layer's attention of one chunk on the shape's device, now."""
     on_gpu = shape.device != "cpu"
     device = torch.device(shape.device)
-    rows, lengths = (8192, (16_384, 65_536)) if on_gpu else (2048, (4096, 16_384))
+    rows, lengths = _SIZES[device.type]
     generator = torch.Generator(device).manual_seed(0)
 
     def normal(heads: int, length: int) -> Tensor:
@@ -209,7 +213,9 @@ def measure(shape: Shape) -> Calibration:
         found.append(at)
     columns = torch.arange(_GATHERED, device=device, dtype=torch.int32) * (keys // _GATHERED)
     copied = seconds(partial(gathered, k, v, columns.expand(shape.heads, -1)))
-    return _calibration(*found, copied / (shape.heads * _GATHERED), shape.heads * len(plan.tiles))
+    short, long = found
+    tiles = shape.heads * len(plan.tiles)
+    return _calibration(short, long, copied / (shape.heads * _GATHERED), tiles)
 
 
 def _calibration(short: _At, long: _At, gather_s: float, tiles: int) -> Calibration:

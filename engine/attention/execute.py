@@ -42,7 +42,9 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
     if plan is None:
         out, lse = attend(q, k, v, causal=True, scale=scale)
         return out.to(q.dtype), lse
-    if planned_on_cuda(q, v) and (tile := _tile_rows(plan)) % SMALLEST_BLOCK == 0:
+    block = LARGEST_BLOCK if plan.blocks is None else plan.blocks.size
+    tile = _tile_rows(plan)
+    if planned_on_cuda(q, v, block) and tile % SMALLEST_BLOCK == 0:
         lists = plan.columns, plan.used, plan.bands, _block_lists(plan), plan.order
         return attend_planned(q, k, v, *lists, tile=tile, scale=scale)
     groups, shared = k.shape[0], q.shape[0] // k.shape[0]

@@ -39,7 +39,8 @@ def roomy(tensor: Tensor) -> bool:
     if tensor.device.type != "cuda":
         return False
     properties = torch.cuda.get_device_properties(tensor.device)
-    return bool(properties.shared_memory_per_block_optin >= _ROOMY_BYTES)
+    most: int = getattr(properties, "shared_memory_per_block_optin")  # noqa: B009 (not in its stub)
+    return most >= _ROOMY_BYTES
 
 
 def device_of(tensor: Tensor) -> AbstractContextManager[object]:

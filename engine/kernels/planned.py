@@ -27,9 +27,11 @@ SMALLEST_BLOCK = 16  # rows; what tensor cores multiply at least, so a tile is a
 LARGEST_BLOCK = 128
 
 
-def planned_on_cuda(q: Tensor, v: Tensor) -> bool:
-    """Whether `attend_planned` can compute these queries and values on their GPU."""
-    return on_tensor_cores(q) and v.dtype == q.dtype and v.shape[-1] == q.shape[-1]
+def planned_on_cuda(q: Tensor, v: Tensor, block: int = LARGEST_BLOCK) -> bool:
+    """Whether `attend_planned` can compute these queries and values on their GPU, with blocks of
+    this size."""
+    fits = v.dtype == q.dtype and v.shape[-1] == q.shape[-1] and block % LARGEST_BLOCK == 0
+    return fits and on_tensor_cores(q)
 
 
 def attend_planned(

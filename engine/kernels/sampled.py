@@ -13,14 +13,20 @@ import math
 import torch
 from torch import Tensor
 
-from .launch import HAS_TRITON, LOG2_E, descriptor, device_of, padded
+from .launch import HAS_TRITON, LOG2_E, descriptor, device_of, on_tensor_cores, padded
 
 if HAS_TRITON:
     import triton
     import triton.language as tl
 
 _MASS_BLOCKS, _MASS_ROWS = 32, 64  # of a step of `block_mass`
+_BLOCK = 128  # keys
 _SPAN = 4096  # keys of which one program of the first pass sees all, so that there are many
+
+
+def sampled_on_cuda(q: Tensor, block: int) -> bool:
+    """Whether these kernels can compute queries like these on their GPU, by blocks of this size."""
+    return on_tensor_cores(q) and block % _BLOCK == 0 == _SPAN % block
 
 
 def row_lse(

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..kernels.launch import on_tensor_cores
 from ..kernels.products import RELIABLE, products, products_on_cpu, typical_scores
-from ..kernels.sampled import block_mass, column_mass, row_lse
+from ..kernels.sampled import block_mass, column_mass, row_lse, sampled_on_cuda
 from .plan import Tile
 from .rows import SampledRows, rows_of
 from .settings import SelectionSettings
@@ -108,7 +107,7 @@ def sample(
     picked = q.index_select(1, rows.at)
     block = settings.block
     blocks: Tensor | None
-    if on_tensor_cores(q):
+    if sampled_on_cuda(q, block):
         parts = row_lse(picked, k, rows.positions, block=block, scale=scale)
         lse, blocks = block_mass(
             *parts,
@@ -143,7 +142,7 @@ def _by_matrices(
     for some, keys in _portions(q, k):
         lse[some], parts = _weights(q[some], keys, rows, scale)
         for part in parts:
-            if by_block is None:
+            if by_block is None or block is None:
                 mass[some, part.at] = part.column_sums(None)[:, 0]
                 continue
             sums = part.column_sums(rows.membership)
@@ -167,7 +166,8 @@ def _mass_beside(source: Source, kept: Tensor) -> Tensor:
 def _in_blocks(sums: Tensor, block: int) -> Tensor:
     """[..., n] summed by `block` successive ones, the last of them fewer."""
     short = -sums.shape[-1] % block
-    return nn.functional.pad(sums, (0, short)).unflatten(-1, (-1, block)).sum(dim=-1)
+    padded = nn.functional.pad(sums, (0, short))
+    return padded.view(*padded.shape[:-1], -1, block).sum(dim=-1)
 
 
 def _portions(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:

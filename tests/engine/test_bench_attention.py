@@ -13,14 +13,15 @@ from sa_chat.engine.bench.attention import baselines, flex, ours
 from sa_chat.engine.bench.attention import length as attention_length
 from sa_chat.engine.bench.attention.check import Checker
 from sa_chat.engine.bench.attention.exact import exact_rows, oracle_density, row_weights
-from sa_chat.engine.bench.attention.inputs import random_inputs
+from sa_chat.engine.bench.attention.inputs import Inputs, random_inputs
 from sa_chat.engine.bench.attention.structured import NEAR_SCALE, SINKS, kind_of, structured_inputs
 from sa_chat.engine.bench.presets import PRESETS, HeadShape, parse_shape
 from sa_chat.engine.bench.timing import measure, measure_in_turns
 from sa_chat.engine.cli import build_parser
 from sa_chat.engine.errors import EngineError, UsageError
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.selection import SelectionSettings
+from sa_chat.engine.selection import SelectionSettings, tiles_of
+from sa_chat.engine.selection.rows import SAMPLINGS, rows_of
 
 CPU = torch.device("cpu")
 SMALL = HeadShape("4/2x32", 4, 2, 32)
@@ -93,7 +94,7 @@ def test_exact_rows_are_attention_by_its_definition():
     inputs = _made(length=100)
     expected, _ = attend_reference(inputs.q, inputs.k, inputs.v, causal=True, scale=inputs.scale)
     out, mass = exact_rows(inputs.q, inputs.k, inputs.v, [0, 7, 99], scale=inputs.scale)
-    torch.testing.assert_close(out, expected[:, [0, 7, 99]], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(out, expected[:, [0, 7, 99]].double(), atol=1e-5, rtol=1e-4)
     assert (mass == 1).all()
 
 
@@ -105,7 +106,7 @@ def test_kept_keys_hold_their_share_of_the_mass():
     part, _ = attend_reference(
         inputs.q[:, 60:61], inputs.k[:, 3:40], inputs.v[:, 3:40], causal=False, scale=inputs.scale
     )
-    torch.testing.assert_close(out, part, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(out, part.double(), atol=1e-5, rtol=1e-4)
     for heads, weights in row_weights(inputs.q, inputs.k, [60], scale=inputs.scale):
         torch.testing.assert_close(mass[heads], weights[..., 3:40].sum(dim=-1))
 
@@ -175,7 +176,7 @@ def test_ours_passes_the_check_and_counts_what_it_keeps(length):
     inputs = _made(structured_inputs, length=length)
     sizes = SelectionSettings(density=0.2, tile=128, window=128)
     plans = ours.select_all(inputs, sizes)
-    rows = ours.rows_not_sampled(length, sizes, count=40, seed=3)
+    rows = ours.rows_not_sampled(inputs, sizes, count=40, seed=3)
     kept = ours.kept_keys(plans, rows, inputs)
     out = ours.attend_all(inputs, plans)
     checked = Checker(inputs, rows).check("ours", out, kept)
@@ -183,37 +184,51 @@ def test_ours_passes_the_check_and_counts_what_it_keeps(length):
     assert 0.3 < checked.coverage["mean"] < 1.0
     every = ours.kept_keys(plans, range(length), inputs)
     pairs = 4 * length * (length + 1) // 2
-    assert int(every.sum()) / pairs == pytest.approx(ours.density(plans, 4, length))
+    assert int(every.sum()) / pairs == pytest.approx(ours.density(plans, inputs))
 
 
 def test_dense_plans_keep_every_key():
-    plans = ours.dense_plans(3001)
-    assert ours.density(plans, 4, 3001) == 1.0
-    kept = ours.kept_keys(plans, [0, 2999], _made(length=3001))
+    inputs = _made(length=3001)
+    plans = ours.dense_plans(inputs)
+    assert ours.density(plans, inputs) == 1.0
+    kept = ours.kept_keys(plans, [0, 2999], inputs)
     assert kept.sum(dim=-1).tolist() == [[1, 3000]] * 4
 
 
 @settings(max_examples=20, deadline=None)
-@given(length=st.integers(100, 5000), share=st.sampled_from([0.05, 0.25]), seed=st.integers(0, 9))
-def test_checked_rows_are_not_sampled(length, share, seed):
-    sizes = SelectionSettings(sampled_share=share)
-    rows = ours.rows_not_sampled(length, sizes, count=64, seed=seed)
+@given(
+    length=st.integers(100, 5000),
+    share=st.sampled_from([0.05, 0.25, None]),
+    sampling=st.sampled_from(SAMPLINGS),
+    seed=st.integers(0, 9),
+)
+def test_checked_rows_are_not_sampled(length, share, sampling, seed):
+    inputs = Inputs(*torch.zeros(3, 1, length, 1))
+    sizes = SelectionSettings(sampled_share=share, sampling=sampling)
+    rows = ours.rows_not_sampled(inputs, sizes, count=64, seed=seed)
     assert rows == sorted(set(rows))
     assert 0 < len(rows) <= 64
-    for row in rows:
-        chunk = row // 2048 * 2048
-        start = chunk + (row - chunk) // 512 * 512
-        end = min(start + 512, chunk + 2048, length)
-        assert row < end - share * (end - start)
+    for start, end in ours.chunks(length, CPU):
+        tiles = tiles_of(start, end, tile=512, window=512, block=128)
+        of_chunk = share or sizes.share_of(end - start)
+        sampled = rows_of(tiles, block=128, share=of_chunk, sampling=sampling, device=CPU)
+        assert not set(rows) & set((sampled.at[: sampled.count] + start).tolist())
 
 
 # FlexAttention's mask
 
 
-@pytest.mark.parametrize("tile", [96, 128])
-def test_block_mask_computes_the_blocks_that_the_plan_touches(tile):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"density": 0.1, "tile": 96, "window": 96, "block": 96},
+        {"density": 0.1, "tile": 128, "window": 128},
+        {"method": "block-cluster", "alpha": 0.6, "tile": 256, "window": 128},
+    ],
+)
+def test_block_mask_computes_the_blocks_that_the_plan_touches(changes):
     inputs = _made(structured_inputs, length=2560)
-    plans = ours.select_all(inputs, SelectionSettings(density=0.1, tile=tile, window=tile))
+    plans = ours.select_all(inputs, SelectionSettings(**changes))
     blocks = flex.kept_blocks(plans, inputs)
     rows = [0, 127, 128, 1500, 2559]
     kept, planned = flex.kept_keys_of(blocks, rows), ours.kept_keys(plans, rows, inputs)
@@ -225,7 +240,7 @@ def test_block_mask_computes_the_blocks_that_the_plan_touches(tile):
     assert (mask.kv_num_blocks <= 1).all()  # only the diagonal is masked inside
     every = flex.kept_keys_of(blocks, list(range(2560)))
     assert flex.block_density(blocks) == pytest.approx(int(every.sum()) / (4 * 2560 * 2561 / 2))
-    assert ours.density(plans, 4, 2560) < flex.block_density(blocks) <= 1.0
+    assert ours.density(plans, inputs) <= flex.block_density(blocks) <= 1.0
 
 
 # The whole
@@ -273,6 +288,7 @@ def test_rows_of_every_method(bench, tmp_path):
     for row in (adaptive, forced, half):
         assert row["baseline"] == "torch SDPA"
         assert row["prepare"]["median_s"] > 0
+        assert row["whole"]["median_s"] == row["total_s"]
         assert row["coverage"]["minimum"] <= row["coverage"]["mean"] < 1
     assert shown.count("torch SDPA / this") == 2
     assert "FlexAttention needs CUDA" in (tmp_path / "attention.md").read_text()
@@ -284,7 +300,7 @@ def test_random_inputs_and_alpha_one(bench):
     (adaptive,) = [
         line for line in shown.splitlines() if "columns 1 " in line and "sa-chat" in line
     ]
-    assert "1.000 |   1.0000" in adaptive
+    assert "1.000 | 1.0000 (1.000)" in adaptive
 
 
 @pytest.mark.parametrize("broken", ["torch SDPA", "sa-chat"])
@@ -312,7 +328,7 @@ def test_a_wrong_result_is_not_timed(bench, monkeypatch, broken):
 def test_what_is_not_written_is_found():
     inputs = _made(length=300)
     out = torch.full_like(inputs.q, torch.nan)
-    out[:, :299] = ours.attend_all(inputs, ours.dense_plans(300))[:, :299]
+    out[:, :299] = ours.attend_all(inputs, ours.dense_plans(inputs))[:, :299]
     with pytest.raises(EngineError, match="row 299"):
         Checker(inputs, [5, 299]).check("half", out)
 

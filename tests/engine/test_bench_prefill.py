@@ -125,7 +125,7 @@ def test_only_models_of_llamas_structure_are_split():
 
 
 def test_a_forced_density_is_reached():
-    settings = SelectionSettings(density=0.3, tile=32, window=32, sinks=2)
+    settings = SelectionSettings(density=0.3, tile=32, window=32, block=32, sinks=2)
     reader = _reader(settings)
     assert reader.read(700, "dense").density == 1.0
     assert reader.read(700, "sparse").density == pytest.approx(0.3, abs=0.03)
@@ -200,7 +200,7 @@ def test_nothing_is_timed_when_the_results_are_wrong(monkeypatch, tmp_path, caps
 
 
 def test_the_check_compares_with_the_definition_and_with_dense():
-    settings = SelectionSettings(density=0.1, tile=32, window=32, sinks=2)
+    settings = SelectionSettings(density=0.1, tile=32, window=32, block=32, sinks=2)
     row = check_equality(_reader(settings), 600)
     assert row["reference"]["kl_nats"] < 1e-6
     assert row["alpha_1"] == {"same_token": True, "kl_nats": 0.0}

@@ -123,8 +123,10 @@ def test_a_sample_by_products_is_that_in_float32(striped, small_settings, always
     q, k, _, _ = striped(rows=97, keys=2500)
     tiles = select(q, k, scale=0.25, settings=small_settings)[0].tiles
     q, k = q.bfloat16(), k.bfloat16()
-    right = sample(q.float(), k.float(), tiles, share=0.1, scale=0.25)
-    seen = sample(q, k, tiles, share=0.1, scale=0.25)
+    right = sample(
+        q.float(), k.float(), tiles, replace(small_settings, sampled_share=0.1), scale=0.25
+    )
+    seen = sample(q, k, tiles, replace(small_settings, sampled_share=0.1), scale=0.25)
     assert seen.rows == right.rows
     torch.testing.assert_close(seen.mass, right.mass, atol=0.01, rtol=0.02)
     torch.testing.assert_close(seen.held_lse, right.held_lse, atol=0.02, rtol=0.0)
@@ -133,10 +135,12 @@ def test_a_sample_by_products_is_that_in_float32(striped, small_settings, always
 def test_scores_far_above_the_guess_are_sampled_in_float32(always):
     q, k, _ = _tensors(97, 2500, heads=2, sharp=4.0)
     k[0, 1000] = 30.0 * q[0, 50].float().sign().bfloat16()  # far above sinks and band
-    settings = SelectionSettings(tile=32, window=32, sinks=2, break_even=1)
+    settings = SelectionSettings(
+        tile=32, window=32, block=32, sinks=2, break_even=1, sampled_share=0.1
+    )
     tiles = select(q, k, scale=SCALE, settings=settings)[0].tiles
-    right = sample(q.float(), k.float(), tiles, share=0.1, scale=SCALE)
-    seen = sample(q, k, tiles, share=0.1, scale=SCALE)
+    right = sample(q.float(), k.float(), tiles, settings, scale=SCALE)
+    seen = sample(q, k, tiles, settings, scale=SCALE)
     torch.testing.assert_close(seen.mass, right.mass, atol=1e-4, rtol=1e-3)
 
 

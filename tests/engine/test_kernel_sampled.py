@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from sa_chat.engine.kernels.launch import on_tensor_cores
+from sa_chat.engine.kernels.sampled import sampled_on_cuda
 from sa_chat.engine.selection import Sample, SelectionSettings, tiles_of
 from sa_chat.engine.selection import sampling as sampling_module
 from sa_chat.engine.selection.sampling import sample
@@ -53,7 +53,7 @@ def _interpreted() -> None:
         settings = SelectionSettings(method="block-cluster", **sizes)
         right = sample(q, k, tiles, settings, scale=SCALE)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sampling_module, "on_tensor_cores", lambda q: True)
+            patch.setattr(sampling_module, "sampled_on_cuda", lambda q, block: True)
             patch.setattr(sampling_module, "_NEGLIGIBLE", 0.0)
             found = sample(q, k, tiles, settings, scale=SCALE)
             assert found.source.by_block is not None
@@ -70,7 +70,7 @@ def test_interpreted_kernels_equal_the_definition():
 
 
 def test_cpu_tensors_are_not_for_these_kernels():
-    assert not on_tensor_cores(torch.randn(2, 5, 16, dtype=torch.bfloat16))
+    assert not sampled_on_cuda(torch.randn(2, 5, 16, dtype=torch.bfloat16), 128)
 
 
 @pytest.mark.gpu
@@ -84,7 +84,8 @@ def test_a_sample_on_the_gpu_is_that_on_the_cpu(rows, keys, size, dtype, device,
     settings = SelectionSettings(method="block-cluster", window=256)
     tiles = tiles_of(keys - rows, keys, tile=512, window=256, block=128)
     right = sample(q.float(), k.float(), tiles, settings, scale=SCALE)
-    assert on_tensor_cores(q.to(device))
+    assert sampled_on_cuda(q.to(device), 128)
+    assert not sampled_on_cuda(q.to(device), 96)
     monkeypatch.setattr(sampling_module, "_NEGLIGIBLE", 0.0)
     seen = sample(q.to(device), k.to(device), tiles, settings, scale=SCALE)
     _same(seen, right, atol=1e-3, rtol=1e-2)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from sa_chat.engine.kernels import gather, heaviest, planned, sampled
+from sa_chat.engine.kernels import gather, heaviest, lists, planned, sampled
 
 triton = pytest.importorskip("triton")
 
@@ -22,6 +22,7 @@ POINTERS = {
     torch.float32: "*fp32",
     torch.int32: "*i32",
     torch.int8: "*i8",
+    torch.int64: "*i64",
 }
 
 
@@ -87,9 +88,10 @@ def _planned(size: int) -> None:
 def _planned_with_blocks(size: int) -> None:
     q, k = _tensors(size)
     counts, columns = torch.zeros(2, 8, 2, dtype=torch.int32), torch.zeros(8, 100).int()
-    numbers, excluded = torch.zeros(8, 8, 32).int(), torch.zeros(8, 4096, dtype=torch.bool)
-    blocks = planned.BlockLists(128, numbers, torch.zeros(8, 8).int(), excluded)
-    planned.attend_planned(q, k, k, columns, *counts, blocks, tile=512, scale=0.1)
+    numbers, excluded = torch.zeros(8, 8, 32).int(), torch.zeros(8, 4096, dtype=torch.int8)
+    blocks = lists.BlockLists(128, numbers, *torch.zeros(2, 8, 8).int(), excluded)
+    order = torch.arange(8)
+    planned.attend_planned(q, k, k, columns, *counts, blocks, order, tile=512, scale=0.1)
 
 
 def _gather(size: int) -> None:
@@ -102,13 +104,25 @@ def _row_lse(size: int) -> None:
     sampled.row_lse(q, k, torch.zeros(1024, dtype=torch.int32), block=128, scale=0.1)
 
 
+def _block_mass(size: int) -> None:
+    rows = torch.zeros(2, 100).int()
+    options = {"row_blocks": 64, "blocks": 30, "block": 128}
+    sampled.block_mass(torch.zeros(2, 8, 120), torch.zeros(32, 8, 120), *rows, **options)
+
+
 def _column_mass(size: int) -> None:
     q, k = _tensors(size)
-    rows = torch.zeros(3, 1024, dtype=torch.int32)
-    counted = torch.zeros(8, 4, 30, dtype=torch.bool)
+    rows, worth = torch.zeros(2, 1000).int(), torch.zeros(8, 30)
+    kept = torch.zeros(8, 64, 30, dtype=torch.bool)
     sampled.column_mass(
-        q, k, torch.zeros(8, 1024), rows[0], 5, counted, rows[1], keys=3840, block=128, scale=0.1
-    )
+        q, k, torch.zeros(8, 1024), rows[0], 5, worth, 0.1, (kept, rows[1]),
+        keys=3840, block=128, scale=0.1,
+    )  # fmt: skip
+
+
+def _lists(size: int) -> None:
+    kept, used = torch.zeros(8, 64, 30, dtype=torch.bool), torch.zeros(8, 2).int()
+    lists.lists_triton(kept, torch.zeros(8, 100).int(), used, size=128)
 
 
 @pytest.mark.parametrize("capability", SHARED)
@@ -130,6 +144,26 @@ def test_attention_kernels_fit(monkeypatch, module, name, launch, size, capabili
     monkeypatch.setattr(module, name, recorder)
     monkeypatch.setattr(planned, "roomy", lambda tensor: SHARED[capability] > 200 * 1024)
     launch(size)
+    assert recorder.shared_bytes(capability) <= SHARED[capability]
+
+
+@pytest.mark.parametrize("capability", SHARED)
+@pytest.mark.parametrize(
+    ("module", "name", "launch"),
+    [
+        (sampled, "_block_mass", _block_mass),
+        (lists, "_excluded", _lists),
+        (lists, "_lists", _lists),
+    ],
+    ids=["block_mass", "excluded", "lists"],
+)
+def test_small_kernels_fit(monkeypatch, module, name, launch, capability):
+    recorders = {each: Recorder(getattr(lists, each)) for each in ("_excluded", "_lists")}
+    for each, recorder in recorders.items():
+        monkeypatch.setattr(lists, each, recorder)
+    recorder = recorders.get(name) or Recorder(getattr(module, name))
+    monkeypatch.setattr(module, name, recorder)
+    launch(128)
     assert recorder.shared_bytes(capability) <= SHARED[capability]
 
 

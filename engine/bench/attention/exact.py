@@ -45,9 +45,9 @@ def exact_rows(
         out [H, len(rows), D] and coverage [H, len(rows)], the share of the row's softmax mass
         under full attention that the kept keys hold; both float64.
     """
-    exact = {"dtype": torch.float64, "device": q.device}
-    out = torch.empty(q.shape[0], len(rows), v.shape[-1], **exact)
-    mass = torch.ones(q.shape[0], len(rows), **exact)
+    shape, device = (q.shape[0], len(rows)), q.device
+    out = torch.empty(*shape, v.shape[-1], dtype=torch.float64, device=device)
+    mass = torch.ones(*shape, dtype=torch.float64, device=device)
     for group, (heads, weights) in enumerate(row_weights(q, k, rows, scale=scale)):
         if kept is not None:
             weights = weights.mul_(kept[heads])

@@ -1,0 +1,90 @@
+"""Lists of kept blocks: their definition, interpreted on the CPU, and on a real GPU."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from sa_chat.engine.kernels.lists import BlockLists, block_lists, lists_plain, lists_triton
+
+
+def _inputs(heads: int, rows: int, blocks: int, size: int, most: int) -> tuple[torch.Tensor, ...]:
+    """Kept blocks; columns, of which some lie past the last block; and how many are used."""
+    torch.manual_seed(blocks + most)
+    kept = torch.rand(heads, rows, blocks) < 0.4
+    columns = [torch.randperm(size * (blocks + 2))[:most].sort().values for _ in range(heads)]
+    used = torch.tensor([[0, most], [0, 0]]).repeat(heads, 1)[:heads]
+    return kept, torch.stack(columns).int(), used.int()
+
+
+CASES = [
+    (4, 5, 37, 16, 50),
+    (2, 1, 1, 16, 3),
+    (3, 2, 64, 128, 2000),
+    (2, 3, 0, 16, 2),
+    (1, 2, 9, 16, 0),
+]
+
+
+def _same(found: BlockLists, right: BlockLists) -> None:
+    for name in ("whole", "counts", "excluded"):
+        assert torch.equal(getattr(found, name).cpu(), getattr(right, name)), name
+    for mine, its, count in zip(
+        found.numbers.cpu().flatten(0, 1),
+        right.numbers.flatten(0, 1),
+        right.counts.flatten(),
+        strict=True,
+    ):
+        assert mine[:count].tolist() == its[:count].tolist()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lists_have_each_kept_block_once_and_those_without_columns_first(case):
+    kept, columns, used = _inputs(*case)
+    size = case[3]
+    lists = lists_plain(kept, columns, used, size=size)
+    for head, of_head in enumerate(kept):
+        flags = torch.zeros(kept.shape[2] * size + 2 * size, dtype=torch.bool)
+        flags[columns[head, : used[head, -1]].long()] = True
+        flags = flags[: kept.shape[2] * size]
+        assert lists.excluded[head].bool().tolist() == flags.tolist()
+        broken = {int(at) // size for at in flags.nonzero()}
+        for row, of_row in enumerate(of_head):
+            found = lists.numbers[head, row, : lists.counts[head, row]].tolist()
+            wanted = of_row.nonzero().flatten().tolist()
+            clean = [block for block in wanted if block not in broken]
+            assert found == clean + [block for block in wanted if block in broken]
+            assert lists.whole[head, row] == len(clean)
+
+
+def _interpreted() -> None:
+    """Run by the test below in a process of its own, under the interpreter."""
+    for case in CASES:
+        kept, columns, used = _inputs(*case)
+        right = lists_plain(kept, columns, used, size=case[3])
+        _same(lists_triton(kept, columns, used, size=case[3]), right)
+
+
+def test_interpreted_kernels_equal_their_twin():
+    pytest.importorskip("triton")
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("device", [f"cuda:{i}" for i in range(torch.cuda.device_count())])
+@pytest.mark.parametrize("case", [*CASES, (32, 64, 1000, 128, 60_000)])
+def test_gpu_agrees_with_the_cpu(case, device):
+    inputs = _inputs(*case)
+    right = block_lists(*inputs, size=case[3])
+    _same(block_lists(*(t.to(device) for t in inputs), size=case[3]), right)
+
+
+if __name__ == "__main__":
+    _interpreted()
