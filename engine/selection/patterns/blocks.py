@@ -16,7 +16,7 @@ class BlockCluster:
 
     One threshold for all row blocks would keep less of those whose mass lies in many blocks:
     on 32,768 tokens of structured inputs it covers .61 of cluster heads' rows at the 5th
-    percentile, one for each row block .86.
+    percentile, one for each row block .94.
     """
 
     reaches = True
