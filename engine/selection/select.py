@@ -81,7 +81,7 @@ def _cheapest(proposals: list[Proposal], request: Request) -> Plan:
 
 def _joined(proposals: list[Proposal], used: Tensor, best: Tensor) -> Proposal:
     """Of every head the proposal that `best` [H] numbers; `used` [P, H, T] is theirs."""
-    columns = next(p.columns for p in proposals if p.columns.shape[1])
+    columns = max((p.columns for p in proposals), key=lambda listed: listed.shape[1])
     blocks = None
     for number, proposal in enumerate(proposals):
         mine = best == number

@@ -17,10 +17,10 @@ _LONG_CHUNK = 4096  # rows
 class SelectionSettings:
     """How a chunk is sampled and which keys are kept.  All counts are tokens.
 
-    `density` forces how much is computed: the heaviest columns are taken until window and columns
-    together make that share of the chunk's causal pairs, whatever mass they hold and whatever
-    they cost; alpha is then unused.  `attention.calibration` measures what is None here and the
-    costs on each machine; without a `break_even` the joined method is always dense.
+    `density` forces how much is computed: the columns with most mass per pair are taken until
+    window and columns together make that share of the chunk's causal pairs, whatever they hold
+    and whatever they cost; alpha is then unused.  `attention.calibration` measures what is None
+    here and the costs on each machine; without a `break_even` the joined method is always dense.
     """
 
     alpha: float = 0.95  # share of the sampled attention mass to keep

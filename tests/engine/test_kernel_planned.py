@@ -1,4 +1,4 @@
-"""The stripes kernel against its definition: interpreted on the CPU, and on a real GPU."""
+"""The kernel of plans against its definition: interpreted on the CPU, and on a real GPU."""
 
 import os
 import subprocess

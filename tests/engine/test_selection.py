@@ -379,6 +379,17 @@ def test_the_joined_rule_takes_the_cheapest_pattern_of_each_head(striped):
     assert plan.order.tolist() == plan.pairs_computed.argsort(descending=True).tolist()
 
 
+def test_the_joined_rule_needs_no_pattern_with_columns():
+    q, k = _diagonal(128, 512, [208])
+    patterns = ("interval-slash", "block-cluster")
+    free = CostModel(gather_pairs=0, call_pairs=0)
+    joined = _plain(patterns=patterns, alpha=0.9, cost=free, sampled_share=0.25)
+    plan, _ = select(q, k, scale=SCALE, settings=joined)
+    alone, _ = select(q, k, scale=SCALE, settings=replace(joined, method="block-cluster"))
+    assert plan.pairs_computed.tolist() == alone.pairs_computed.tolist()
+    assert plan.columns.shape[1] == 0
+
+
 def test_a_head_with_too_many_columns_is_dense(striped, small_settings):
     q, k, *_ = striped()
     q[1] = 0.0  # attends to everything alike

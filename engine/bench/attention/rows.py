@@ -21,8 +21,9 @@ NOTES = (
     "Times are medians.  Prepare is sa-chat's selection with the measuring of its coverage, and "
     "FlexAttention's building of a block mask from our plan, selection not included.  Total is "
     "sa-chat's both, chunk by chunk as in a prefill, timed in one; FlexAttention's is the sum.",
-    "Density is computed pairs / causal pairs.  Where it is asked for it is forced: the heaviest "
-    "columns until it is reached, whatever they cover.  FlexAttention computes whole blocks.",
+    "Density is computed pairs / causal pairs.  Where it is asked for it is forced: the columns "
+    "with most mass per pair until it is reached, whatever they cover.  FlexAttention computes "
+    "whole blocks.",
     "Coverage is the exact softmax mass of the kept keys, mean and 5th percentile over the "
     "compared rows of all heads, none of which selection looked at.  Fewest keys is what a perfect "
     "selection would keep there.",

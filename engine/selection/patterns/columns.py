@@ -25,11 +25,11 @@ class Triangular:
 
 
 class WindowColumns:
-    """SampleAttention (arXiv 2406.15486), its key selection: of the keys outside of the band the
-    heaviest, until band, sinks and columns together hold alpha of the sample's mass.
+    """SampleAttention (arXiv 2406.15486), its key selection: of the keys outside of the band those
+    with most mass per pair, until band, sinks and columns together hold alpha of the sample's.
 
-    With a forced density the heaviest until they and the band make that share of the causal
-    pairs; the sinks are kept even where they cost more.
+    With a forced density until they and the band make that share of the causal pairs; the sinks
+    are kept even where they cost more.
     """
 
     reaches = True
