@@ -16,10 +16,12 @@ if HAS_TRITON:
     import triton
     import triton.language as tl
 
-_BITS = 18  # of a weight that are looked at: the exponent, and a thousandth of its value
+_BITS = 15  # of a weight that are looked at: 6 of its exponent, and 9 after the point
 _DIGIT = 3  # bits that the kernel finds at once
-_UNUSED = 31 - _BITS
-_BLOCK, _SHORT = 2048, 1024  # entries of a step, and in rows that have no more
+_UNUSED = 23 - 9  # of float32's, its last
+_SMALLEST = (127 - 50) << 9  # the bits of 2^-50: what is smaller counts as nothing
+_BLOCK, _SHORT = 4096, 1024  # entries of a step, and in rows that have no more
+_TOGETHER = 4  # blocks whose entries are counted at once
 _NONE = 0x7FFFFFFF
 
 
@@ -34,7 +36,8 @@ def heaviest(
         limits: [H] float32.  With `reach` the others are the heaviest that together count at
             least this much, all if none do, and none where it is not positive; without, the
             heaviest that count at most this much, none where it is negative.  Weights that
-            are equal up to a thousandth may be kept or left together.
+            are equal up to 1/512 may be kept or left together, as may all below 2^-50, and all
+            from 2^14 on.
     Returns:
         columns int32 [H, N], each row's kept positions first, in order, then anything; and how
         many are kept of the entries up to and with each one, int32 [H, N].
@@ -44,15 +47,15 @@ def heaviest(
     return heaviest_plain(weights, counted, limits, always=always, reach=reach)
 
 
-def among_heaviest(weights: Tensor, counted: Tensor, limits: Tensor) -> Tensor:
+def among_heaviest(weights: Tensor, counted: Tensor, limits: Tensor, *, always: int = 0) -> Tensor:
     """Whether each entry is one of the heaviest that reach the limits, bool [H, N]; arguments
-    and meaning as for `heaviest`."""
+    and meaning as for `heaviest`, but that the first `always` are only left out of the count."""
+    weights = weights.contiguous()
     if HAS_TRITON and weights.device.type == "cuda" and weights.shape[1]:
-        weights = weights.contiguous()
-        least = _least_triton(weights, counted, limits, always=0, reach=True)[0]
+        least = _least_triton(weights, counted, limits, always=always, reach=True)[0]
     else:
-        least = _least_plain(weights, counted, limits, always=0, reach=True)
-    return (weights.view(torch.int32) >> _UNUSED) >= least[:, None]
+        least = _least_plain(weights, counted, limits, always=always, reach=True)
+    return weights.view(torch.int32) >= least[:, None]
 
 
 def heaviest_plain(
@@ -61,7 +64,7 @@ def heaviest_plain(
     """`heaviest` in plain torch, for every device."""
     heads, keys = weights.shape
     least = _least_plain(weights, counted, limits, always=always, reach=reach)
-    bits = weights[:, always:].contiguous().view(torch.int32) >> _UNUSED
+    bits = weights[:, always:].contiguous().view(torch.int32)
     first = least.new_ones(heads, min(always, keys)) > 0
     kept = torch.cat([first, bits >= least[:, None]], dim=-1)
     counts = kept.cumsum(dim=-1, dtype=torch.int32)
@@ -75,20 +78,21 @@ def heaviest_plain(
 def _least_plain(
     weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
 ) -> Tensor:
-    """The least bits that are kept of each row, int32 [H]."""
+    """Of each row the bits of a float32 from which on entries are kept, int32 [H]."""
     bits = weights[:, always:].contiguous().view(torch.int32) >> _UNUSED
     others = counted[..., always:]
-    least = torch.zeros(len(weights), 1, dtype=torch.int32, device=weights.device)
+    least = torch.full((len(weights), 1), _SMALLEST, dtype=torch.int32, device=weights.device)
     for shift in range(_BITS - 1, -1, -1):
-        tried = least | (1 << shift)
+        tried = least + (1 << shift)
         total = torch.where(bits >= tried, others, 0.0).sum(dim=-1, keepdim=True)
         enough = total >= limits[:, None] if reach else total > limits[:, None]
         least = torch.where(enough, tried, least)
     if reach:
+        least = (least << _UNUSED).masked_fill(least == _SMALLEST, 0)
         least = least.masked_fill(limits[:, None] <= 0.0, _NONE)
     else:
         everything = others.expand(bits.shape).sum(dim=-1, keepdim=True)
-        least = (least + 1).masked_fill(everything <= limits[:, None], 0)
+        least = ((least + 1) << _UNUSED).masked_fill(everything <= limits[:, None], 0)
         least = least.masked_fill(limits[:, None] < 0.0, _NONE)
     return least[:, 0]
 
@@ -115,7 +119,6 @@ def heaviest_triton(
             keys,
             blocks,
             always,
-            UNUSED=_UNUSED,
             BLOCK=block,
             BLOCKS=1 << (blocks - 1).bit_length(),
             num_warps=8,
@@ -147,8 +150,10 @@ def _least_triton(
             REACH=reach,
             NONE=_NONE,
             DIGITS=_BITS // _DIGIT,
+            SMALLEST=_SMALLEST,
             UNUSED=_UNUSED,
             BLOCK=block,
+            TOGETHER=_TOGETHER if block == _BLOCK else 1,
             num_warps=16 if block == _BLOCK else 4,
         )
     return least, kept
@@ -157,10 +162,10 @@ def _least_triton(
 if HAS_TRITON:
 
     @triton.jit  # type: ignore[untyped-decorator]
-    def _kept(weights, at, keys, always, least, UNUSED: tl.constexpr):  # type: ignore[no-untyped-def]
+    def _kept(weights, at, keys, always, least):
         """Which of the entries at these places are kept."""
         weight = tl.load(weights + at, mask=at < keys, other=0.0).to(tl.int32, bitcast=True)
-        return (at < keys) & ((at < always) | ((weight >> UNUSED) >= least))
+        return (at < keys) & ((at < always) | (weight >= least))
 
     @triton.jit(do_not_specialize=["keys", "blocks", "always"])  # type: ignore[untyped-decorator]
     def _least(  # type: ignore[no-untyped-def]
@@ -176,8 +181,10 @@ if HAS_TRITON:
         REACH: tl.constexpr,
         NONE: tl.constexpr,
         DIGITS: tl.constexpr,
+        SMALLEST: tl.constexpr,
         UNUSED: tl.constexpr,
         BLOCK: tl.constexpr,
+        TOGETHER: tl.constexpr,
     ):
         """Of one row the least bits that are kept, three of them in each pass, and how many
         entries of each block are."""
@@ -187,7 +194,7 @@ if HAS_TRITON:
         limit = tl.load(limits + row)
         step = tl.arange(0, BLOCK)
         # The largest bits for which the entries that have as many count enough (too much).
-        bits = tl.full([], 0, tl.int32)
+        bits = tl.full([], SMALLEST, tl.int32)
         all_of = tl.zeros([BLOCK], tl.float32)
         for digit in range(0, DIGITS):
             low = 3 * (DIGITS - 1 - digit)
@@ -220,14 +227,17 @@ if HAS_TRITON:
             )
             bits += unit * enough
         if REACH:
-            least = tl.where(limit > 0.0, bits, NONE)
+            least = tl.where(bits == SMALLEST, 0, bits << UNUSED)
+            least = tl.where(limit > 0.0, least, NONE)
         else:
-            least = tl.where(tl.sum(all_of) <= limit, 0, bits + 1)
+            least = tl.where(tl.sum(all_of) <= limit, 0, (bits + 1) << UNUSED)
             least = tl.where(limit < 0.0, NONE, least)
         tl.store(found + row, least)
-        for block in range(0, blocks):
-            of = _kept(weights, block * BLOCK + step, keys, always, least, UNUSED)
-            tl.store(kept + row * blocks + block, tl.sum(of.to(tl.int32)))
+        for first in range(0, blocks, TOGETHER):
+            block = first + tl.arange(0, TOGETHER)
+            of = _kept(weights, block[:, None] * BLOCK + step[None, :], keys, always, least)
+            counts = tl.sum(of.to(tl.int32), 1)
+            tl.store(kept + row * blocks + block, counts, mask=block < blocks)
 
     @triton.jit  # type: ignore[untyped-decorator]
     def _enough(sums, limit, REACH: tl.constexpr):  # type: ignore[no-untyped-def]
@@ -245,14 +255,13 @@ if HAS_TRITON:
         keys,
         blocks,
         always,
-        UNUSED: tl.constexpr,
         BLOCK: tl.constexpr,
         BLOCKS: tl.constexpr,
     ):
         """The kept positions of one block of a row."""
         block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
         at = block * BLOCK + tl.arange(0, BLOCK)
-        of = _kept(weights + row * keys, at, keys, always, tl.load(least + row), UNUSED)
+        of = _kept(weights + row * keys, at, keys, always, tl.load(least + row))
         other = tl.arange(0, BLOCKS)
         before = tl.sum(tl.load(kept + row * blocks + other, mask=other < block, other=0))
         count = before + tl.cumsum(of.to(tl.int32), 0)

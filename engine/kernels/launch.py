@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,22 +31,34 @@ def on_tensor_cores(q: Tensor) -> bool:
         and q.dtype in (torch.bfloat16, torch.float16)
         and q.shape[-1] <= _LARGEST_HEAD
         and q.shape[-1] % _HEAD_STEP == 0
-        and torch.cuda.get_device_capability(q.device) >= _AMPERE
+        and _capability(q.device) >= _AMPERE
     )
 
 
 def roomy(tensor: Tensor) -> bool:
     """Whether a program on this tensor's GPU can have 226 KB of shared memory; else 99."""
-    if tensor.device.type != "cuda":
-        return False
-    properties = torch.cuda.get_device_properties(tensor.device)
+    return tensor.device.type == "cuda" and _shared_bytes(tensor.device) >= _ROOMY_BYTES
+
+
+@cache  # asking takes as long as a launch does
+def _capability(device: torch.device) -> tuple[int, int]:
+    return torch.cuda.get_device_capability(device)
+
+
+@cache
+def _shared_bytes(device: torch.device) -> int:
+    """Shared memory of a program, at most."""
+    properties = torch.cuda.get_device_properties(device)
     most: int = getattr(properties, "shared_memory_per_block_optin")  # noqa: B009 (not in its stub)
-    return most >= _ROOMY_BYTES
+    return most
 
 
 def device_of(tensor: Tensor) -> AbstractContextManager[object]:
     """Around a launch: Triton launches on the current device, whatever its tensors are on."""
-    return torch.cuda.device(tensor.device) if tensor.device.type == "cuda" else nullcontext()
+    device = tensor.device
+    if device.type != "cuda" or device.index == torch.cuda.current_device():
+        return nullcontext()
+    return torch.cuda.device(device)
 
 
 def padded(size: int) -> int:

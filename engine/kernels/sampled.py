@@ -21,6 +21,7 @@ if HAS_TRITON:
 
 _MASS_BLOCKS, _MASS_ROWS = 32, 64  # of a step of `block_mass`
 _BLOCK = 128  # keys
+_LSE_ROWS = 64  # of a program of `row_lse`
 _SPAN = 4096  # keys of which one program of the first pass sees all, so that there are many
 
 
@@ -53,9 +54,8 @@ def row_lse(
     spans, steps = -(-keys // _SPAN), -(-keys // block) * (block // step)
     by_span = torch.empty(spans, heads, rows, dtype=torch.float32, device=q.device)
     by_step = torch.empty(steps, heads, rows, dtype=torch.float32, device=q.device)
-    block_m = 128 if width <= 128 else 64
     with device_of(q):
-        _row_lse[(spans, -(-merged.shape[1] // block_m), groups)](
+        _row_lse[(spans, -(-merged.shape[1] // _LSE_ROWS), groups)](
             merged,
             descriptor(k, step),
             by_span,
@@ -68,12 +68,13 @@ def row_lse(
             scale * LOG2_E,
             SPAN=_SPAN,
             SIZE=size,
-            ROWS=block_m,
+            ROWS=_LSE_ROWS,
             KEYS=step,
             BLOCK_D=width,
             LN_2=math.log(2.0),
-            num_warps=8,
-            num_stages=2,
+            # Several programs on a processor are faster than one that loads ahead.
+            num_warps=4 if width <= 128 else 8,
+            num_stages=1 if width <= 128 else 2,
         )
     if block > step:
         by_step = by_step.view(-1, block // step, heads, rows).logsumexp(dim=1)

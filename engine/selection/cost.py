@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from .plan import Blocks
@@ -24,7 +25,7 @@ class CostModel:
 
     def sparse(self, pairs: Tensor, columns: Tensor, tiles: int) -> Tensor:
         """Of so many computed pairs and gathered columns, both int64 [..., H]."""
-        return pairs + self.gather_pairs * columns + self.call_pairs * tiles
+        return torch.add(pairs, columns, alpha=self.gather_pairs) + self.call_pairs * tiles
 
     def dense(self, pairs: int) -> int:
         """Dense attention over `pairs` causal pairs."""
@@ -34,7 +35,7 @@ class CostModel:
 def kept_pairs(rows: SampledRows, used: Tensor, blocks: Sequence[Blocks | None]) -> Tensor:
     """Computed pairs of every head, int64 [P, H], of P times `used` [P, H, T] columns and blocks:
     of a block all."""
-    pairs = (used * rows.heights).sum(dim=-1) + sum(tile.band_pairs for tile in rows.tiles)
+    pairs = (used * rows.heights).sum(dim=-1) + rows.band_pairs
     height = rows.tiles[-1].end - rows.tiles[0].start
     for of_one, some in zip(pairs, blocks, strict=True):
         if some is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torch import Tensor
 
@@ -29,6 +30,7 @@ class Tile:
         return self.rows * (self.start - self.band) + self.rows * (self.rows + 1) // 2
 
 
+@lru_cache(maxsize=128)  # all layers of a model ask for the same
 def tiles_of(start: int, end: int, *, tile: int, window: int, block: int = 1) -> tuple[Tile, ...]:
     """Tiles of at most `tile` rows over the chunk [start, end).
 

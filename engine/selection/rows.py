@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -45,12 +45,18 @@ class SampledRows:
     row_block: Tensor  # int32 [R], the blocks of `block` rows in which they lie
     row_blocks: int
     membership: Tensor  # float32 [R, row_blocks], 1 where a row lies in a block
+    of_blocks: Tensor  # float32 [row_blocks], how many of the sampled rows lie in each
     block_bands: Tensor  # int64 [row_blocks], where the band of a row block's tile begins
     ends: Tensor  # int64 [T], where the tiles' bands begin
     ends_before: Tensor  # int64 [T], the last key before each, or 0
     bands_of_tiles: Tensor  # int32 [T], `ends` again
     heights: Tensor  # int64 [T], rows of the tiles
     diagonals: Diagonals
+
+    @cached_property
+    def band_pairs(self) -> int:
+        """Pairs in the bands of one head."""
+        return sum(tile.band_pairs for tile in self.tiles)
 
     @property
     def held(self) -> Tensor:
@@ -119,6 +125,7 @@ def rows_of(
     block_bands = there(
         [tile.band for tile in tiles for _ in segments_of(tile, block)], torch.int64
     )
+    membership = (of_block[:, None] == numbers).float()
     keys = torch.arange(tiles[-1].band // block, device=device)
     diagonals = Diagonals(
         count=start // block + row_blocks,
@@ -133,7 +140,8 @@ def rows_of(
         bands=there(bands, torch.int32),
         row_block=of_block,
         row_blocks=row_blocks,
-        membership=(of_block[:, None] == numbers).float(),
+        membership=membership,
+        of_blocks=membership.sum(dim=0),
         block_bands=block_bands,
         ends=there([tile.band for tile in tiles], torch.int64),
         ends_before=there([max(0, tile.band - 1) for tile in tiles], torch.int64),

@@ -84,8 +84,11 @@ def _joined(proposals: list[Proposal], used: Tensor, best: Tensor) -> Proposal:
     columns = max((p.columns for p in proposals), key=lambda listed: listed.shape[1])
     blocks = None
     for number, proposal in enumerate(proposals):
+        more = proposal.columns.shape[1] > 0 and proposal.columns is not columns
+        if proposal.blocks is None and not more:
+            continue
         mine = best == number
-        if proposal.columns.shape[1] and proposal.columns is not columns:
+        if more:
             columns = torch.where(mine[:, None], proposal.columns, columns)
         if proposal.blocks is not None:
             kept = proposal.blocks.kept & mine[:, None, None]

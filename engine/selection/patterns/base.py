@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from ...kernels.heaviest import heaviest
@@ -83,7 +84,7 @@ def listed(request: Request, counts: Tensor) -> Tensor:
 def no_columns(request: Request) -> tuple[Tensor, Tensor]:
     """`columns` and `used` of patterns that keep blocks alone."""
     mass, ends = request.sample.mass, request.rows.ends
-    used = ends.new_zeros(len(mass), len(ends)).int()
+    used = ends.new_zeros(len(mass), len(ends), dtype=torch.int32)
     return used[:, :0], used
 
 

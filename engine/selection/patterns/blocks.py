@@ -24,13 +24,12 @@ class BlockCluster:
     def propose(self, request: Request) -> Proposal:
         blocks, valid = request.blocks, request.rows.diagonals.valid
         heads, row_blocks, _ = blocks.shape
-        first = blocks[:, :, :1]
-        others = torch.cat([torch.zeros_like(first), blocks[:, :, 1:]], dim=-1)
-        lost = (1.0 - request.settings.alpha) * request.rows.membership.sum(dim=0)
-        needed = (others.sum(dim=-1) - lost).flatten()
-        each = others.view(heads * row_blocks, -1)
-        kept = among_heaviest(each, each, needed).view(blocks.shape) & valid
-        kept[:, :, :1] = valid[:, :1]
+        lost = 1.0 - request.settings.alpha
+        needed = torch.add(blocks[:, :, 1:].sum(dim=-1), request.rows.of_blocks, alpha=-lost)
+        each = blocks.view(heads * row_blocks, -1)
+        kept = among_heaviest(each, each, needed.flatten(), always=1).view(blocks.shape)
+        kept[:, :, 0] = True
+        kept &= valid
         return Proposal(
             *no_columns(request), Blocks(request.settings.block, kept), held_in(request, kept)
         )

@@ -77,5 +77,4 @@ def pairs_of_columns(rows: SampledRows) -> Tensor:
 @lru_cache(maxsize=128)
 def _left(rows: SampledRows, pairs: int, sinks: int) -> Tensor:
     """What bands and sinks leave of so many pairs, float32."""
-    bands = sum(tile.band_pairs for tile in rows.tiles)
-    return pairs - bands - pairs_of_columns(rows)[:sinks].sum()
+    return pairs - rows.band_pairs - pairs_of_columns(rows)[:sinks].sum()
