@@ -161,8 +161,8 @@ def _least_triton(
 
 if HAS_TRITON:
 
-    @triton.jit  # type: ignore[untyped-decorator]
-    def _kept(weights, at, keys, always, least):
+    @triton.jit
+    def _kept(weights, at, keys, always, least):  # type: ignore[no-untyped-def]
         """Which of the entries at these places are kept."""
         weight = tl.load(weights + at, mask=at < keys, other=0.0).to(tl.int32, bitcast=True)
         return (at < keys) & ((at < always) | (weight >= least))
