@@ -52,10 +52,15 @@ class SelectionSettings:
         assert 0.0 < self.most_columns <= 1.0
 
     def share_of(self, rows: int) -> float:
-        """The share of a chunk's rows to sample: what counts is how many there are for a plan."""
+        """The share of a chunk's rows to sample.
+
+        For columns what counts is how many there are for a plan; blocks are chosen by the few in
+        their own row block.
+        """
         if self.sampled_share is not None:
             return self.sampled_share
-        return _SHARE if rows < _LONG_CHUNK else _SHARE_OF_LONG
+        few = rows >= _LONG_CHUNK and not self.needs_blocks
+        return _SHARE_OF_LONG if few else _SHARE
 
     @property
     def candidates(self) -> tuple[str, ...]:

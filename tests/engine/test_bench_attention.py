@@ -176,7 +176,7 @@ def test_ours_passes_the_check_and_counts_what_it_keeps(length):
     inputs = _made(structured_inputs, length=length)
     sizes = SelectionSettings(density=0.2, tile=128, window=128)
     plans = ours.select_all(inputs, sizes)
-    rows = ours.rows_not_sampled(inputs, sizes, count=40, seed=3)
+    rows = ours.rows_not_sampled(inputs, [sizes], count=40, seed=3)
     kept = ours.kept_keys(plans, rows, inputs)
     out = ours.attend_all(inputs, plans)
     checked = Checker(inputs, rows).check("ours", out, kept)
@@ -205,7 +205,7 @@ def test_dense_plans_keep_every_key():
 def test_checked_rows_are_not_sampled(length, share, sampling, seed):
     inputs = Inputs(*torch.zeros(3, 1, length, 1))
     sizes = SelectionSettings(sampled_share=share, sampling=sampling)
-    rows = ours.rows_not_sampled(inputs, sizes, count=64, seed=seed)
+    rows = ours.rows_not_sampled(inputs, [sizes], count=64, seed=seed)
     assert rows == sorted(set(rows))
     assert 0 < len(rows) <= 64
     for start, end in ours.chunks(length, CPU):

@@ -36,8 +36,9 @@ class LengthBench:
         self._inputs = inputs
         self._rounds = rounds
         self._report = report
-        sizes = SelectionSettings()
-        checked = ours.rows_not_sampled(inputs, sizes, count=CHECKED_ROWS, seed=seed)
+        # Of long chunks more rows are sampled where blocks are among the patterns.
+        several = [SelectionSettings(method=m) for m in ("window-columns", "block-cluster")]
+        checked = ours.rows_not_sampled(inputs, several, count=CHECKED_ROWS, seed=seed)
         self._checker = Checker(inputs, checked)
         self._baseline: tuple[str, Attention] | None = None
 

@@ -104,14 +104,19 @@ def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
 
 
 def rows_not_sampled(
-    inputs: Inputs, settings: SelectionSettings, *, count: int, seed: int
+    inputs: Inputs, several: Sequence[SelectionSettings], *, count: int, seed: int
 ) -> list[int]:
-    """Up to `count` random positions, ascending, of rows that selection does not look at.
+    """Up to `count` random positions, ascending, of rows that no selection by one of these
+    settings looks at; alpha does not matter."""
+    sampled = {row for settings in several for row in _sampled(inputs, settings)}
+    generator = torch.Generator().manual_seed(seed)
+    order: list[int] = torch.randperm(inputs.length, generator=generator).tolist()
+    return sorted([row for row in order if row not in sampled][:count])
 
-    These settings' sizes decide; alpha and density do not matter.
-    """
+
+def _sampled(inputs: Inputs, settings: SelectionSettings) -> set[int]:
     block = settings.block
-    sampled = {
+    return {
         row
         for start, end in _chunks(inputs)
         for tile in tiles_of(start, end, tile=settings.tile, window=settings.window, block=block)
@@ -119,6 +124,3 @@ def rows_not_sampled(
             tile, block=block, share=settings.share_of(end - start), sampling=settings.sampling
         )
     }
-    generator = torch.Generator().manual_seed(seed)
-    order: list[int] = torch.randperm(inputs.length, generator=generator).tolist()
-    return sorted([row for row in order if row not in sampled][:count])
