@@ -38,8 +38,7 @@ _ROUNDS = 3
 _NEVER = 2**62  # keys
 _CPU_PATTERNS = ("window-columns",)
 _GPU_PATTERNS = ("window-columns", "block-cluster")
-"""What the joined method chooses from.  On the reader's heads blocks and diagonals save at most
-6 % of the pairs, and a CPU looks for them as long as it would compute those; docs/log.md."""
+"""What the joined method chooses from: docs/decisions/0019."""
 _MOST_COLUMNS_ON_GPU = 0.5  # their copies have to fit into the memory
 _log = logging.getLogger(__name__)
 
