@@ -39,6 +39,7 @@ class EngineConfig:
     max_answer_tokens: int = 512
     method: str = "joined"  # of sparse attention: one of METHODS
     reserve_tokens: int | None = None  # for questions and answers; None: by the context's size
+    gpus: int = 2  # that a model may be spread over
     document_nll: bool = False  # also measure how well the model predicts the document
 
     def __post_init__(self) -> None:
@@ -60,6 +61,8 @@ class EngineConfig:
                 f"The context must hold at least 256 tokens, not {self.max_context}.",
                 "Leave --max-context out to use all that the model can read.",
             )
+        if self.gpus not in (1, 2):
+            raise UsageError(f"A model runs on one GPU or two, not {self.gpus}.", "Use 1 or 2.")
         if self.max_answer_tokens < 1:
             raise UsageError(
                 f"An answer needs at least one token, not {self.max_answer_tokens}.",

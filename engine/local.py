@@ -78,7 +78,8 @@ class LocalEngine:
             self._check_budget(prompt, context, reserve)
             self._emit(_document_ready(documents, prompt, options, context, reserve))
             self._check_cancelled()
-            self._prefill(self._load_model(), tokenizer, prompt, context)
+            capacity = min(context, len(prompt.ids) + reserve)
+            self._prefill(self._load_model(capacity), tokenizer, prompt, capacity)
         except Stopped:
             self._emit(Cancelled("prefill"))
 
@@ -143,14 +144,17 @@ class LocalEngine:
             self._tokenizer = load_tokenizer(source)
         return self._tokenizer
 
-    def _load_model(self) -> LoadedModel:
+    def _load_model(self, tokens: int = 0) -> LoadedModel:
+        """With room on its GPUs for a cache of so many tokens."""
         if self._loaded is None:
             began = time.perf_counter()
             self._emit(LoadProgress("model", 0.0, 0.0))
             from .model import load_model
 
             report = self._progress("model")
-            self._loaded = load_model(self._config, progress=lambda _, part: report(part))
+            self._loaded = load_model(
+                self._config, progress=lambda _, part: report(part), tokens=tokens
+            )
             loaded = self._loaded
             self._emit(
                 ModelReady(
@@ -160,7 +164,7 @@ class LocalEngine:
                     heads=loaded.heads,
                     context_tokens=loaded.context_tokens,
                     dtype=str(loaded.dtype).removeprefix("torch."),
-                    device=str(loaded.device),
+                    device=", ".join(map(str, loaded.devices)),
                     load_s=time.perf_counter() - began,
                 )
             )
@@ -206,7 +210,7 @@ class LocalEngine:
         )
 
     def _prefill(
-        self, loaded: LoadedModel, tokenizer: Tokenizer, prompt: TokenizedPrompt, context: int
+        self, loaded: LoadedModel, tokenizer: Tokenizer, prompt: TokenizedPrompt, capacity: int
     ) -> None:
         from .cache import KVCache
         from .conversation import Conversation
@@ -216,7 +220,7 @@ class LocalEngine:
 
         config = self._config
         self._check_cancelled()
-        cache = KVCache(loaded.layers, min(context, len(prompt.ids) + self._reserve(context)))
+        cache = KVCache(loaded.layers, capacity)
         result = prefill(
             loaded,
             cache,

@@ -6,6 +6,6 @@ to attend and collects what was computed.
 
 from .execute import execute
 from .interface import NAME, RUN_KEYWORD, register
-from .run import Coverage, Run
+from .run import Coverage, Run, StepRun
 
-__all__ = ["NAME", "RUN_KEYWORD", "Coverage", "Run", "execute", "register"]
+__all__ = ["NAME", "RUN_KEYWORD", "Coverage", "Run", "StepRun", "execute", "register"]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..kernels.step import attend_step
 from ..selection import Plan, Sample, SelectionSettings, coverage, select
 from ..selection.plan import causal_pairs
 from ..stopping import Stopped
@@ -24,6 +25,29 @@ class Coverage:
     mean: float = 1.0
     p5: float = 1.0
     minimum: float = 1.0
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Pairs of all layers.  Of a GPU they may be read once the work queued before is done."""
+
+    computed: tuple[Tensor, ...]  # of each layer int64 [H], on the host
+    causal: tuple[int, ...]  # of each layer and one head
+
+    @property
+    def density(self) -> float:
+        """Computed pairs / causal pairs, over all layers and heads; 1.0 before any."""
+        layers = zip(self.computed, self.causal, strict=True)
+        causal = sum(each * len(heads) for heads, each in layers)
+        return sum(int(heads.sum()) for heads in self.computed) / causal if causal else 1.0
+
+    @property
+    def density_by_head(self) -> tuple[tuple[float, ...], ...]:
+        """[layers][H], as `density`."""
+        return tuple(
+            tuple(pairs / causal for pairs in heads.tolist())
+            for heads, causal in zip(self.computed, self.causal, strict=True)
+        )
 
 
 def never() -> bool:
@@ -62,20 +86,19 @@ class Run:
             self.kept_mass.append(coverage(lse, sample).flatten())
         return out
 
-    @property
-    def density(self) -> float:
-        """Computed pairs / causal pairs, over all layers and heads; 1.0 before any."""
-        causal = sum(n * len(self.pairs_computed[layer]) for layer, n in self.pairs_causal.items())
-        computed = sum(int(heads.sum()) for heads in self.pairs_computed.values())
-        return computed / causal if causal else 1.0
+    def count(self) -> Counted:
+        """What has been computed so far; does not wait for queued work."""
+        layers = sorted(self.pairs_computed)
+        heads = [self.pairs_computed[layer].to("cpu", non_blocking=True) for layer in layers]
+        return Counted(tuple(heads), tuple(self.pairs_causal[layer] for layer in layers))
 
-    @property
-    def density_by_head(self) -> tuple[tuple[float, ...], ...]:
-        """[layers][H], as `density`."""
-        return tuple(
-            tuple(pairs / self.pairs_causal[layer] for pairs in heads.tolist())
-            for layer, heads in sorted(self.pairs_computed.items())
-        )
+    def mark(self) -> tuple[dict[int, Tensor], dict[int, int], int]:
+        """What `back_to` goes back to, when a forward pass has failed half-way."""
+        return dict(self.pairs_computed), dict(self.pairs_causal), len(self.kept_mass)
+
+    def back_to(self, mark: tuple[dict[int, Tensor], dict[int, int], int]) -> None:
+        self.pairs_computed, self.pairs_causal, chunks = mark
+        del self.kept_mass[chunks:]
 
     @property
     def coverage(self) -> Coverage:
@@ -101,5 +124,19 @@ class Run:
         else:
             computed = plan.pairs_computed
         before = self.pairs_computed.get(layer)
+        # A new tensor each time: one that was counted stays as it is.
         self.pairs_computed[layer] = computed if before is None else before + computed
         self.pairs_causal[layer] = self.pairs_causal.get(layer, 0) + causal
+
+
+@dataclass
+class StepRun(Run):
+    """One token over a cache whose length only the device knows, for a CUDA graph."""
+
+    length: Tensor | None = None  # int64 [1]: keys, the token's own included
+
+    def attention(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+        """As `Run.attention`, over the first `length` of the keys [G, capacity, D]; one row."""
+        assert self.length is not None
+        self.calls += 1
+        return attend_step(q, k, v, self.length, scale=scale)

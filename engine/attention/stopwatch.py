@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,8 +14,8 @@ class Stopwatch:
     """Adds up the time of pieces of work: on a GPU by events in its queue, else by the clock."""
 
     def __init__(self) -> None:
-        self._seconds = 0.0
-        self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+        self._seconds: defaultdict[torch.device, float] = defaultdict(float)
+        self._events: list[tuple[torch.device, torch.cuda.Event, torch.cuda.Event]] = []
 
     @contextmanager
     def running(self, device: torch.device) -> Iterator[None]:
@@ -22,7 +23,7 @@ class Stopwatch:
         if device.type != "cuda":
             began = time.perf_counter()
             yield
-            self._seconds += time.perf_counter() - began
+            self._seconds[device] += time.perf_counter() - began
             return
         with torch.cuda.device(device):
             began_at, ended_at = (
@@ -32,16 +33,16 @@ class Stopwatch:
             began_at.record()
             yield
             ended_at.record()
-        self._events.append((began_at, ended_at))
+        self._events.append((device, began_at, ended_at))
 
     @property
     def seconds(self) -> float:
-        """So far; waits for the last piece of work to end."""
-        for began_at, ended_at in self._events:
+        """So far, of the device that took longest; waits for the last piece of work to end."""
+        for device, began_at, ended_at in self._events:
             ended_at.synchronize()
-            self._seconds += began_at.elapsed_time(ended_at) / 1e3
+            self._seconds[device] += began_at.elapsed_time(ended_at) / 1e3
         self._events.clear()
-        return self._seconds
+        return max(self._seconds.values(), default=0.0)
 
 
 def wait_for(device: torch.device) -> None:

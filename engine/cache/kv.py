@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.capacity = capacity
         self.length = 0
+        self.position: Tensor | None = None  # where `update` writes, if a CUDA graph is to know it
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Allocate for the shape, type and device of the layer's first keys and values."""
@@ -28,11 +31,19 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Append [1, G, C, D]; returns views [1, G, length, D] of all keys and values so far."""
+        """Append [1, G, C, D]; returns views [1, G, length, D] of all keys and values so far.
+
+        With a `position`, int64 [1] on the device, one token is written there, nothing is
+        counted, and the whole buffers are returned.
+        """
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None
         assert self.values is not None
+        if self.position is not None:
+            self.keys.index_copy_(2, self.position, key_states)
+            self.values.index_copy_(2, self.position, value_states)
+            return self.keys, self.values
         start, end = self.length, self.length + key_states.shape[2]
         assert end <= self.capacity, f"{end} tokens in a cache of {self.capacity}"
         self.keys[:, :, start:end] = key_states
@@ -82,6 +93,13 @@ class KVCache(Cache):
         return self.capacity - self.length
 
     @property
+    def first_keys(self) -> Tensor:
+        """The first layer's buffer of keys, [G, capacity, D]; the cache holds something."""
+        keys = self._kv[0].keys
+        assert keys is not None
+        return keys[0]
+
+    @property
     def nbytes(self) -> int:
         """Bytes allocated for keys and values, on all devices."""
         return sum(
@@ -90,6 +108,27 @@ class KVCache(Cache):
             for tensor in (layer.keys, layer.values)
             if tensor is not None
         )
+
+    @contextmanager
+    def writing_at(self, positions: Mapping[torch.device, Tensor]) -> Iterator[None]:
+        """Within, a forward pass of one token writes at its device's position, int64 [1].
+
+        Raises nothing of its own; the length stays as it is, see `advance`.
+        """
+        for layer in self._kv:
+            assert layer.keys is not None, "a cache that holds something"
+            layer.position = positions[layer.keys.device]
+        try:
+            yield
+        finally:
+            for layer in self._kv:
+                layer.position = None
+
+    def advance(self) -> None:
+        """Count one token that was written at the end."""
+        assert self.free >= 1
+        for layer in self._kv:
+            layer.length += 1
 
     def truncate(self, length: int) -> None:
         """Forget all tokens from position `length` on, in every layer.

@@ -7,11 +7,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from ..attention import Run
 from ..attention.run import never
 from ..cache import KVCache
 from ..model import LoadedModel
-from ..pipeline import forward
+from .step import step_for
 
 StopReason = Literal["stop", "length", "cancelled"]
 
@@ -41,7 +40,6 @@ def generate(
         last_logits: [vocabulary], from `extend` or `prefill`.
         choose: picks the next token from logits [vocabulary]; greedy unless given.
     """
-    run = Run()
     logits = last_logits
     for _ in range(max_tokens):
         if cancelled():
@@ -52,7 +50,5 @@ def generate(
         if cache.free == 0:
             return "length"
         yield token
-        following = forward(loaded, cache, [token], run, logits=1)
-        assert following is not None
-        logits = following[-1]
+        logits = step_for(loaded, cache)(cache, token)
     return "length"

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-CACHE_KEYWORDS = ("cache", "past_key_values")
+_CACHE_KEYWORDS = ("cache", "past_key_values")
 
 
 def cache_keyword(module: nn.Module) -> str:
@@ -20,4 +20,4 @@ def cache_keyword(module: nn.Module) -> str:
 @lru_cache(maxsize=64)
 def _of_forward(forward: Callable[..., Any]) -> str:
     named = inspect.signature(forward).parameters
-    return next((name for name in CACHE_KEYWORDS if name in named), CACHE_KEYWORDS[-1])
+    return next((name for name in _CACHE_KEYWORDS if name in named), _CACHE_KEYWORDS[-1])

@@ -15,7 +15,7 @@ from ..config import EMBEDDED_MODEL, EngineConfig
 from .check import local_folder, reader_folder
 from .embedded import load_reader
 from .loaded import LoadedModel
-from .placement import resolve_device, resolve_dtype
+from .placement import resolve_device, resolve_dtype, rooms
 from .pretrained import load_pretrained
 from .support import probe
 
@@ -25,12 +25,14 @@ def load_model(
     *,
     progress: Callable[[str, float], None],
     dtype: torch.dtype | None = None,
+    tokens: int = 0,
 ) -> LoadedModel:
-    """Load the model that `config` names onto the device that it names.
+    """Load the model that `config` names onto the device that it names, or over two GPUs.
 
     Args:
         progress: called with the stage "model" and a fraction from 0 to 1.
         dtype: forces the number format; None takes the best that the device has.
+        tokens: how many the cache will hold; GPUs must have room for them.
     Raises:
         ModelError: it cannot be found, read or used; message and hint say why.
     """
@@ -40,6 +42,7 @@ def load_model(
     device = resolve_device(config.device)
     dtype = resolve_dtype(device) if dtype is None else dtype
     folder: Path | None
+    devices: tuple[torch.device, ...] = (device,)
     if config.model == EMBEDDED_MODEL:
         with ExitStack() as stack:
             folder = reader_folder(stack)
@@ -48,10 +51,18 @@ def load_model(
     else:
         folder = local_folder(config.model)
         source = config.model if folder is None else str(folder)
-        model = load_pretrained(source, device, dtype, local=folder is not None)
+        placed = load_pretrained(
+            source,
+            rooms(device, config.gpus),
+            dtype,
+            local=folder is not None,
+            tokens=tokens,
+            progress=lambda part: progress("model", 0.9 * part),
+        )
+        model, devices = placed.model, placed.devices
         name = config.model if folder is None else folder.resolve().name
-    probe(model, device)
-    loaded = _describe(model, name, folder, dtype, device, time.perf_counter() - began)
+    probe(model, devices[0])
+    loaded = _describe(model, name, folder, dtype, devices, time.perf_counter() - began)
     progress("model", 1.0)
     return loaded
 
@@ -61,7 +72,7 @@ def _describe(
     name: str,
     folder: Path | None,
     dtype: torch.dtype,
-    device: torch.device,
+    devices: tuple[torch.device, ...],
     load_s: float,
 ) -> LoadedModel:
     config = model.config
@@ -73,7 +84,7 @@ def _describe(
         heads=config.num_attention_heads,
         context_tokens=config.max_position_embeddings,
         dtype=dtype,
-        device=device,
+        devices=devices,
         load_s=load_s,
         folder=folder,
     )

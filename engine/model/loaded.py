@@ -20,15 +20,16 @@ class LoadedModel:
     heads: int  # query heads of a layer
     context_tokens: int  # that the model declares
     dtype: torch.dtype
-    device: torch.device  # where token ids go in
+    devices: tuple[torch.device, ...]  # in the order in which its layers are worked through
     load_s: float
     folder: Path | None  # its config and tokenizer; None: the hub id `name`
 
     @property
+    def device(self) -> torch.device:
+        """Where token ids go in."""
+        return self.devices[0]
+
+    @property
     def cuda_devices(self) -> tuple[int, ...]:
         """Indices of the GPUs that hold a part of it."""
-        return tuple(
-            sorted(
-                {p.device.index or 0 for p in self.model.parameters() if p.device.type == "cuda"}
-            )
-        )
+        return tuple(sorted(d.index or 0 for d in self.devices if d.type == "cuda"))

@@ -1,11 +1,18 @@
-"""Device and number format, by what the machine can do."""
+"""Devices and number format, by what the machine can do and what is free on it."""
 
 from __future__ import annotations
 
+import time
+
+import psutil
 import torch
 
 from ..errors import ModelError
 from ..kernels.instructions import has_amx, has_avx512_bf16
+from ..machine import cpu_name
+from .fit import Room
+
+_PRODUCT = 4096  # rows and columns of the matrices by which unlike GPUs are compared
 
 
 def resolve_device(wanted: str) -> torch.device:
@@ -28,3 +35,45 @@ def resolve_dtype(device: torch.device) -> torch.dtype:
     else:
         native = has_avx512_bf16() or has_amx()  # without them it is slower than float32
     return torch.bfloat16 if native else torch.float32
+
+
+def rooms(device: torch.device, gpus: int) -> tuple[Room, ...]:
+    """The devices that a model may use: the CPU, or of the visible GPUs the `gpus` with the most
+    free memory, in order of their numbers.
+
+    Only GPUs that compute in the same number format as the one with the most memory count.
+    """
+    if device.type == "cpu":
+        return (Room(device, cpu_name(), psutil.virtual_memory().available),)
+    every = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    every.sort(key=_free, reverse=True)
+    alike = [one for one in every if resolve_dtype(one) == resolve_dtype(every[0])]
+    chosen = sorted(alike[:gpus], key=lambda one: one.index)
+    names = [torch.cuda.get_device_name(one) for one in chosen]
+    speeds = [1.0] * len(chosen) if len(set(names)) == 1 else [_speed(one) for one in chosen]
+    return tuple(
+        Room(one, name, _free(one), speed)
+        for one, name, speed in zip(chosen, names, speeds, strict=True)
+    )
+
+
+def _free(device: torch.device) -> int:
+    """Bytes that can still be allocated: what the driver has and what PyTorch keeps for reuse,
+    within the share of the memory that this process may use."""
+    free, total = torch.cuda.mem_get_info(device)
+    reserved, used = torch.cuda.memory_reserved(device), torch.cuda.memory_allocated(device)
+    allowed = int(torch.cuda.get_per_process_memory_fraction(device) * total)
+    return min(free + reserved - used, allowed - used)
+
+
+def _speed(device: torch.device) -> float:
+    """Matrix products a second."""
+    a = torch.ones(_PRODUCT, _PRODUCT, dtype=resolve_dtype(device), device=device)
+    times = []
+    for _ in range(4):  # the first has one-time work in it
+        torch.cuda.synchronize(device)
+        began = time.perf_counter()
+        a @ a
+        torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - began)
+    return 1.0 / min(times)

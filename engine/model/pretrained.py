@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub.errors as hub_errors
 import huggingface_hub.utils as hub_utils
+import psutil
 import torch
+from accelerate.hooks import remove_hook_from_module  # type: ignore[import-untyped]
 from huggingface_hub import logging as hub_logging
 from safetensors import SafetensorError
 from transformers import (
@@ -25,9 +29,13 @@ from transformers.utils import logging as hf_logging
 
 from ..attention import NAME
 from ..errors import ModelError
+from .fit import Room, fitted
+from .stages import connect
+from .structure import Needs, Structure, needs_of, structure_of
 from .support import refuse_unsupported
 
 _LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
+_PERIOD_S = 0.1
 
 
 def load_config(source: str) -> PretrainedConfig:
@@ -43,10 +51,16 @@ def load_config(source: str) -> PretrainedConfig:
             raise _explain(source, error, local=Path(source).is_dir()) from error
 
 
-def load_pretrained(
-    source: str, device: torch.device, dtype: torch.dtype, *, local: bool
-) -> PreTrainedModel:
-    """Load the model in the folder or under the hub id `source`.
+@dataclass(frozen=True)
+class Placed:
+    """A model whose layers are on the given devices, in this order."""
+
+    model: PreTrainedModel
+    devices: tuple[torch.device, ...]
+
+
+def measured(source: str, dtype: torch.dtype) -> tuple[Structure, Needs]:
+    """What the model in the folder or under the hub id `source` is made of, without weights.
 
     Raises `ModelError` when it cannot be found, read or used.
     """
@@ -55,23 +69,88 @@ def load_pretrained(
         _require_decoder(config, source)
         refuse_unsupported(config)
         try:
-            model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-                source,
-                config=config,
-                dtype=dtype,
-                attn_implementation=NAME,
-                use_safetensors=True,  # a pickle could run code
-            )
-            model.to(device)  # type: ignore[arg-type]  # its decorator hides torch's signature
-            model.requires_grad_(False).train(False)
-            return model
-        except torch.OutOfMemoryError as error:
-            raise ModelError(
-                f"The model {source} does not fit into the memory of {device}.",
-                "Choose a smaller model, or use --device cpu.",
-            ) from error
-        except (*_LOAD_ERRORS, SafetensorError) as error:
-            raise _explain(source, error, local=local) from error
+            with torch.device("meta"):
+                model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                    config, attn_implementation=NAME
+                )
+        except _LOAD_ERRORS as error:
+            raise _explain(source, error, local=Path(source).is_dir()) from error
+        structure = structure_of(model)
+        return structure, needs_of(model, structure, dtype, f"The model {source}")
+
+
+def load_pretrained(
+    source: str,
+    rooms: Sequence[Room],
+    dtype: torch.dtype,
+    *,
+    local: bool,
+    tokens: int,
+    progress: Callable[[float], None],
+) -> Placed:
+    """Load the model in the folder or under the hub id `source`, each weight onto the device that
+    needs it.
+
+    Args:
+        rooms: the devices that it may use; of a GPU, that has room for a cache of `tokens`.
+        progress: called with a fraction from 0 to 1, in this thread.
+    Raises:
+        ModelError: it cannot be found, read or used, or does not fit.
+    """
+    structure, needs = measured(source, dtype)
+    on_gpus = rooms[0].device.type == "cuda"
+    shares = fitted(needs, rooms, tokens) if on_gpus else ()
+    devices = tuple(share.room.device for share in shares) or (rooms[0].device,)
+    parts = structure.parts(devices, len(shares[0].layers) if shares else 0)
+    try:
+        with _quiet(), ThreadPoolExecutor(1) as loader:
+            loading = loader.submit(_read, source, dtype, parts if on_gpus else None)
+            _watch(loading, devices, needs.weights, progress)
+            model = loading.result()
+    except torch.OutOfMemoryError as error:
+        where = " and ".join(map(str, devices))
+        raise ModelError(
+            f"{needs.name} does not fit into the memory of {where}.",
+            "Choose a smaller model, free memory on the GPUs, or use --device cpu.",
+        ) from error
+    except (*_LOAD_ERRORS, SafetensorError) as error:
+        raise _explain(source, error, local=local) from error
+    connect(model, parts)
+    return Placed(model, devices)
+
+
+def _read(
+    source: str, dtype: torch.dtype, parts: dict[str, torch.device] | None
+) -> PreTrainedModel:
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        source,
+        dtype=dtype,
+        attn_implementation=NAME,
+        use_safetensors=True,  # a pickle could run code
+        device_map=parts,
+    )
+    remove_hook_from_module(model, recurse=True)  # accelerate's, which know no streams
+    model.requires_grad_(False).train(False)
+    return model
+
+
+def _watch(
+    loading: Future[PreTrainedModel],
+    devices: Sequence[torch.device],
+    total: int,
+    progress: Callable[[float], None],
+) -> None:
+    """Report what has been allocated, until all is there; what `progress` raises comes after."""
+    before = _allocated(devices)
+    while not loading.done():
+        wait([loading], timeout=_PERIOD_S)
+        progress(min(1.0, (_allocated(devices) - before) / max(1, total)))
+
+
+def _allocated(devices: Sequence[torch.device]) -> int:
+    if devices[0].type == "cpu":
+        return int(psutil.Process().memory_info().rss)
+    return sum(torch.cuda.memory_allocated(device) for device in devices)
 
 
 def _require_decoder(config: PretrainedConfig, source: str) -> None:

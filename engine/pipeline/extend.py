@@ -10,7 +10,7 @@ from ..attention import Run
 from ..attention.run import never
 from ..cache import KVCache
 from ..model import LoadedModel
-from .forward import check_room, chunk_spans, forward
+from .forward import check_room, chunk_spans, forward, on_device
 
 
 def extend(
@@ -32,8 +32,9 @@ def extend(
     run = Run(cancelled=cancelled)
     logits: Tensor | None = None
     try:
+        tokens = on_device(ids, loaded)
         for start, end in chunk_spans(0, len(ids), loaded.device, chunk):
-            logits = forward(loaded, cache, ids[start:end], run, logits=int(end == len(ids)))
+            logits = forward(loaded, cache, tokens[start:end], run, logits=int(end == len(ids)))
     except BaseException:
         cache.truncate(before)
         raise

@@ -39,28 +39,32 @@ def chunk_spans(
 
 @torch.inference_mode()
 def forward(
-    loaded: LoadedModel, cache: KVCache, ids: Sequence[int], run: Run, *, logits: int
+    loaded: LoadedModel, cache: KVCache, ids: Tensor, run: Run, *, logits: int
 ) -> Tensor | None:
-    """Append `ids` to the cache; returns the logits [`logits`, vocabulary] after the last so
+    """Append `ids` [C] to the cache; returns the logits [`logits`, vocabulary] after the last so
     many of them, None where none are asked for.
 
     When anything is raised on the way, also in the middle of the layers, the cache is as it
     was before.
     """
     before = cache.length
-    tokens = torch.tensor([list(ids)], dtype=torch.long, device=loaded.device)
     module = loaded.model if logits else loaded.model.base_model
     arguments = {cache_keyword(module): cache, "use_cache": True, RUN_KEYWORD: run}
     try:
         if logits == 0:
-            module(tokens, **arguments)
+            module(ids[None], **arguments)
             return None
-        output = module(tokens, logits_to_keep=logits, **arguments)
+        output = module(ids[None], logits_to_keep=logits, **arguments)
     except BaseException:
         cache.truncate(before)
         raise
     after: Tensor = output.logits[0]
     return after
+
+
+def on_device(ids: Sequence[int], loaded: LoadedModel) -> Tensor:
+    """Token ids where the model takes them, int64 [C].  Waits for the device: copy all at once."""
+    return torch.tensor(ids, dtype=torch.long, device=loaded.device)
 
 
 def check_room(cache: KVCache, tokens: int) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..attention import Coverage, Run
-from ..attention.run import never
+from ..attention.run import Counted, never
 from ..attention.stopwatch import wait_for
 from ..cache import KVCache
+from ..errors import EngineError
 from ..model import LoadedModel
 from ..selection import SelectionSettings
-from .forward import check_room, chunk_spans, forward
+from .ahead import Ahead
+from .forward import check_room, chunk_spans, forward, on_device
 from .likelihood import Likelihood
+
+_SMALLEST_CHUNK = 512  # tokens; one that does not fit is halved down to this
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ def prefill(
             logits for all of its tokens.
     Raises:
         ContextOverflow: before anything is computed.
+        EngineError: memory ran out, even with the smallest chunks.
         Stopped: the cache then holds all chunks that were complete, and no part of another.
     """
     assert mode in ("sparse", "dense")
@@ -77,26 +87,70 @@ def prefill(
     began = time.perf_counter()
     logits: Tensor | None = None
     document = Likelihood(ids) if likelihood else None
-    for start, end in chunk_spans(0, len(ids), loaded.device, chunk):
+
+    def tell(tokens_done: int, counted: Counted) -> None:
+        if on_chunk is not None:
+            elapsed = time.perf_counter() - began
+            on_chunk(
+                ChunkReport(
+                    tokens_done, len(ids), elapsed, counted.density, counted.density_by_head
+                )
+            )
+
+    ahead = Ahead(loaded.devices, tell)
+    tokens = on_device(ids, loaded)
+    spans = deque(chunk_spans(0, len(ids), loaded.device, chunk))
+    while spans:
+        start, end = spans.popleft()
         wanted = end - start if document else int(end == len(ids))
-        logits = forward(loaded, cache, ids[start:end], run, logits=wanted)
+        so_far = run.mark()
+        try:
+            logits = forward(loaded, cache, tokens[start:end], run, logits=wanted)
+        except torch.OutOfMemoryError as error:
+            ahead.wait()
+            run.back_to(so_far)
+            spans = deque(_smaller(start, end, len(ids), loaded, error))
+            continue
         if document is not None:
             assert logits is not None
             document.add(start, logits)
-        if on_chunk is not None:
-            elapsed = time.perf_counter() - began
-            report = ChunkReport(end, len(ids), elapsed, run.density, run.density_by_head)
-            on_chunk(report)
+        ahead.add(end, run.count())
+    ahead.wait()
     assert logits is not None
-    wait_for(logits.device)
+    counted = run.count()
+    for device in loaded.devices:
+        wait_for(device)
     total_s, select_s = time.perf_counter() - began, run.selecting.seconds
     return PrefillResult(
         tokens=len(ids),
         last_logits=logits[-1],
         prefill_s=total_s - select_s,
         select_s=select_s,
-        density=run.density,
-        density_by_head=run.density_by_head,
+        density=counted.density,
+        density_by_head=counted.density_by_head,
         coverage=run.coverage,
         nll=None if document is None else document.mean,
     )
+
+
+def _smaller(
+    start: int, end: int, total: int, loaded: LoadedModel, error: torch.OutOfMemoryError
+) -> list[tuple[int, int]]:
+    """What is left of the document in chunks of half the size of [start, end), which did not fit.
+
+    Raises `EngineError` where that would be too small to help.
+    """
+    half = (end - start) // 2
+    where = " and ".join(map(str, loaded.devices))
+    if half < _SMALLEST_CHUNK:
+        raise EngineError(
+            f"The memory of {where} is used up after {start:,} of {total:,} tokens.",
+            "Close what else uses it, read less of the document, or choose a smaller model.",
+        ) from error
+    _log.warning("out of memory on %s at token %d: chunks of %d tokens now", where, start, half)
+    gc.collect()
+    for device in loaded.devices:
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.empty_cache()
+    return chunk_spans(start, total, loaded.device, half)

@@ -68,7 +68,7 @@ def _as_loaded(
         heads=model.config.num_attention_heads,
         context_tokens=model.config.max_position_embeddings,
         dtype=dtype,
-        device=torch.device(device),
+        devices=(torch.device(device),),
         load_s=0.0,
         folder=None,
     )

@@ -2,16 +2,13 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from bench_shapes import SHAPES, add_presets
 from local_models import write_book, write_model
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from sa_chat.engine.bench.models.random_model import random_model
-from sa_chat.engine.bench.models.spread import device_of, layer_devices, spread
 from sa_chat.engine.bench.prefill import check
 from sa_chat.engine.bench.prefill import run as prefill
 from sa_chat.engine.bench.prefill.check import check_equality, compare
@@ -19,7 +16,7 @@ from sa_chat.engine.bench.prefill.material import DocumentText, RandomIds
 from sa_chat.engine.bench.prefill.reading import Reader
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cli import main
-from sa_chat.engine.errors import EngineError, ModelError
+from sa_chat.engine.errors import EngineError
 from sa_chat.engine.pipeline import prefill as run_prefill
 from sa_chat.engine.selection import SelectionSettings
 from sa_chat.engine.tokens import load_tokenizer
@@ -103,25 +100,6 @@ def test_rows_are_whole_and_consistent(tmp_path, capsys):
     for words in ("random weights", "density 0.5 forced", "random token ids", "loading"):
         assert words in printed
         assert words in (tmp_path / "prefill.md").read_text()
-
-
-@pytest.mark.parametrize("family", SHAPES)
-def test_two_gpus_get_half_of_the_layers_each(family):
-    shape = replace(SHAPES[family], layers=5)
-    model = random_model(shape, CPU, torch.float32, context=64).model
-    devices = [torch.device("cuda", index) for index in range(2)]
-    places = layer_devices(model.config, devices)
-    by_name = {name: device_of(places, name).index for name, _ in model.named_parameters()}
-    layers = [by_name[f"model.layers.{at}.mlp.up_proj.weight"] for at in range(5)]
-    assert layers == [0, 0, 0, 1, 1]
-    assert (by_name["model.embed_tokens.weight"], by_name["model.norm.weight"]) == (0, 1)
-    assert places["lm_head"].index == (0 if shape.tied_embeddings else 1)
-
-
-def test_only_models_of_llamas_structure_are_split():
-    config = GPT2Config(n_layer=2, n_head=2, n_embd=16, vocab_size=20, n_positions=32)
-    with pytest.raises(ModelError, match="cannot be split"):
-        spread(GPT2LMHeadModel(config), [torch.device("cuda", index) for index in range(2)])
 
 
 def test_a_forced_density_is_reached():

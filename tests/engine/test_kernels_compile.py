@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from sa_chat.engine.kernels import gather, heaviest, lists, planned, sampled
+from sa_chat.engine.kernels import gather, heaviest, lists, planned, sampled, step
 
 triton = pytest.importorskip("triton")
 
@@ -120,6 +120,11 @@ def _column_mass(size: int) -> None:
     )  # fmt: skip
 
 
+def _step(size: int) -> None:
+    q, k = _tensors(size)
+    step.attend_step(q[:, :1], k, k, torch.ones(1, dtype=torch.int64), scale=0.1)
+
+
 def _lists(size: int) -> None:
     kept, used = torch.zeros(8, 64, 30, dtype=torch.bool), torch.zeros(8, 2).int()
     lists.lists_triton(kept, torch.zeros(8, 100).int(), used, size=128)
@@ -135,12 +140,24 @@ def _lists(size: int) -> None:
         (gather, "_gather", _gather),
         (sampled, "_row_lse", _row_lse),
         (sampled, "_column_mass", _column_mass),
+        (step, "_split", _step),
+        (step, "_merged", _step),
     ],
-    ids=["planned", "planned-with-blocks", "gather", "row_lse", "column_mass"],
+    ids=[
+        "planned",
+        "planned-with-blocks",
+        "gather",
+        "row_lse",
+        "column_mass",
+        "step",
+        "merged",
+    ],
 )
 def test_attention_kernels_fit(monkeypatch, module, name, launch, size, capability):
     recorder = Recorder(getattr(module, name))
     monkeypatch.setattr(gather, "_gather", Recorder(gather._gather))
+    monkeypatch.setattr(step, "_split", Recorder(step._split))
+    monkeypatch.setattr(step, "_merged", Recorder(step._merged))
     monkeypatch.setattr(module, name, recorder)
     monkeypatch.setattr(planned, "roomy", lambda tensor: SHARED[capability] > 200 * 1024)
     launch(size)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sa_chat.engine.attention import Coverage
+from sa_chat.engine.attention import Coverage, execute
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.errors import ContextOverflow
+from sa_chat.engine.errors import ContextOverflow, EngineError
 from sa_chat.engine.pipeline import extend, prefill
 from sa_chat.engine.stopping import Stopped
 
@@ -147,3 +147,46 @@ def test_bfloat16_runs_and_stays_close(token_ids, small_settings, build_model, a
     assert cache.layers[0].keys.dtype == torch.bfloat16
     cosine = torch.cosine_similarity(dense.last_logits.float(), sparse.last_logits.float(), dim=0)
     assert cosine > 0.95
+
+
+def _out_of_memory_beyond(monkeypatch, rows, at_call=0):
+    """Attention of more than so many rows fails, from a certain call on."""
+    calls = []
+
+    def execute_or_fail(q, k, v, plan, *, scale):
+        calls.append(q.shape[1])
+        if q.shape[1] > rows and len(calls) > at_call:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return execute(q, k, v, plan, scale=scale)
+
+    monkeypatch.setattr("sa_chat.engine.attention.run.execute", execute_or_fail)
+    return calls
+
+
+@pytest.mark.parametrize("at_call", [0, 1, 2])
+def test_out_of_memory_halves_the_chunk_and_goes_on(
+    tiny, token_ids, whole, monkeypatch, caplog, at_call
+):
+    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    _out_of_memory_beyond(monkeypatch, 100, at_call)
+    reports = []
+    cache, result = _prefill(
+        tiny, token_ids(400), mode="dense", alpha=1.0, chunk=300, on_chunk=reports.append
+    )
+    assert cache.length == 400
+    assert result.density == 1.0
+    assert reports[-1].tokens_done == 400
+    assert all(report.density == 1.0 for report in reports)
+    assert "chunks of 75 tokens now" in caplog.text
+    torch.testing.assert_close(result.last_logits, whole, atol=3e-4, rtol=1e-3)
+
+
+def test_out_of_memory_in_the_smallest_chunk_is_told_and_leaves_whole_chunks(
+    tiny, token_ids, monkeypatch
+):
+    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    _out_of_memory_beyond(monkeypatch, 0, 6)  # after two chunks of three layers
+    cache = KVCache(tiny.layers, 400)
+    with pytest.raises(EngineError, match="memory of cpu is used up after 200 of 400 tokens"):
+        prefill(tiny, cache, token_ids(400), mode="dense", alpha=1.0, chunk=100)
+    assert cache.length == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,10 @@ from transformers import (
 
 from ...attention import NAME, register
 from ...model.loaded import LoadedModel
+from ...model.stages import connect
+from ...model.structure import structure_of
 from ...model.support import probe
 from ..presets import Shape
-from .spread import device_of, layer_devices, spread
 
 _FAMILIES: dict[str, tuple[Callable[..., PretrainedConfig], type[PreTrainedModel]]] = {
     "llama": (LlamaConfig, LlamaForCausalLM),
@@ -42,7 +43,7 @@ def random_model(
     """The shape with normal weights (of the family's own standard deviation) and norms of one.
 
     Each weight is drawn on the device that it stays on, so that the host never holds any.  Layers
-    are split evenly over `devices`, which work one after another.
+    are split evenly over `devices`.
 
     Args:
         context: tokens that the model is declared to read.
@@ -70,19 +71,20 @@ def random_model(
         model: PreTrainedModel = model_type._from_config(  # type: ignore[no-untyped-call]
             config, attn_implementation=NAME
         )
-    places = layer_devices(config, devices)
+    structure = structure_of(model)
+    parts = structure.parts(tuple(devices), -(-shape.layers // len(devices)))
     generators = {
         device: torch.Generator(device).manual_seed(seed + at) for at, device in enumerate(devices)
     }
     weights = {
-        name: _drawn(name, like, generators[device_of(places, name)], dtype, config)
+        name: _drawn(name, like, generators[_device_of(parts, name)], dtype, config)
         for name, like in model.named_parameters()
     }
     model.load_state_dict(weights, strict=False, assign=True)
     model.tie_weights()
     _compute_rotary(model, config, devices[0])
     model.requires_grad_(False).train(False)
-    spread(model, devices)
+    connect(model, parts)
     probe(model, devices[0])
     return LoadedModel(
         model=model,
@@ -92,7 +94,7 @@ def random_model(
         heads=shape.heads,
         context_tokens=context,
         dtype=dtype,
-        device=devices[0],
+        devices=tuple(devices),
         load_s=time.perf_counter() - began,
         folder=None,
     )
@@ -112,6 +114,12 @@ def _drawn(
     else:
         weight.normal_(0.0, config.initializer_range, generator=generator)
     return nn.Parameter(weight, requires_grad=False)
+
+
+def _device_of(parts: Mapping[str, torch.device], name: str) -> torch.device:
+    """Where the parameter `name` goes."""
+    (device,) = (place for module, place in parts.items() if name.startswith(f"{module}."))
+    return device
 
 
 def _compute_rotary(model: PreTrainedModel, config: PretrainedConfig, device: torch.device) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -15,8 +15,8 @@ from ...model.context import context_of
 from ...model.placement import resolve_dtype
 from ..memory import limit_memory
 from ..presets import PRESETS
+from .devices import chosen_devices
 from .random_model import random_model
-from .spread import chosen_devices, spread
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Subject:
         loaded = self.loaded
         where = ", ".join(str(device) for device in self.devices)
         if len(self.devices) > 1:
-            where += ", layers split evenly and worked through one after another"
+            where += ", a part of the layers on each, in a pipeline"
         dtype = str(loaded.dtype).removeprefix("torch.")
         return [f"{loaded.name}, {loaded.parameters / 1e6:,.1f} M parameters, {dtype}, on {where}"]
 
@@ -72,14 +72,15 @@ def load_subject(
                 context=asked[-1] + room,
             )
             return Subject(loaded, devices, asked, random=True)
-        config = EngineConfig(model=arguments.model, device=devices[0].type)
+        config = EngineConfig(model=arguments.model, device=devices[0].type, gpus=arguments.gpus)
         with ExitStack() as stack:
             if config.model == EMBEDDED_MODEL:
                 source = str(reader_folder(stack))
             else:
                 source = str(local_folder(config.model) or config.model)
             lengths = _readable(asked, context_of(config, source) - room, arguments)
-        return Subject(_load(config, devices), devices, lengths, random=False)
+        loaded = load_model(config, progress=lambda stage, part: None, tokens=lengths[-1] + room)
+        return Subject(loaded, loaded.devices, lengths, random=False)
     except torch.OutOfMemoryError as error:
         raise ModelError(
             "The model's weights do not fit into the memory that it may use.",
@@ -97,16 +98,3 @@ def _readable(
             "Leave longer ones out of --lengths.",
         )
     return fitting
-
-
-def _load(config: EngineConfig, devices: tuple[torch.device, ...]) -> LoadedModel:
-    """On several GPUs by way of the host, which then holds all weights once."""
-    if len(devices) == 1:
-        return load_model(config, progress=lambda stage, part: None)
-    loaded = load_model(
-        replace(config, device="cpu"),
-        progress=lambda stage, part: None,
-        dtype=resolve_dtype(devices[0]),
-    )
-    spread(loaded.model, devices)
-    return replace(loaded, device=devices[0])

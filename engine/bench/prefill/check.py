@@ -12,7 +12,7 @@ from ...cache import KVCache
 from ...errors import EngineError
 from ...kernels.reference import attend_reference
 from ...model import LoadedModel
-from ...pipeline import forward
+from ...pipeline import forward, on_device
 from ...selection import SelectionSettings
 from ..results import Row
 from .reading import Reader
@@ -74,9 +74,10 @@ def reference_logits(loaded: LoadedModel, ids: Sequence[int]) -> Tensor:
     """Logits [vocabulary] after the last id, in float32 on CPU, by `ReferenceRun`."""
     cache, run = KVCache(loaded.layers, len(ids)), ReferenceRun()
     logits: Tensor | None = None
+    tokens = on_device(ids, loaded)
     for start in range(0, len(ids), _REFERENCE_CHUNK):
         end = min(start + _REFERENCE_CHUNK, len(ids))
-        logits = forward(loaded, cache, ids[start:end], run, logits=int(end == len(ids)))
+        logits = forward(loaded, cache, tokens[start:end], run, logits=int(end == len(ids)))
     assert logits is not None
     return logits[-1].float().cpu()
 

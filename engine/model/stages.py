@@ -1,0 +1,85 @@
+"""Where a model's layers go from one GPU to the next: the only place with streams for that.
+
+Work is queued on both GPUs by one thread that waits for neither.  So the second GPU computes its
+layers of a chunk while the first computes its own of the next, if two things hold: nothing on the
+way waits for a device, and copies between them do not queue behind other work.  The latter is why
+they have streams of their own here: PyTorch lets a copy wait for all that either device's current
+stream holds, and the first GPU would wait for the second.
+
+Where the GPUs can reach each other's memory the copy goes there, else the driver stages it through
+pinned host memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def connect(model: nn.Module, parts: Mapping[str, torch.device]) -> None:
+    """Let every module in `parts` find its inputs on its own device; nothing if that is one."""
+    if len(set(parts.values())) == 1:
+        return
+    first, *others = dict.fromkeys(parts.values())
+    links = {target: Link(target) for target in (first, *others)}
+    for name, device in parts.items():
+        module = model.get_submodule(name)
+        module.register_forward_pre_hook(links[device].before, with_kwargs=True)
+
+
+class Link:
+    """Brings tensors to one device.
+
+    What several layers get, such as rotary embeddings, is brought once.
+    """
+
+    def __init__(self, target: torch.device) -> None:
+        self._target = target
+        self._streams: dict[torch.device, torch.cuda.Stream] = {}
+        self._brought: dict[int, tuple[Tensor, Tensor]] = {}  # by id, which is kept alive
+
+    def before(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """A forward pre-hook."""
+        if args and self._is_elsewhere(args[0]):
+            self._brought.clear()  # of the pass before: a new one enters this device
+        here = tuple(self._copied(each) if self._is_elsewhere(each) else each for each in args)
+        return here, {name: self._kept(value) for name, value in kwargs.items()}
+
+    def _kept(self, value: Any) -> Any:
+        """The keyword argument, or the copy of it that a layer before got."""
+        if isinstance(value, tuple):
+            return tuple(self._kept(each) for each in value)
+        if not self._is_elsewhere(value):
+            return value
+        known = self._brought.get(id(value))
+        if known is None:
+            known = self._brought[id(value)] = value, self._copied(value)
+        return known[1]
+
+    def _is_elsewhere(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and value.device != self._target
+
+    def _copied(self, value: Tensor) -> Tensor:
+        source, target = value.device, self._target
+        if source.type != "cuda" or target.type != "cuda":
+            return value.to(target)
+        leaving, arriving = self._stream(source), self._stream(target)
+        leaving.wait_stream(torch.cuda.current_stream(source))
+        with torch.cuda.stream(leaving), torch.cuda.stream(arriving):
+            copy = value.to(target, non_blocking=True)
+        # Their memory must not be used again before these streams are done with it.
+        value.record_stream(leaving)
+        current = torch.cuda.current_stream(target)
+        current.wait_stream(arriving)
+        copy.record_stream(current)
+        return copy
+
+    def _stream(self, device: torch.device) -> torch.cuda.Stream:
+        if device not in self._streams:
+            self._streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        return self._streams[device]

@@ -1,0 +1,126 @@
+"""The parts of a decoder, as placement counts and moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from accelerate.utils import compute_module_sizes  # type: ignore[import-untyped]
+from torch import nn
+from transformers import PretrainedConfig, PreTrainedModel
+
+from ..errors import ModelError
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Names of a model's modules: one for each layer, and what comes before and behind them."""
+
+    layers: tuple[str, ...]
+    first: tuple[str, ...]  # embedding, a head tied to it, rotary frequencies
+    last: tuple[str, ...]  # final norm, head
+
+    def parts(self, devices: tuple[torch.device, ...], split: int) -> dict[str, torch.device]:
+        """Where each module goes if the first `split` layers are on the first device."""
+        first, last = devices[0], devices[-1]
+        return {
+            **dict.fromkeys(self.first, first),
+            **{name: first if at < split else last for at, name in enumerate(self.layers)},
+            **dict.fromkeys(self.last, last),
+        }
+
+
+def structure_of(model: PreTrainedModel) -> Structure:
+    """Raises `ModelError` for a model whose layers do not stand in one list."""
+    count = model.config.num_hidden_layers
+    lists = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == count
+    ]
+    if len(lists) != 1:
+        raise ModelError(
+            "This model's layers cannot be told apart, so it cannot be placed.",
+            "Choose a model of Llama's structure.",
+        )
+    (layers,) = lists
+    embedding = model.get_input_embeddings().weight
+    first: list[str] = []
+    last: list[str] = []
+    for name, module in _around(model, layers):
+        parameters = list(module.parameters())
+        tied = any(p is embedding for p in parameters)
+        (first if tied or not parameters else last).append(name)
+    return Structure(tuple(f"{layers}.{at}" for at in range(count)), tuple(first), tuple(last))
+
+
+def _around(model: nn.Module, layers: str) -> list[tuple[str, nn.Module]]:
+    """The largest modules that do not contain the list of layers."""
+    found: list[tuple[str, nn.Module]] = []
+    pending = [("", model)]
+    while pending:
+        prefix, module = pending.pop()
+        for child, part in module.named_children():
+            name = f"{prefix}.{child}" if prefix else child
+            if name == layers:
+                continue
+            if layers.startswith(f"{name}."):
+                pending.append((name, part))
+            else:
+                found.append((name, part))
+    return found
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a model takes, in bytes."""
+
+    name: str
+    layer_weights: tuple[int, ...]
+    first_weights: int
+    last_weights: int
+    kv_per_token: int  # of one layer
+    row_bytes: int  # activations of one token of a chunk, in one layer
+    column_bytes: int  # copies of one kept key and value of every query head
+
+    @property
+    def weights(self) -> int:
+        return self.first_weights + sum(self.layer_weights) + self.last_weights
+
+
+def needs_of(model: PreTrainedModel, structure: Structure, dtype: torch.dtype, name: str) -> Needs:
+    """Of a model whose tensors may be on the meta device."""
+    model.tie_weights()
+    sizes: Mapping[str, int] = compute_module_sizes(model, dtype=dtype)
+    config: PretrainedConfig = model.config
+    heads, size = config.num_attention_heads, head_size(config)
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    each = dtype.itemsize
+    # In the widest place of a layer: residual, norm and projections, or the gated MLP's three.
+    widest = 3 * getattr(config, "intermediate_size", 4 * config.hidden_size)
+    return Needs(
+        name=name,
+        layer_weights=tuple(sizes[layer] for layer in structure.layers),
+        first_weights=sum(sizes.get(part, 0) for part in _untied(model, structure.first)),
+        last_weights=sum(sizes.get(part, 0) for part in structure.last),
+        kv_per_token=2 * groups * size * each,
+        row_bytes=(widest + 3 * config.hidden_size + 2 * heads * size) * each,
+        column_bytes=2 * heads * size * each,
+    )
+
+
+def head_size(config: PretrainedConfig) -> int:
+    size: int | None = getattr(config, "head_dim", None)
+    return size or config.hidden_size // config.num_attention_heads
+
+
+def _untied(model: PreTrainedModel, parts: tuple[str, ...]) -> list[str]:
+    """Without a head that shares the embedding's weight."""
+    embedding = model.get_input_embeddings()
+    return [
+        part
+        for part in parts
+        if (module := model.get_submodule(part)) is embedding
+        or all(p is not embedding.weight for p in module.parameters())
+    ]

@@ -1,0 +1,133 @@
+"""Whether a model fits, and where its layers go, told from its configuration alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma3TextConfig,
+    GPT2Config,
+    LlamaConfig,
+    Phi3Config,
+    Qwen2Config,
+    Qwen3Config,
+    SmolLM3Config,
+)
+
+from sa_chat.engine.errors import ModelError
+from sa_chat.engine.model.fit import Room, fitted, most_tokens
+from sa_chat.engine.model.structure import needs_of, structure_of
+
+GIB = 2**30
+SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 97,
+    "pad_token_id": 0,
+}
+LLAMA_8B = LlamaConfig(
+    hidden_size=4096,
+    intermediate_size=14_336,
+    num_hidden_layers=32,
+    num_attention_heads=32,
+    num_key_value_heads=8,
+    vocab_size=128_256,
+)
+
+
+def _meta(config):
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config)
+
+
+def _needs(config, dtype=torch.bfloat16):
+    model = _meta(config)
+    return needs_of(model, structure_of(model), dtype, "The model m")
+
+
+def _rooms(*gib, speeds=(1.0, 1.0)):
+    return [
+        Room(torch.device("cuda", at), "card", int(each * GIB), speed)
+        for at, (each, speed) in enumerate(zip(gib, speeds, strict=False))
+    ]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LlamaConfig(**SMALL),
+        Qwen2Config(**SMALL),
+        Qwen3Config(**SMALL, head_dim=16, tie_word_embeddings=True),
+        Phi3Config(**SMALL),
+        SmolLM3Config(**SMALL),
+        Gemma3TextConfig(**SMALL, head_dim=16),
+        GPT2Config(n_layer=5, n_head=2, n_embd=16, vocab_size=20, n_positions=32),
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_every_parameter_has_one_place_and_is_counted_once(config):
+    model = _meta(config)
+    structure = structure_of(model)
+    devices = torch.device("cuda", 0), torch.device("cuda", 1)
+    parts = structure.parts(devices, 3)
+    for name, _ in model.named_parameters():
+        assert sum(name.startswith(f"{part}.") for part in parts) == 1, name
+    assert [parts[layer].index for layer in structure.layers] == [0, 0, 0, 1, 1]
+    embedding = model.get_input_embeddings().weight
+    for part, device in parts.items():
+        if any(p is embedding for p in model.get_submodule(part).parameters()):
+            assert device.index == 0
+    needs = needs_of(model, structure, torch.float32, "m")
+    rotary_bytes = needs.weights - 4 * sum(p.numel() for p in model.parameters())
+    assert 0 <= rotary_bytes <= 256
+
+
+def test_eight_billion_parameters_and_128k_tokens_are_split_over_two_cards_of_24_gb():
+    needs = _needs(LLAMA_8B)
+    assert needs.weights == pytest.approx(16.06e9, rel=0.01)
+    assert needs.kv_per_token * 32 == 128 * 1024
+    shares = fitted(needs, _rooms(23.5, 23.5), 131_072)
+    assert [share.layers for share in shares] == [range(16), range(16, 32)]
+    assert sum(share.weights for share in shares) == needs.weights
+    assert all(share.needed < 23.5 * GIB for share in shares)
+    assert "layers 16 to 31" in str(shares[1])
+
+
+def test_what_does_not_fit_says_by_how_much_and_what_would():
+    needs = _needs(LLAMA_8B)
+    with pytest.raises(
+        ModelError, match=r"34\.\d GiB .*; 10\.\d are missing on cuda:0 .24\.0"
+    ) as error:
+        fitted(needs, _rooms(24), 131_072)
+    most = most_tokens(needs, _rooms(24))
+    assert f"--max-context {most} would fit" in error.value.hint
+    assert 0 < most < 131_072
+    fitted(needs, _rooms(24), most)
+    with pytest.raises(ModelError):
+        fitted(needs, _rooms(24), most + 1024)
+    with pytest.raises(ModelError, match="missing") as error:
+        fitted(needs, _rooms(8), 1024)
+    assert "smaller model" in error.value.hint
+
+
+def test_the_faster_card_and_the_roomier_card_get_more_layers():
+    needs = _needs(LLAMA_8B)
+    by_speed = fitted(needs, _rooms(80, 80, speeds=(1.0, 3.0)), 8192)
+    assert [len(share.layers) for share in by_speed] == [8, 24]
+    by_room = fitted(needs, _rooms(12, 40), 32_768)
+    assert len(by_room[0].layers) < 16
+    assert all(share.missing == 0 for share in by_room)
+
+
+def test_a_small_model_stays_on_one_card_and_a_card_without_room_is_left_out():
+    small = _needs(LlamaConfig(**SMALL))
+    (share,) = fitted(small, _rooms(24, 24), 131_072)
+    assert share.layers == range(5)
+    large = _needs(LLAMA_8B)
+    (share,) = fitted(large, _rooms(0.1, 80), 4096)
+    assert share.room.device.index == 1
+    assert fitted(replace(small, layer_weights=(GIB,) * 5), _rooms(24, 24), 1)[0].layers.stop < 5
