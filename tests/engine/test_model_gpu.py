@@ -1,18 +1,26 @@
 """The engine's equalities on CUDA: the same checks as on CPU, in float32 and bfloat16."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from sa_chat.engine.attention import execute
 from sa_chat.engine.cache import KVCache
+from sa_chat.engine.config import EngineConfig
 from sa_chat.engine.decode import generate
+from sa_chat.engine.decode import step as step_module
+from sa_chat.engine.decode.step import step_for
 from sa_chat.engine.devices import device_use
+from sa_chat.engine.errors import ModelError
 from sa_chat.engine.kernels import attend
 from sa_chat.engine.kernels.reference import attend_reference
+from sa_chat.engine.model import load_model
 from sa_chat.engine.pipeline import extend, prefill
-from sa_chat.engine.selection import coverage, select
+from sa_chat.engine.selection import SelectionSettings, coverage, select
+from sa_chat.engine.stopping import Stopped
 
 pytestmark = [
     pytest.mark.gpu,
@@ -99,3 +107,121 @@ def test_memory_is_reported_per_device(device, build_model, as_loaded):
     (use,) = device_use(loaded)
     assert device in use.name
     assert 0 < use.used_bytes <= use.peak_bytes < use.total_bytes
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("family", ["qwen3", "llama", "qwen2"])
+def test_a_graph_writes_what_single_calls_write(
+    device, family, token_ids, build_model, as_loaded, monkeypatch
+):
+    loaded = as_loaded(build_model(family), device=device, dtype=torch.bfloat16)
+    logits = {}
+    for graphs in (True, False):
+        cache = KVCache(loaded.layers, 120)
+        extend(loaded, cache, token_ids(40))
+        if not graphs:
+            monkeypatch.setattr(step_module, "_graph", lambda loaded, cache: None)
+        step = step_for(loaded, cache)
+        assert isinstance(step, step_module._Graph) == graphs
+        found = [step(cache, token).float().clone() for token in token_ids(30)]
+        cache.truncate(50)  # the graph follows
+        found += [step(cache, token).float().clone() for token in token_ids(30)]
+        assert cache.length == 80
+        assert step_for(loaded, cache) is step
+        logits[graphs] = torch.stack(found)
+    torch.testing.assert_close(logits[True], logits[False], atol=0.05, rtol=0.05)
+
+
+@pytest.fixture
+def saved_model(tmp_path):
+    """A folder with a random model whose layers two GPUs can share."""
+    torch.manual_seed(3)
+    config = LlamaConfig(
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=5,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=64,
+        vocab_size=97,
+        max_position_embeddings=40_000,
+        initializer_range=0.1,
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def _load(folder, gpus, monkeypatch, dtype=torch.bfloat16):
+    monkeypatch.setattr("sa_chat.engine.model.fit._SMALL", 0)  # else it stays on one
+    config = EngineConfig(model=str(folder), device="cuda", gpus=gpus)
+    parts = []
+    loaded = load_model(
+        config, progress=lambda stage, part: parts.append(part), dtype=dtype, tokens=40_000
+    )
+    assert parts[-1] == 1.0
+    return loaded
+
+
+two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+
+
+@two_gpus
+@pytest.mark.parametrize("mode", ["dense", "sparse"])
+def test_two_gpus_in_a_pipeline_read_what_one_reads(saved_model, token_ids, monkeypatch, mode):
+    ids = token_ids(30_000)
+    settings = SelectionSettings(density=0.2)
+    found = []
+    for gpus in (1, 2):
+        loaded = _load(saved_model, gpus, monkeypatch)
+        assert len(loaded.devices) == gpus
+        reports = []
+        cache = KVCache(loaded.layers, 30_100)
+        result = prefill(
+            loaded, cache, ids, mode=mode, alpha=1.0, chunk=2048, settings=settings,
+            on_chunk=reports.append,
+        )  # fmt: skip
+        assert [report.tokens_done for report in reports] == [*range(2048, 30_000, 2048), 30_000]
+        assert reports[-1].density == pytest.approx(result.density)
+        tokens = generate(loaded, cache, result.last_logits, stop_ids=(), max_tokens=20)
+        found.append((result.last_logits.float().cpu(), result.density, [*tokens]))
+    torch.testing.assert_close(found[0][0], found[1][0], atol=1e-3, rtol=1e-3)
+    assert found[0][1:] == found[1][1:]
+
+
+@two_gpus
+def test_a_pipeline_stopped_at_random_is_consistent_and_leaks_nothing(
+    saved_model, token_ids, monkeypatch
+):
+    ids = token_ids(12_000)
+    loaded = _load(saved_model, 2, monkeypatch)
+    cache = KVCache(loaded.layers, 12_100)
+    options = {"mode": "dense", "alpha": 1.0, "chunk": 1024}
+    expected = prefill(loaded, cache, ids, **options).last_logits.cpu()
+    level = None
+    random = Random(5)
+    for _ in range(100):
+        cache.truncate(0)
+        left = random.randrange(1, 12 * loaded.layers)
+
+        def cancelled():
+            nonlocal left
+            left -= 1
+            return left == 0
+
+        with pytest.raises(Stopped):
+            prefill(loaded, cache, ids, cancelled=cancelled, **options)
+        assert cache.length % 1024 == 0
+        for device in loaded.devices:
+            torch.cuda.synchronize(device)
+        used = [torch.cuda.memory_allocated(device) for device in loaded.devices]
+        level = level or used
+        assert all(now <= at_first + 2**20 for now, at_first in zip(used, level, strict=True))
+    rest = prefill(loaded, cache, ids[cache.length :], **options).last_logits.cpu()
+    torch.testing.assert_close(rest, expected, atol=2e-2, rtol=2e-2)
+
+
+def test_a_model_that_does_not_fit_is_told_before_it_is_loaded(saved_model):
+    config = EngineConfig(model=str(saved_model), device="cuda", gpus=1)
+    with pytest.raises(ModelError, match=r"are missing on cuda:\d") as error:
+        load_model(config, progress=lambda stage, part: None, tokens=10**10)
+    assert "--max-context" in error.value.hint
