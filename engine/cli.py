@@ -11,13 +11,16 @@ from dataclasses import asdict
 
 from .arguments import Parser
 from .bench.arguments import add_bench_arguments
-from .errors import SaChatError
+from .bench.options import positive
+from .errors import SaChatError, UsageError
 from .evaluation.arguments import add_eval_arguments
 from .host import add_run_arguments, run
+from .machine import prepare_process
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `sa-engine`; the exit code."""
+    prepare_process()  # before torch is loaded
     try:
         arguments = build_parser().parse_args(argv)
         code: int = arguments.command(arguments)
@@ -57,6 +60,17 @@ def build_parser() -> Parser:
 
     info = commands.add_parser("info", help="versions, devices and the embedded reader")
     info.add_argument("--json", action="store_true", help="print one JSON object")
+    info.add_argument(
+        "--model",
+        metavar="DIR_OR_HUB_ID",
+        help="instead: does this model fit, and on which devices",
+    )
+    info.add_argument(
+        "--tokens",
+        type=positive,
+        metavar="N",
+        help="of context for --model (default: all that it can read)",
+    )
     info.set_defaults(command=_info)
     return parser
 
@@ -68,8 +82,14 @@ def _eval(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from .info import engine_info
+    from .info import engine_info, fit_info
 
+    if arguments.model is not None:
+        plan = fit_info(arguments.model, arguments.tokens)
+        print(json.dumps(plan.as_dict(), indent=2) if arguments.json else "\n".join(plan.lines()))
+        return 0
+    if arguments.tokens is not None:
+        raise UsageError("--tokens belongs to --model.", "Give the model whose fit is asked for.")
     info = engine_info()
     print(json.dumps(asdict(info), indent=2) if arguments.json else "\n".join(info.lines()))
     return 0

@@ -20,6 +20,7 @@ from .config import EngineConfig
 from .errors import EngineError, SaChatError
 from .events import DeviceStats, Event
 from .failures import failure
+from .machine import prepare_process
 from .protocol import Ask, Cancel, Close, Open, Stats, from_line
 from .wire import claim_stdio
 from .worker import Worker
@@ -111,9 +112,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve the protocol on stdin and stdout; the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Before torch loads OpenMP: threads that wait must sleep.  Spinning, they take the cores
-    # from the screen, and two of them were measured three times slower on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_process()  # before torch is loaded
     faulthandler.enable()
     requests, write = claim_stdio()
     try:

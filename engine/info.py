@@ -10,8 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from .config import EMBEDDED_MODEL, EngineConfig
 from .machine import cpu_name
+
+if TYPE_CHECKING:
+    from .model.fit import Share
 
 _PACKAGES = ("sa-chat", "torch", "transformers", "tiktoken", "safetensors")
 
@@ -74,6 +79,63 @@ def engine_info() -> EngineInfo:
 
     attention = {where: str(found) for where, found in stored(store()).items()}
     return EngineInfo(versions, _devices(), _reader(), attention)
+
+
+@dataclass(frozen=True)
+class FitInfo:
+    """A model that fits, and where its parts go."""
+
+    model: str
+    tokens: int
+    shares: tuple[Share, ...]
+
+    def lines(self) -> list[str]:
+        """For people to read."""
+        return [
+            f"{self.model} with {self.tokens:,} tokens of context fits:",
+            *(str(share) for share in self.shares),
+        ]
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "model": self.model,
+            "tokens": self.tokens,
+            "devices": [
+                {
+                    "device": str(share.room.device),
+                    "name": share.room.name,
+                    "layers": [share.layers.start, share.layers.stop],
+                    "weights_bytes": share.weights,
+                    "kv_bytes": share.kv,
+                    "workspace_bytes": share.workspace,
+                    "free_bytes": share.room.free_bytes,
+                }
+                for share in self.shares
+            ],
+        }
+
+
+def fit_info(model: str, tokens: int | None) -> FitInfo:
+    """Whether a model fits with a context of so many tokens, without loading its weights.
+
+    Raises `ModelError`, with how much is missing and what would fit, if it does not; also for a
+    model that cannot be found or used.
+    """
+    from .model.check import local_folder, reader_folder
+    from .model.context import context_of
+    from .model.fit import fitted
+    from .model.placement import resolve_device, resolve_dtype, rooms
+    from .model.pretrained import measured
+
+    config = EngineConfig(model=model)
+    with ExitStack() as stack:
+        embedded = model == EMBEDDED_MODEL
+        folder = reader_folder(stack) if embedded else local_folder(model)
+        source = model if folder is None else str(folder)
+        context = context_of(config, source) if tokens is None else tokens
+        device = resolve_device(config.device)
+        _, needs = measured(source, resolve_dtype(device))
+        return FitInfo(model, context, fitted(needs, rooms(device, config.gpus), context))
 
 
 def _devices() -> tuple[DeviceInfo, ...]:

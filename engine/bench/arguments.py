@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from ..arguments import Parser
@@ -112,26 +111,18 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _attention(arguments: argparse.Namespace) -> int:
-    _let_threads_sleep()
     from .attention.run import run
 
     return run(arguments)
 
 
 def _prefill(arguments: argparse.Namespace) -> int:
-    _let_threads_sleep()
     from .prefill.run import run
 
     return run(arguments)
 
 
 def _decode(arguments: argparse.Namespace) -> int:
-    _let_threads_sleep()
     from .decode.run import run
 
     return run(arguments)
-
-
-def _let_threads_sleep() -> None:
-    """As the engine's process has it; OpenMP reads it when torch is loaded."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

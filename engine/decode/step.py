@@ -93,7 +93,8 @@ class _Graph:
                 for _ in range(_WARM_UP):
                     once()
             torch.cuda.current_stream(device).wait_stream(aside)
-            with torch.cuda.graph(self._graph):
+            # On a stream of this device: PyTorch's own for captures is of the first that had one.
+            with torch.cuda.graph(self._graph, stream=aside):
                 self._logits = once()
 
     @torch.inference_mode()

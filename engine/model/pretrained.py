@@ -27,7 +27,7 @@ from transformers import (
 )
 from transformers.utils import logging as hf_logging
 
-from ..attention import NAME
+from ..attention import NAME, register
 from ..errors import ModelError
 from .fit import Room, fitted
 from .stages import connect
@@ -64,6 +64,7 @@ def measured(source: str, dtype: torch.dtype) -> tuple[Structure, Needs]:
 
     Raises `ModelError` when it cannot be found, read or used.
     """
+    register()
     with _quiet():
         config = load_config(source)
         _require_decoder(config, source)

@@ -24,16 +24,24 @@ def chunk_tokens(device: torch.device) -> int:
 
 
 def chunk_spans(
-    start: int, end: int, device: torch.device, size: int | None = None
+    start: int, end: int, device: torch.device, size: int | None = None, *, stages: int = 1
 ) -> list[tuple[int, int]]:
     """The chunks [start, end) of a prefill, each of `size` tokens or `chunk_tokens`.
 
     On a GPU, where a context begins, the first is twice as long: it is mostly dense, and dense
-    attention over a chunk's own keys is faster in one piece.
+    attention over a chunk's own keys is faster in one piece.  Over two stages it is half as long
+    instead, and the last one at most as long: while they are read, one of the GPUs stands still.
     """
     step = size or chunk_tokens(device)
-    first = step if size or start or device.type != "cuda" else 2 * step
-    edges = [start, *range(start + first, end, step), end]
+    if size or device.type != "cuda":
+        return list(pairwise([start, *range(start + step, end, step), end]))
+    if stages == 1:
+        first = step if start else 2 * step
+        return list(pairwise([start, *range(start + first, end, step), end]))
+    half = step // 2
+    edges = [start, *range(start + half, end, step), end]
+    if len(edges) > 2 and end - edges[-2] > half:
+        edges.insert(-1, end - half)
     return list(pairwise(edges))
 
 

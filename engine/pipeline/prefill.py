@@ -99,7 +99,8 @@ def prefill(
 
     ahead = Ahead(loaded.devices, tell)
     tokens = on_device(ids, loaded)
-    spans = deque(chunk_spans(0, len(ids), loaded.device, chunk))
+    stages = len(loaded.devices)
+    spans = deque(chunk_spans(0, len(ids), loaded.device, chunk, stages=stages))
     while spans:
         start, end = spans.popleft()
         wanted = end - start if document else int(end == len(ids))

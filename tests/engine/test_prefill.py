@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from sa_chat.engine.attention import Coverage, execute
+from sa_chat.engine.attention.run import Counted
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.errors import ContextOverflow, EngineError
 from sa_chat.engine.pipeline import extend, prefill
+from sa_chat.engine.pipeline.ahead import Ahead
+from sa_chat.engine.pipeline.forward import chunk_spans
 from sa_chat.engine.stopping import Stopped
 
 
@@ -190,3 +193,45 @@ def test_out_of_memory_in_the_smallest_chunk_is_told_and_leaves_whole_chunks(
     with pytest.raises(EngineError, match="memory of cpu is used up after 200 of 400 tokens"):
         prefill(tiny, cache, token_ids(400), mode="dense", alpha=1.0, chunk=100)
     assert cache.length == 200
+
+
+def test_chunks_over_two_gpus_begin_and_end_short():
+    cuda = torch.device("cuda", 0)
+    assert chunk_spans(0, 40_000, cuda) == [
+        (0, 16_384),
+        (16_384, 24_576),
+        (24_576, 32_768),
+        (32_768, 40_000),
+    ]
+    spans = chunk_spans(0, 40_000, cuda, stages=2)
+    assert [end - start for start, end in spans] == [4096, 8192, 8192, 8192, 8192, 3136]
+    spans = chunk_spans(0, 36_000, cuda, stages=2)
+    assert [end - start for start, end in spans] == [4096, 8192, 8192, 8192, 3232, 4096]
+    assert chunk_spans(0, 3000, cuda, stages=2) == [(0, 3000)]
+    assert chunk_spans(0, 5000, cuda, 2000, stages=2) == [(0, 2000), (2000, 4000), (4000, 5000)]
+    assert chunk_spans(0, 5000, torch.device("cpu"), stages=2)[0] == (0, 2048)
+
+
+def test_the_host_is_told_of_chunks_in_order(monkeypatch):
+    told = []
+    events = []
+
+    class Event:
+        def record(self, stream):
+            events.append("recorded")
+
+        def synchronize(self):
+            events.append("waited")
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
+    devices = torch.device("cuda", 0), torch.device("cuda", 1)
+    ahead = Ahead(devices, lambda tokens, counted: told.append(tokens))
+    nothing = Counted((), ())
+    ahead.add(10, nothing)
+    assert (told, events) == ([], ["recorded"] * 2)
+    ahead.add(20, nothing)
+    assert told == [10]
+    ahead.wait()
+    assert told == [10, 20]
+    assert events.count("waited") == 4

@@ -48,7 +48,7 @@ class Reader:
     devices: tuple[torch.device, ...]
     material: Material
     settings: SelectionSettings  # of the sparse mode
-    chunk: int  # tokens a forward pass
+    chunk: int | None  # tokens a forward pass; None: the engine's own
 
     def document(self, length: int) -> tuple[list[int], float]:
         """The ids of a document that has `length` tokens together with its question, and the

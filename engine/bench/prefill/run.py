@@ -161,14 +161,19 @@ def _reader(subject: Subject, arguments: argparse.Namespace, settings: Selection
     else:
         tokenizer = load_tokenizer(str(loaded.folder or loaded.name))
         material = DocumentText(tokenizer, arguments.document, longest)
-    chunk = arguments.chunk or chunk_tokens(loaded.device)
-    return Reader(loaded, subject.devices, material, settings, chunk)
+    return Reader(loaded, subject.devices, material, settings, arguments.chunk)
+
+
+def _chunks(reader: Reader) -> str:
+    if reader.chunk is not None:
+        return f"chunks of {reader.chunk:,} tokens"
+    return f"chunks of {chunk_tokens(reader.loaded.device):,} tokens, the first and last apart"
 
 
 def _notes(reader: Reader, subject: Subject) -> list[str]:
     """What the figures are of."""
     notes = [
-        f"Read: {reader.material.description}; chunks of {reader.chunk:,} tokens.",
+        f"Read: {reader.material.description}; {_chunks(reader)}.",
         f"{_DENSE}; sparse is the same engine, {density_of(reader)}.",
         "TTFT is tokenizing, selection, prefill and the first answer token of a short question; "
         "loading and parsing are not in it.",
