@@ -15,6 +15,7 @@ from ..config import EMBEDDED_MODEL, EngineConfig
 from .check import local_folder, reader_folder
 from .embedded import load_reader
 from .loaded import LoadedModel
+from .norms import fuse_norms
 from .placement import resolve_device, resolve_dtype, rooms
 from .pretrained import load_pretrained
 from .support import probe
@@ -48,6 +49,8 @@ def load_model(
             folder = reader_folder(stack)
             model = load_reader(folder, device, dtype, lambda part: progress("model", 0.9 * part))
         name = "embedded reader"
+        if device.type == "cuda":
+            fuse_norms(model)
     else:
         folder = local_folder(config.model)
         source = config.model if folder is None else str(folder)

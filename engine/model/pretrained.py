@@ -30,6 +30,7 @@ from transformers.utils import logging as hf_logging
 from ..attention import NAME, register
 from ..errors import ModelError
 from .fit import Room, fitted
+from .norms import fuse_norms
 from .stages import connect
 from .structure import Needs, Structure, needs_of, structure_of
 from .support import refuse_unsupported
@@ -116,6 +117,8 @@ def load_pretrained(
         ) from error
     except (*_LOAD_ERRORS, SafetensorError) as error:
         raise _explain(source, error, local=local) from error
+    if on_gpus:
+        fuse_norms(model)
     connect(model, parts)
     return Placed(model, devices)
 

@@ -196,7 +196,8 @@ def test_two_gpus_in_a_pipeline_read_what_one_reads(
     for logits, density, tokens in others:
         if mode == "dense":
             assert density == 1.0
-            torch.testing.assert_close(logits, one[0], atol=1e-2, rtol=1e-2)
+            exact = dtype == torch.float32
+            assert (logits - one[0]).norm() / one[0].norm() < (1e-4 if exact else 2e-2)
         if dtype == torch.float32:  # else a graph rounds otherwise than single calls
             assert tokens == one[2]
 

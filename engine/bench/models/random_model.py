@@ -20,6 +20,7 @@ from transformers import (
 
 from ...attention import NAME, register
 from ...model.loaded import LoadedModel
+from ...model.norms import fuse_norms
 from ...model.stages import connect
 from ...model.structure import structure_of
 from ...model.support import probe
@@ -84,6 +85,8 @@ def random_model(
     model.tie_weights()
     _compute_rotary(model, config, devices[0])
     model.requires_grad_(False).train(False)
+    if devices[0].type == "cuda":
+        fuse_norms(model)
     connect(model, parts)
     probe(model, devices[0])
     return LoadedModel(

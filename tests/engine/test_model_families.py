@@ -1,0 +1,110 @@
+"""Small folders of many families: computed exactly as `transformers` computes them, or refused."""
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma3TextConfig,
+    GptOssConfig,
+    LlamaConfig,
+    MistralConfig,
+    Phi3Config,
+    Qwen2Config,
+    Qwen3Config,
+    SmolLM3Config,
+)
+
+from sa_chat.engine.cache import KVCache
+from sa_chat.engine.config import EngineConfig
+from sa_chat.engine.decode import generate
+from sa_chat.engine.errors import ModelError
+from sa_chat.engine.model import load_model
+from sa_chat.engine.pipeline import extend, prefill
+
+SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 97,
+    "max_position_embeddings": 1024,
+    "initializer_range": 0.2,
+    "pad_token_id": 0,
+}
+COMPUTED = [
+    LlamaConfig(**SMALL),
+    LlamaConfig(**SMALL, attention_bias=True, tie_word_embeddings=True),
+    Qwen2Config(**SMALL),
+    Qwen3Config(**SMALL, head_dim=32),
+    MistralConfig(**SMALL, sliding_window=None),
+    Phi3Config(**SMALL),
+    SmolLM3Config(**SMALL),
+]
+REFUSED = [
+    (MistralConfig(**SMALL, sliding_window=64), "sliding-window attention"),
+    (
+        Qwen2Config(**SMALL, use_sliding_window=True, sliding_window=64, max_window_layers=1),
+        "sliding-window attention",
+    ),
+    (Gemma3TextConfig(**SMALL, head_dim=16), "sliding-window attention"),
+    (
+        GptOssConfig(**SMALL, head_dim=16, layer_types=["full_attention"] * 4, num_local_experts=2),
+        "learned attention sinks",
+    ),
+]
+
+
+def _saved(config, folder, seed=5):
+    torch.manual_seed(seed)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return EngineConfig(model=str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("config", COMPUTED, ids=lambda config: config.model_type)
+def test_logits_and_tokens_are_those_of_transformers(config, tmp_path):
+    loaded = load_model(
+        _saved(config, tmp_path), progress=lambda stage, part: None, dtype=torch.float32
+    )
+    theirs = AutoModelForCausalLM.from_pretrained(
+        tmp_path, attn_implementation="eager", dtype=torch.float32
+    )
+    ids = torch.randint(1, 97, (300,), generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        expected = theirs(ids[None]).logits[0]
+        tokens = theirs.generate(
+            ids[None], attention_mask=torch.ones(1, 300), max_new_tokens=8, do_sample=False
+        )[0, 300:]
+    cache = KVCache(loaded.layers, 320)
+    result = prefill(loaded, cache, ids[:250].tolist(), mode="dense", alpha=1.0, chunk=64)
+    torch.testing.assert_close(result.last_logits, expected[249], atol=1e-3, rtol=1e-3)
+    logits = extend(loaded, cache, ids[250:].tolist())
+    torch.testing.assert_close(logits, expected[-1], atol=1e-3, rtol=1e-3)
+    mine = [*generate(loaded, cache, logits, stop_ids=(), max_tokens=8)]
+    assert mine[: len(tokens)] == tokens.tolist()
+
+
+@pytest.mark.parametrize(
+    ("config", "what"), REFUSED, ids=lambda value: getattr(value, "model_type", "")
+)
+def test_what_is_not_computed_is_refused_by_its_name(config, what, tmp_path):
+    with pytest.raises(ModelError, match=what):
+        load_model(_saved(config, tmp_path), progress=lambda stage, part: None)
+
+
+def test_a_corrupt_shard_is_told(tmp_path):
+    config = _saved(LlamaConfig(**SMALL), tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_model(config, progress=lambda stage, part: None)
+
+
+def test_progress_goes_up_to_one(tmp_path):
+    parts = []
+    load_model(
+        _saved(LlamaConfig(**SMALL), tmp_path), progress=lambda stage, part: parts.append(part)
+    )
+    assert parts[0] == 0.0
+    assert parts[-1] == 1.0
+    assert all(0.0 <= part <= 1.0 for part in parts)
