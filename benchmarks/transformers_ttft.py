@@ -86,7 +86,8 @@ def _random_llama(shape: Shape, context: int) -> PreTrainedModel:
         at = next(place for part, place in places.items() if name.startswith(f"{part}."))
         weights[name] = torch.empty(like.shape, dtype=torch.bfloat16, device=at).normal_(0, 0.02)
     model.load_state_dict(weights, strict=False, assign=True)
-    model.model.rotary_emb = type(model.model.rotary_emb)(config=config, device="cuda:0")
+    with torch.device("cuda:0"):
+        model.model.rotary_emb = type(model.model.rotary_emb)(config=config)
     return dispatch_model(model.eval(), device_map=places)
 
 
