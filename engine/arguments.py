@@ -52,6 +52,21 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="limit of the context in tokens (default: what the model can read)",
     )
+    for name, default, what in (
+        ("temperature", 0.0, "of answers by --model; 0 takes the likeliest token"),
+        ("top-p", 1.0, "probability of the tokens to draw from"),
+        ("repetition-penalty", 1.0, "above 1 an answer repeats itself less"),
+    ):
+        group.add_argument(
+            f"--{name}",
+            type=float,
+            default=default,
+            metavar="X",
+            help=f"{what} (default: {default:g})",
+        )
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of what is drawn (default: 0)"
+    )
 
 
 def config_from(arguments: argparse.Namespace) -> EngineConfig:

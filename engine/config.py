@@ -37,6 +37,10 @@ class EngineConfig:
     alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
     max_context: int | None = None  # tokens; None: what the model declares
     max_answer_tokens: int = 512
+    temperature: float = 0.0  # of answers; 0 takes the likeliest token
+    top_p: float = 1.0  # probability of the tokens to draw from, in (0, 1]
+    repetition_penalty: float = 1.0  # above 1 an answer repeats itself less
+    seed: int = 0  # of what is drawn
     method: str = "joined"  # of sparse attention: one of METHODS
     reserve_tokens: int | None = None  # for questions and answers; None: by the context's size
     gpus: int = 2  # that a model may be spread over
@@ -61,12 +65,40 @@ class EngineConfig:
                 f"The context must hold at least 256 tokens, not {self.max_context}.",
                 "Leave --max-context out to use all that the model can read.",
             )
+        self._check_sampling()
         if self.gpus not in (1, 2):
             raise UsageError(f"A model runs on one GPU or two, not {self.gpus}.", "Use 1 or 2.")
         if self.max_answer_tokens < 1:
             raise UsageError(
                 f"An answer needs at least one token, not {self.max_answer_tokens}.",
                 "Leave the limit out, or use 512.",
+            )
+
+    @property
+    def draws(self) -> bool:
+        """Whether an answer is anything else than its likeliest tokens."""
+        return self.temperature > 0.0 or self.repetition_penalty != 1.0
+
+    def _check_sampling(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0.0):
+            raise UsageError(
+                f"The temperature must be 0 or more, not {self.temperature:g}.",
+                "0 takes the likeliest token; 0.7 is a common value.",
+            )
+        if not 0.0 < self.top_p <= 1.0:
+            raise UsageError(
+                f"top-p must be above 0 and at most 1, not {self.top_p:g}.",
+                "Leave it out, or use 0.9.",
+            )
+        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0.0):
+            raise UsageError(
+                f"The repetition penalty must be above 0, not {self.repetition_penalty:g}.",
+                "1 is none; 1.1 is a common value.",
+            )
+        if self.draws and self.model == EMBEDDED_MODEL:
+            raise UsageError(
+                "The embedded reader quotes, and draws nothing.",
+                "Leave --temperature and --repetition-penalty out, or give a model with --model.",
             )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from .base import Emit
 from .cache import KVCache
 from .citations import CitationFinder
-from .decode import VerbatimDocument, generate, greedy
+from .decode import Sampling, VerbatimDocument, generate
 from .errors import ContextOverflow
 from .events import Answer, TextDelta, Ttft
 from .model import LoadedModel
@@ -50,8 +50,9 @@ class Conversation:
         ttft: Ttft,
         max_answer_tokens: int,
         verbatim: VerbatimDocument | None = None,
+        sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
     ) -> None:
-        """With `verbatim`, quotations are held to its words."""
+        """With `verbatim`, quotations are held to its words and nothing is drawn."""
         self._loaded = loaded
         self._tokenizer = tokenizer
         self._cache = cache
@@ -59,6 +60,7 @@ class Conversation:
         self._ttft = ttft
         self._max_answer_tokens = max_answer_tokens
         self._verbatim = verbatim
+        self._sampling = sampling
         self._document_tokens = cache.length
 
     def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:
@@ -108,7 +110,7 @@ class Conversation:
         say: Callable[[str], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        stop_ids = self._tokenizer.stop_ids
+        stop_ids, verbatim = self._tokenizer.stop_ids, self._verbatim
         tokens = generate(
             self._loaded,
             self._cache,
@@ -116,7 +118,7 @@ class Conversation:
             stop_ids=stop_ids,
             max_tokens=self._max_answer_tokens,
             cancelled=cancelled,
-            choose=self._verbatim.chooser(stop_ids) if self._verbatim else greedy,
+            choose=verbatim.chooser(stop_ids) if verbatim else self._sampling.chooser(),
         )
         before = self._cache.length
         text = _Text(self._tokenizer, say)

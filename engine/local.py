@@ -214,7 +214,7 @@ class LocalEngine:
     ) -> None:
         from .cache import KVCache
         from .conversation import Conversation
-        from .decode import VerbatimDocument
+        from .decode import Sampling, VerbatimDocument
         from .pipeline import prefill
         from .selection import SelectionSettings
 
@@ -256,6 +256,7 @@ class LocalEngine:
             ttft,
             config.max_answer_tokens,
             verbatim,
+            Sampling(config.temperature, config.top_p, config.repetition_penalty, config.seed),
         )
         self._emit(
             PrefillDone(

@@ -1,6 +1,7 @@
 """The answer, token by token."""
 
 from .generate import StopReason, generate, greedy
+from .sampling import Sampling
 from .verbatim import VerbatimDocument
 
-__all__ = ["StopReason", "VerbatimDocument", "generate", "greedy"]
+__all__ = ["Sampling", "StopReason", "VerbatimDocument", "generate", "greedy"]

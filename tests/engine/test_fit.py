@@ -16,7 +16,9 @@ from transformers import (
 )
 
 from sa_chat.engine.errors import ModelError
+from sa_chat.engine.model import placement
 from sa_chat.engine.model.fit import Room, fitted, most_tokens
+from sa_chat.engine.model.placement import resolve_device, rooms
 from sa_chat.engine.model.structure import needs_of, structure_of
 
 GIB = 2**30
@@ -131,3 +133,56 @@ def test_a_small_model_stays_on_one_card_and_a_card_without_room_is_left_out():
     (share,) = fitted(large, _rooms(0.1, 80), 4096)
     assert share.room.device.index == 1
     assert fitted(replace(small, layer_weights=(GIB,) * 5), _rooms(24, 24), 1)[0].layers.stop < 5
+
+
+class Cards:
+    """GPUs as torch tells of them: name, free and all memory in GiB."""
+
+    def __init__(self, monkeypatch, *cards, fraction=1.0):
+        def gib(at):
+            return (int(cards[at.index][1] * GIB), int(cards[at.index][2] * GIB))
+
+        told = {
+            "is_available": lambda: True,
+            "current_device": lambda: 0,
+            "device_count": lambda: len(cards),
+            "get_device_name": lambda at: cards[at.index][0],
+            "get_device_capability": lambda at: cards[at.index][3:] or (8, 6),
+            "mem_get_info": gib,
+            "memory_reserved": lambda at: 0,
+            "memory_allocated": lambda at: 0,
+            "get_per_process_memory_fraction": lambda at: fraction,
+        }
+        for name, tell in told.items():
+            monkeypatch.setattr(torch.cuda, name, tell)
+
+
+def test_of_three_cards_the_two_with_the_most_free_memory_are_used(monkeypatch):
+    Cards(monkeypatch, ("a", 20, 24), ("a", 2, 24), ("a", 22, 24))
+    found = rooms(resolve_device("auto"), 2)
+    assert [room.device.index for room in found] == [0, 2]
+    assert [room.free_bytes / GIB for room in found] == [20, 22]
+    assert [room.speed for room in found] == [1.0, 1.0]
+    assert [room.device.index for room in rooms(resolve_device("auto"), 1)] == [2]
+
+
+def test_a_limit_counts_as_the_memory_that_is_free(monkeypatch):
+    Cards(monkeypatch, ("a", 78, 80), ("a", 79, 80), fraction=0.3)
+    assert [room.free_bytes / GIB for room in rooms(resolve_device("cuda"), 2)] == [24, 24]
+
+
+def test_unlike_cards_are_compared_and_one_without_bfloat16_is_left_out(monkeypatch):
+    speeds = {0: 1.0, 1: 2.5}
+    monkeypatch.setattr(placement, "_speed", lambda device: speeds[device.index])
+    Cards(monkeypatch, ("a", 20, 24), ("b", 40, 48))
+    assert [room.speed for room in rooms(resolve_device("auto"), 2)] == [1.0, 2.5]
+    Cards(monkeypatch, ("a", 20, 24), ("old", 15, 16, 7, 5))
+    assert [room.device.index for room in rooms(resolve_device("auto"), 2)] == [0]
+
+
+def test_a_hidden_card_is_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ModelError, match="No CUDA device was found"):
+        resolve_device("cuda")
+    (room,) = rooms(resolve_device("auto"), 2)
+    assert room.device.type == "cpu"
