@@ -39,12 +39,12 @@ def structure_of(model: PreTrainedModel) -> Structure:
         for name, module in model.named_modules()
         if isinstance(module, nn.ModuleList) and len(module) == count
     ]
-    if len(lists) != 1:
+    if not lists:
         raise ModelError(
             "This model's layers cannot be told apart, so it cannot be placed.",
             "Choose a model of Llama's structure.",
         )
-    (layers,) = lists
+    layers = min(lists, key=lambda name: name.count("."))  # experts may be as many as layers
     embedding = model.get_input_embeddings().weight
     first: list[str] = []
     last: list[str] = []

@@ -108,9 +108,11 @@ def prefill(
         try:
             logits = forward(loaded, cache, tokens[start:end], run, logits=wanted)
         except torch.OutOfMemoryError as error:
+            spans = deque(_smaller(start, end, len(ids), loaded, error))
+        if spans and spans[0][0] == start:  # the error, and with it what it held, is gone
             ahead.wait()
             run.back_to(so_far)
-            spans = deque(_smaller(start, end, len(ids), loaded, error))
+            _release(loaded.devices)
             continue
         if document is not None:
             assert logits is not None
@@ -149,9 +151,13 @@ def _smaller(
             "Close what else uses it, read less of the document, or choose a smaller model.",
         ) from error
     _log.warning("out of memory on %s at token %d: chunks of %d tokens now", where, start, half)
+    return chunk_spans(start, total, loaded.device, half)
+
+
+def _release(devices: Sequence[torch.device]) -> None:
+    """Give back to the GPUs what nothing holds any more."""
     gc.collect()
-    for device in loaded.devices:
+    for device in devices:
         if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.empty_cache()
-    return chunk_spans(start, total, loaded.device, half)
