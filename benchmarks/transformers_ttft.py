@@ -14,9 +14,10 @@ import time
 import torch
 from accelerate import dispatch_model, infer_auto_device_map
 from accelerate.utils import get_balanced_memory
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from sa_chat.engine.bench.memory import limit_memory, peaks, release, reset_peaks, synchronize
+from sa_chat.engine.bench.models.random_model import config_of
 from sa_chat.engine.bench.options import lengths, positive
 from sa_chat.engine.bench.presets import PRESETS, Shape
 from sa_chat.engine.environment import describe
@@ -30,7 +31,7 @@ def main() -> None:
     devices = tuple(torch.device("cuda", index) for index in range(torch.cuda.device_count()))
     limit_memory(devices, arguments.limit_memory)
     print(describe())
-    model = _random_llama(PRESETS[arguments.preset], max(arguments.lengths) + 1)
+    model = _random_model(PRESETS[arguments.preset], max(arguments.lengths) + 1)
     places = sorted({str(p.device) for p in model.parameters()})
     print(f"{arguments.preset}, random weights, {model.config._attn_implementation}, on {places}")
     _ttft(model, _WARM_UP)
@@ -53,32 +54,19 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    llamas = [name for name, shape in PRESETS.items() if isinstance(shape, Shape)]
-    parser.add_argument("--preset", choices=llamas, default="llama-3.1-8b")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="llama-3.1-8b")
     parser.add_argument("--lengths", type=lengths, default=(16_384, 32_768, 65_536, 131_072))
     parser.add_argument("--rounds", type=positive, default=2)
     parser.add_argument("--limit-memory", type=float, metavar="GIB", help="of each GPU")
     return parser
 
 
-def _random_llama(shape: Shape, context: int) -> PreTrainedModel:
+def _random_model(shape: Shape, context: int) -> PreTrainedModel:
     """Each weight drawn on the device that `device_map="auto"` gives it."""
-    assert shape.family == "llama", "a shape of Llama's"
-    config = LlamaConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.intermediate,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_size,
-        max_position_embeddings=context,
-        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
-        dtype=torch.bfloat16,
-    )
+    config = config_of(shape, torch.bfloat16, context)
     with torch.device("meta"):
-        model = LlamaForCausalLM(config).to(torch.bfloat16)
-    options = {"no_split_module_classes": ["LlamaDecoderLayer"], "dtype": torch.bfloat16}
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    options = {"no_split_module_classes": model._no_split_modules, "dtype": torch.bfloat16}
     room = get_balanced_memory(model, **options)
     places = infer_auto_device_map(model, max_memory=room, **options)
     weights = {}
@@ -86,6 +74,7 @@ def _random_llama(shape: Shape, context: int) -> PreTrainedModel:
         at = next(place for part, place in places.items() if name.startswith(f"{part}."))
         weights[name] = torch.empty(like.shape, dtype=torch.bfloat16, device=at).normal_(0, 0.02)
     model.load_state_dict(weights, strict=False, assign=True)
+    model.tie_weights()
     with torch.device("cuda:0"):
         model.model.rotary_emb = type(model.model.rotary_emb)(config=config)
     return dispatch_model(model.eval(), device_map=places)

@@ -80,11 +80,13 @@ class EngineConfig:
         return self.temperature > 0.0 or self.repetition_penalty != 1.0
 
     def _check_sampling(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature >= 0.0):
+        if not (self.temperature == 0.0 or 0.01 <= self.temperature <= 100.0):
             raise UsageError(
-                f"The temperature must be 0 or more, not {self.temperature:g}.",
+                f"The temperature must be 0, or from 0.01 to 100, not {self.temperature:g}.",
                 "0 takes the likeliest token; 0.7 is a common value.",
             )
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"There is no seed {self.seed}.", "Use a number from 0 to 2^63 - 1.")
         if not 0.0 < self.top_p <= 1.0:
             raise UsageError(
                 f"top-p must be above 0 and at most 1, not {self.top_p:g}.",

@@ -50,7 +50,7 @@ class Conversation:
         ttft: Ttft,
         max_answer_tokens: int,
         verbatim: VerbatimDocument | None = None,
-        sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
+        sampling: Sampling | None = None,
     ) -> None:
         """With `verbatim`, quotations are held to its words and nothing is drawn."""
         self._loaded = loaded
@@ -60,7 +60,7 @@ class Conversation:
         self._ttft = ttft
         self._max_answer_tokens = max_answer_tokens
         self._verbatim = verbatim
-        self._sampling = sampling
+        self._sampling = sampling or Sampling()
         self._document_tokens = cache.length
 
     def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:

@@ -124,7 +124,7 @@ def fit_info(model: str, tokens: int | None) -> FitInfo:
     from .model.check import local_folder, reader_folder
     from .model.context import context_of
     from .model.fit import fitted
-    from .model.placement import resolve_device, resolve_dtype, rooms
+    from .model.placement import candidates, resolve_dtype, rooms
     from .model.pretrained import measured
 
     config = EngineConfig(model=model)
@@ -133,9 +133,9 @@ def fit_info(model: str, tokens: int | None) -> FitInfo:
         folder = reader_folder(stack) if embedded else local_folder(model)
         source = model if folder is None else str(folder)
         context = context_of(config, source) if tokens is None else tokens
-        device = resolve_device(config.device)
-        _, needs = measured(source, resolve_dtype(device))
-        return FitInfo(model, context, fitted(needs, rooms(device, config.gpus), context))
+        allowed = rooms(candidates(config.device), config.gpus)
+        _, needs = measured(source, resolve_dtype(allowed[0].device))
+        return FitInfo(model, context, fitted(needs, allowed, context))
 
 
 def _devices() -> tuple[DeviceInfo, ...]:

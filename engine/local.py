@@ -101,8 +101,8 @@ class LocalEngine:
 
         Only what concerns attention, budget and answers may differ.
         """
-        same = (config.model, config.device, config.max_context)
-        assert same == (self._config.model, self._config.device, self._config.max_context)
+        for name in ("model", "device", "gpus", "max_context"):
+            assert getattr(config, name) == getattr(self._config, name), name
         other = LocalEngine(config, self._emit)
         other._source = self._find_model()
         other._tokenizer = self._load_tokenizer(other._source)

@@ -100,7 +100,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=(1, 2),
         default=1,
-        help="over two, layers are split and work one after another (default: 1)",
+        help="over two, layers are split and work in a pipeline (default: 1)",
     )
     parser.add_argument(
         "--limit-memory",

@@ -93,11 +93,12 @@ class KVCache(Cache):
         return self.capacity - self.length
 
     @property
-    def first_keys(self) -> Tensor:
-        """The first layer's buffer of keys, [G, capacity, D]; the cache holds something."""
-        keys = self._kv[0].keys
+    def first_buffers(self) -> tuple[Tensor, Tensor]:
+        """The first layer's keys and values, [G, capacity, D]; the cache holds something."""
+        keys, values = self._kv[0].keys, self._kv[0].values
         assert keys is not None
-        return keys[0]
+        assert values is not None
+        return keys[0], values[0]
 
     @property
     def nbytes(self) -> int:

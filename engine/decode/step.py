@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor
+from transformers import PretrainedConfig, PreTrainedModel
 
 from ..attention import RUN_KEYWORD, Run, StepRun
 from ..cache import KVCache
@@ -25,8 +26,10 @@ Step = Callable[[KVCache, int], Tensor]
 the next call."""
 
 _WARM_UP = 2  # passes before the capture: libraries allocate what they need, kernels are compiled
+_WAITING_ROPE = ("dynamic", "longrope")
 _log = logging.getLogger(__name__)
 _captured: WeakKeyDictionary[KVCache, Step] = WeakKeyDictionary()  # a graph holds the addresses
+_uncapturable: WeakSet[PreTrainedModel] = WeakSet()
 
 
 def step_for(loaded: LoadedModel, cache: KVCache) -> Step:
@@ -38,17 +41,28 @@ def step_for(loaded: LoadedModel, cache: KVCache) -> Step:
 
 
 def _graph(loaded: LoadedModel, cache: KVCache) -> Step | None:
-    """None where there can be none: without a GPU or over two, and for heads that its attention
-    kernel does not compute."""
-    keys = cache.first_keys
-    if len(loaded.devices) > 1 or cache.free < 1 or not step_on_cuda(keys, keys):
+    """None where there can be none: without a GPU or over two, for heads that its attention
+    kernel does not compute, and for models that wait for the GPU or whose capture failed once."""
+    keys, values = cache.first_buffers
+    if len(loaded.devices) > 1 or cache.free < 1 or not step_on_cuda(keys, values):
+        return None
+    if loaded.model in _uncapturable or _waits(loaded.model.config):
         return None
     try:
         return _Graph(loaded, cache)
     except RuntimeError as error:  # what a model does cannot be captured, or memory ran out
         _log.warning("answers are written without a CUDA graph: %s", error)
+        _uncapturable.add(loaded.model)
         torch.cuda.empty_cache()
         return None
+
+
+def _waits(config: PretrainedConfig) -> bool:
+    """Whether `transformers` reads the largest position in each pass, for rotary embeddings that
+    change with it."""
+    told = getattr(config, "rope_parameters", None) or {}
+    each = [told, *(part for part in told.values() if isinstance(part, dict))]
+    return any(part.get("rope_type") in _WAITING_ROPE for part in each)
 
 
 class _Eager:

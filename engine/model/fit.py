@@ -133,7 +133,9 @@ def _too_large(
     where = " and ".join(f"{room.device} ({_gib(room.free_bytes)} GiB free)" for room in rooms)
     most = most_tokens(needs, rooms)
     if most:
-        hint = f"--max-context {most} would fit; so would a smaller or a quantised model."
+        hint = f"{most:,} tokens would fit: read less of the document, or choose a smaller model."
+    elif rooms[0].device.type == "cpu":
+        hint = "Choose a smaller model, or free memory."
     else:
         hint = "Choose a smaller model, free memory on the GPUs, or use --device cpu."
     return ModelError(

@@ -16,7 +16,7 @@ from .check import local_folder, reader_folder
 from .embedded import load_reader
 from .loaded import LoadedModel
 from .norms import fuse_norms
-from .placement import resolve_device, resolve_dtype, rooms
+from .placement import candidates, resolve_device, resolve_dtype, rooms
 from .pretrained import load_pretrained
 from .support import probe
 
@@ -27,6 +27,7 @@ def load_model(
     progress: Callable[[str, float], None],
     dtype: torch.dtype | None = None,
     tokens: int = 0,
+    devices: tuple[torch.device, ...] | None = None,
 ) -> LoadedModel:
     """Load the model that `config` names onto the device that it names, or over two GPUs.
 
@@ -34,17 +35,18 @@ def load_model(
         progress: called with the stage "model" and a fraction from 0 to 1.
         dtype: forces the number format; None takes the best that the device has.
         tokens: how many the cache will hold; GPUs must have room for them.
+        devices: to choose from; None is all that `config` allows.
     Raises:
         ModelError: it cannot be found, read or used; message and hint say why.
     """
     began = time.perf_counter()
     progress("model", 0.0)
     register()
-    device = resolve_device(config.device)
-    dtype = resolve_dtype(device) if dtype is None else dtype
     folder: Path | None
-    devices: tuple[torch.device, ...] = (device,)
     if config.model == EMBEDDED_MODEL:
+        device = resolve_device(config.device) if devices is None else devices[0]
+        devices = (device,)
+        dtype = resolve_dtype(device) if dtype is None else dtype
         with ExitStack() as stack:
             folder = reader_folder(stack)
             model = load_reader(folder, device, dtype, lambda part: progress("model", 0.9 * part))
@@ -54,9 +56,11 @@ def load_model(
     else:
         folder = local_folder(config.model)
         source = config.model if folder is None else str(folder)
+        allowed = rooms(devices or candidates(config.device), config.gpus)
+        dtype = resolve_dtype(allowed[0].device) if dtype is None else dtype
         placed = load_pretrained(
             source,
-            rooms(device, config.gpus),
+            allowed,
             dtype,
             local=folder is not None,
             tokens=tokens,

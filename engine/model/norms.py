@@ -18,7 +18,7 @@ _CLOSE = 2**-7  # relative; two of bfloat16's steps, as each way rounds once mor
 def fuse_norms(model: PreTrainedModel) -> int:
     """Replace every RMS norm that PyTorch's is proven equal to on random rows; how many.
 
-    The weight stays the same parameter under the same name.  What scales otherwise, such as
+    The weight stays where it is, under the same name.  What scales otherwise, such as
     Gemma's norms, stays as it is.
     """
     found = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import psutil
 import torch
@@ -28,6 +29,17 @@ def resolve_device(wanted: str) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device())
 
 
+def candidates(wanted: str) -> tuple[torch.device, ...]:
+    """The CPU, or all visible GPUs, for "auto", "cpu" or "cuda".
+
+    Raises `ModelError` as `resolve_device`.
+    """
+    device = resolve_device(wanted)
+    if device.type == "cpu":
+        return (device,)
+    return tuple(torch.device("cuda", index) for index in range(torch.cuda.device_count()))
+
+
 def resolve_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device multiplies it natively, else float32."""
     if device.type == "cuda":
@@ -37,17 +49,16 @@ def resolve_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def rooms(device: torch.device, gpus: int) -> tuple[Room, ...]:
-    """The devices that a model may use: the CPU, or of the visible GPUs the `gpus` with the most
+def rooms(devices: Sequence[torch.device], gpus: int) -> tuple[Room, ...]:
+    """What a model may use of the given devices: the CPU, or of the GPUs the `gpus` with the most
     free memory, in order of their numbers.
 
-    Only GPUs that compute in the same number format as the one with the most memory count.
+    They compute in one number format; those that have bfloat16 come before those that have not.
     """
-    if device.type == "cpu":
-        return (Room(device, cpu_name(), psutil.virtual_memory().available),)
-    every = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
-    every.sort(key=_free, reverse=True)
-    alike = [one for one in every if resolve_dtype(one) == resolve_dtype(every[0])]
+    if devices[0].type == "cpu":
+        return (Room(devices[0], cpu_name(), psutil.virtual_memory().available),)
+    native = [one for one in devices if resolve_dtype(one) == torch.bfloat16]
+    alike = sorted(native or devices, key=_free, reverse=True)
     chosen = sorted(alike[:gpus], key=lambda one: one.index)
     names = [torch.cuda.get_device_name(one) for one in chosen]
     speeds = [1.0] * len(chosen) if len(set(names)) == 1 else [_speed(one) for one in chosen]

@@ -73,12 +73,12 @@ def measured(source: str, dtype: torch.dtype) -> tuple[Structure, Needs]:
         try:
             with torch.device("meta"):
                 model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                    config, attn_implementation=NAME
+                    config, attn_implementation=NAME, dtype=dtype
                 )
         except _LOAD_ERRORS as error:
             raise _explain(source, error, local=Path(source).is_dir()) from error
         structure = structure_of(model)
-        return structure, needs_of(model, structure, dtype, f"The model {source}")
+        return structure, needs_of(model, structure, f"The model {source}")
 
 
 def load_pretrained(
@@ -148,7 +148,7 @@ def _watch(
     before = _allocated(devices)
     while not loading.done():
         wait([loading], timeout=_PERIOD_S)
-        progress(min(1.0, (_allocated(devices) - before) / max(1, total)))
+        progress(min(1.0, max(0, _allocated(devices) - before) / max(1, total)))
 
 
 def _allocated(devices: Sequence[torch.device]) -> int:

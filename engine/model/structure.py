@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate.utils import compute_module_sizes  # type: ignore[import-untyped]
@@ -51,7 +53,8 @@ def structure_of(model: PreTrainedModel) -> Structure:
     for name, module in _around(model, layers):
         parameters = list(module.parameters())
         tied = any(p is embedding for p in parameters)
-        (first if tied or not parameters else last).append(name)
+        embeds = isinstance(module, nn.Embedding)  # tokens, or positions before the layers
+        (first if tied or embeds or not parameters else last).append(name)
     return Structure(tuple(f"{layers}.{at}" for at in range(count)), tuple(first), tuple(last))
 
 
@@ -89,30 +92,50 @@ class Needs:
         return self.first_weights + sum(self.layer_weights) + self.last_weights
 
 
-def needs_of(model: PreTrainedModel, structure: Structure, dtype: torch.dtype, name: str) -> Needs:
-    """Of a model whose tensors may be on the meta device."""
+def needs_of(model: PreTrainedModel, structure: Structure, name: str) -> Needs:
+    """Of a model in the number format that it is computed in; its tensors may be on the meta
+    device.  Layers whose checkpoint is quantised are taken to be as small as it is there."""
     model.tie_weights()
-    sizes: Mapping[str, int] = compute_module_sizes(model, dtype=dtype)
+    sizes: Mapping[str, int] = compute_module_sizes(model)
     config: PretrainedConfig = model.config
-    heads, size = config.num_attention_heads, head_size(config)
-    groups = getattr(config, "num_key_value_heads", None) or heads
-    each = dtype.itemsize
+    heads, groups, key_size, value_size = _heads(config)
+    each = model.dtype.itemsize
+    stored = _stored_bits(config) / (8 * each)
     # In the widest place of a layer: residual, norm and projections, or the gated MLP's three.
     widest = 3 * getattr(config, "intermediate_size", 4 * config.hidden_size)
     return Needs(
         name=name,
-        layer_weights=tuple(sizes[layer] for layer in structure.layers),
+        layer_weights=tuple(int(min(1.0, stored) * sizes[layer]) for layer in structure.layers),
         first_weights=sum(sizes.get(part, 0) for part in _untied(model, structure.first)),
         last_weights=sum(sizes.get(part, 0) for part in structure.last),
-        kv_per_token=2 * groups * size * each,
-        row_bytes=(widest + 3 * config.hidden_size + 2 * heads * size) * each,
-        column_bytes=2 * heads * size * each,
+        kv_per_token=groups * (key_size + value_size) * each,
+        row_bytes=(widest + 3 * config.hidden_size + heads * (key_size + value_size)) * each,
+        column_bytes=heads * (key_size + value_size) * each,
     )
 
 
-def head_size(config: PretrainedConfig) -> int:
-    size: int | None = getattr(config, "head_dim", None)
-    return size or config.hidden_size // config.num_attention_heads
+def _heads(config: PretrainedConfig) -> tuple[int, int, int, int]:
+    """Query heads, kv heads, and the sizes of a key and of a value."""
+    heads: int = config.num_attention_heads
+    if getattr(config, "kv_lora_rank", None):  # latent attention, whose heads are kept whole
+        return heads, heads, config.qk_nope_head_dim + config.qk_rope_head_dim, config.v_head_dim
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return heads, getattr(config, "num_key_value_heads", None) or heads, size, size
+
+
+def _stored_bits(config: PretrainedConfig) -> float:
+    """Of a weight in a quantised checkpoint, its scales included; infinite where that is not
+    told or nothing is quantised."""
+    told: Any = getattr(config, "quantization_config", None)
+    if told is None:
+        return math.inf
+    told = told if isinstance(told, dict) else told.to_dict()
+    bits = told.get("bits")
+    if told.get("load_in_4bit"):
+        bits = 4
+    elif told.get("load_in_8bit") or told.get("quant_method") == "fp8":
+        bits = 8
+    return 1.1 * bits if bits else math.inf
 
 
 def _untied(model: PreTrainedModel, parts: tuple[str, ...]) -> list[str]:

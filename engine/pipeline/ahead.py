@@ -15,7 +15,7 @@ import torch
 
 from ..attention.run import Counted
 
-_CHUNKS = 2  # queued at most when the next is begun
+_CHUNKS = 2  # queued at most, the one that is being added among them
 
 
 @dataclass(frozen=True)

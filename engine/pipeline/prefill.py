@@ -143,9 +143,9 @@ def _smaller(
 
     Raises `EngineError` where that would be too small to help.
     """
-    half = (end - start) // 2
+    half = max((end - start) // 2, _SMALLEST_CHUNK)
     where = " and ".join(map(str, loaded.devices))
-    if half < _SMALLEST_CHUNK:
+    if half >= end - start:
         raise EngineError(
             f"The memory of {where} is used up after {start:,} of {total:,} tokens.",
             "Close what else uses it, read less of the document, or choose a smaller model.",

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from transformers import Qwen3Config
 
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.decode import generate
+from sa_chat.engine.decode import step as step_module
 from sa_chat.engine.pipeline import extend
 
 
@@ -77,3 +79,39 @@ def test_another_way_to_choose_is_used(tiny, prompt):
         )
     )
     assert tokens[0] == int(logits.argmin())
+
+
+def test_a_capture_that_fails_is_told_and_not_tried_again_for_the_model(
+    tiny, prompt, expected, monkeypatch, caplog
+):
+    tried = []
+
+    def fails(loaded, cache):
+        tried.append(cache)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(step_module, "step_on_cuda", lambda keys, values: True)
+    monkeypatch.setattr(step_module, "_Graph", fails)
+    for _ in range(2):
+        cache = KVCache(3, 100)
+        logits = extend(tiny, cache, prompt)
+        tokens, _ = _drain(generate(tiny, cache, logits, stop_ids=(), max_tokens=12))
+        assert tokens == expected
+    assert len(tried) == 1
+    assert "without a CUDA graph: operation not permitted" in caplog.text
+    step_module._uncapturable.clear()
+
+
+@pytest.mark.parametrize(
+    ("told", "waits"),
+    [
+        ({"rope_type": "default"}, False),
+        ({"rope_type": "dynamic"}, True),
+        ({"full_attention": {"rope_type": "longrope"}}, True),
+        (None, False),
+    ],
+)
+def test_rotary_embeddings_that_wait_for_the_gpu_are_not_captured(told, waits):
+    config = Qwen3Config()
+    config.rope_parameters = told
+    assert step_module._waits(config) == waits

@@ -58,6 +58,9 @@ def test_what_was_written_becomes_less_likely():
     [
         ("temperature", -0.1),
         ("temperature", float("nan")),
+        ("temperature", 1e-38),
+        ("seed", -1),
+        ("seed", 2**63),
         ("top_p", 0.0),
         ("top_p", 1.5),
         ("repetition_penalty", 0.0),

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from transformers import (
     AutoModelForCausalLM,
+    DeepseekV2Config,
     Gemma3TextConfig,
     GPT2Config,
     LlamaConfig,
@@ -18,7 +20,7 @@ from transformers import (
 from sa_chat.engine.errors import ModelError
 from sa_chat.engine.model import placement
 from sa_chat.engine.model.fit import Room, fitted, most_tokens
-from sa_chat.engine.model.placement import resolve_device, rooms
+from sa_chat.engine.model.placement import candidates, resolve_device, resolve_dtype, rooms
 from sa_chat.engine.model.structure import needs_of, structure_of
 
 GIB = 2**30
@@ -41,14 +43,14 @@ LLAMA_8B = LlamaConfig(
 )
 
 
-def _meta(config):
+def _meta(config, dtype=torch.float32):
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config)
+        return AutoModelForCausalLM.from_config(config, dtype=dtype)
 
 
 def _needs(config, dtype=torch.bfloat16):
-    model = _meta(config)
-    return needs_of(model, structure_of(model), dtype, "The model m")
+    model = _meta(config, dtype)
+    return needs_of(model, structure_of(model), "The model m")
 
 
 def _rooms(*gib, speeds=(1.0, 1.0)):
@@ -81,9 +83,11 @@ def test_every_parameter_has_one_place_and_is_counted_once(config):
     assert [parts[layer].index for layer in structure.layers] == [0, 0, 0, 1, 1]
     embedding = model.get_input_embeddings().weight
     for part, device in parts.items():
-        if any(p is embedding for p in model.get_submodule(part).parameters()):
+        module = model.get_submodule(part)
+        embeds = isinstance(module, nn.Embedding)  # GPT-2's positions too
+        if embeds or any(p is embedding for p in module.parameters()):
             assert device.index == 0
-    needs = needs_of(model, structure, torch.float32, "m")
+    needs = needs_of(model, structure, "m")
     rotary_bytes = needs.weights - 4 * sum(p.numel() for p in model.parameters())
     assert 0 <= rotary_bytes <= 256
 
@@ -106,7 +110,7 @@ def test_what_does_not_fit_says_by_how_much_and_what_would():
     ) as error:
         fitted(needs, _rooms(24), 131_072)
     most = most_tokens(needs, _rooms(24))
-    assert f"--max-context {most} would fit" in error.value.hint
+    assert f"{most:,} tokens would fit" in error.value.hint
     assert 0 < most < 131_072
     fitted(needs, _rooms(24), most)
     with pytest.raises(ModelError):
@@ -159,30 +163,84 @@ class Cards:
 
 def test_of_three_cards_the_two_with_the_most_free_memory_are_used(monkeypatch):
     Cards(monkeypatch, ("a", 20, 24), ("a", 2, 24), ("a", 22, 24))
-    found = rooms(resolve_device("auto"), 2)
+    found = rooms(candidates("auto"), 2)
     assert [room.device.index for room in found] == [0, 2]
     assert [room.free_bytes / GIB for room in found] == [20, 22]
     assert [room.speed for room in found] == [1.0, 1.0]
-    assert [room.device.index for room in rooms(resolve_device("auto"), 1)] == [2]
+    assert [room.device.index for room in rooms(candidates("auto"), 1)] == [2]
 
 
 def test_a_limit_counts_as_the_memory_that_is_free(monkeypatch):
     Cards(monkeypatch, ("a", 78, 80), ("a", 79, 80), fraction=0.3)
-    assert [room.free_bytes / GIB for room in rooms(resolve_device("cuda"), 2)] == [24, 24]
+    assert [room.free_bytes / GIB for room in rooms(candidates("cuda"), 2)] == [24, 24]
 
 
 def test_unlike_cards_are_compared_and_one_without_bfloat16_is_left_out(monkeypatch):
     speeds = {0: 1.0, 1: 2.5}
     monkeypatch.setattr(placement, "_speed", lambda device: speeds[device.index])
     Cards(monkeypatch, ("a", 20, 24), ("b", 40, 48))
-    assert [room.speed for room in rooms(resolve_device("auto"), 2)] == [1.0, 2.5]
-    Cards(monkeypatch, ("a", 20, 24), ("old", 15, 16, 7, 5))
-    assert [room.device.index for room in rooms(resolve_device("auto"), 2)] == [0]
+    assert [room.speed for room in rooms(candidates("auto"), 2)] == [1.0, 2.5]
+    for cards, native in (
+        ((("a", 10, 24), ("old", 30, 32, 7, 5)), 0),
+        ((("old", 15, 16, 7, 0), ("a", 70, 80)), 1),
+    ):
+        Cards(monkeypatch, *cards)
+        (room,) = rooms(candidates("auto"), 2)
+        assert room.device.index == native
+        assert resolve_dtype(room.device) == torch.bfloat16
+    Cards(monkeypatch, ("old", 15, 16, 7, 5), ("old", 14, 16, 7, 5))
+    assert len(rooms(candidates("auto"), 2)) == 2
 
 
 def test_a_hidden_card_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ModelError, match="No CUDA device was found"):
         resolve_device("cuda")
-    (room,) = rooms(resolve_device("auto"), 2)
+    (room,) = rooms(candidates("auto"), 2)
     assert room.device.type == "cpu"
+
+
+def test_weights_are_counted_in_the_format_that_they_are_computed_in():
+    config = LlamaConfig(**SMALL, dtype=torch.bfloat16)
+    assert _needs(config, torch.float32).weights == pytest.approx(
+        2 * _needs(config, torch.bfloat16).weights, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "bits"),
+    [
+        ({"quant_method": "gptq", "bits": 4}, 4),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, 4),
+        ({"quant_method": "fp8"}, 8),
+        ({"quant_method": "unheard-of"}, 16),
+    ],
+)
+def test_quantised_layers_are_as_small_as_they_are_stored(told, bits):
+    whole = _needs(LlamaConfig(**SMALL))
+    model = _meta(LlamaConfig(**SMALL), torch.bfloat16)
+    model.config.quantization_config = told
+    needs = needs_of(model, structure_of(model), "m")
+    share = 1.0 if bits == 16 else 1.1 * bits / 16
+    assert sum(needs.layer_weights) == pytest.approx(share * sum(whole.layer_weights), rel=1e-3)
+    assert needs.first_weights == whole.first_weights
+
+
+def test_latent_attention_keeps_whole_heads():
+    config = DeepseekV2Config(
+        **{**SMALL, "num_key_value_heads": 4, "num_hidden_layers": 2},
+        kv_lora_rank=16,
+        q_lora_rank=None,
+        qk_nope_head_dim=16,
+        qk_rope_head_dim=8,
+        v_head_dim=12,
+        first_k_dense_replace=2,
+    )
+    assert _needs(config).kv_per_token == 4 * (16 + 8 + 12) * 2
+
+
+def test_on_a_cpu_no_gpu_is_advised():
+    cpu = [Room(torch.device("cpu"), "cpu", 100)]
+    with pytest.raises(ModelError, match="missing on cpu") as error:
+        fitted(_needs(LLAMA_8B), cpu, 1024)
+    assert "GPU" not in error.value.hint

@@ -20,6 +20,7 @@ from sa_chat.engine.decode import generate
 from sa_chat.engine.errors import ModelError
 from sa_chat.engine.model import load_model
 from sa_chat.engine.pipeline import extend, prefill
+from sa_chat.engine.stopping import Stopped
 
 SMALL = {
     "hidden_size": 64,
@@ -108,3 +109,12 @@ def test_progress_goes_up_to_one(tmp_path):
     assert parts[0] == 0.0
     assert parts[-1] == 1.0
     assert all(0.0 <= part <= 1.0 for part in parts)
+
+
+def test_stopped_while_it_loads(tmp_path):
+    def stop(stage, part):
+        if part > 0.0:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        load_model(_saved(LlamaConfig(**SMALL), tmp_path), progress=stop)

@@ -248,4 +248,4 @@ def test_a_model_that_does_not_fit_is_told_before_it_is_loaded(saved_model):
     config = EngineConfig(model=str(saved_model), device="cuda", gpus=1)
     with pytest.raises(ModelError, match=r"are missing on cuda:\d") as error:
         load_model(config, progress=lambda stage, part: None, tokens=10**10)
-    assert "--max-context" in error.value.hint
+    assert "tokens would fit" in error.value.hint

@@ -195,6 +195,16 @@ def test_out_of_memory_in_the_smallest_chunk_is_told_and_leaves_whole_chunks(
     assert cache.length == 200
 
 
+def test_out_of_memory_in_a_short_tail_still_tries_the_smallest_chunk(
+    tiny, token_ids, monkeypatch, caplog
+):
+    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    _out_of_memory_beyond(monkeypatch, 60)
+    cache, result = _prefill(tiny, token_ids(80), mode="dense", alpha=1.0, chunk=100)
+    assert "chunks of 50 tokens now" in caplog.text
+    assert (cache.length, result.density) == (80, 1.0)
+
+
 def test_chunks_over_two_gpus_begin_and_end_short():
     cuda = torch.device("cuda", 0)
     assert chunk_spans(0, 40_000, cuda) == [

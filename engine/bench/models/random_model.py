@@ -33,6 +33,23 @@ _FAMILIES: dict[str, tuple[Callable[..., PretrainedConfig], type[PreTrainedModel
 }
 
 
+def config_of(shape: Shape, dtype: torch.dtype, context: int) -> PretrainedConfig:
+    """The shape as `transformers` describes a model."""
+    return _FAMILIES[shape.family][0](
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_size,
+        max_position_embeddings=context,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        tie_word_embeddings=shape.tied_embeddings,
+        dtype=dtype,
+    )
+
+
 def random_model(
     shape: Shape,
     devices: Sequence[torch.device],
@@ -54,20 +71,7 @@ def random_model(
     """
     began = time.perf_counter()
     register()
-    config_type, model_type = _FAMILIES[shape.family]
-    config = config_type(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.intermediate,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_size,
-        max_position_embeddings=context,
-        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
-        tie_word_embeddings=shape.tied_embeddings,
-        dtype=dtype,
-    )
+    config, model_type = config_of(shape, dtype, context), _FAMILIES[shape.family][1]
     with torch.device("meta"):
         model: PreTrainedModel = model_type._from_config(  # type: ignore[no-untyped-call]
             config, attn_implementation=NAME

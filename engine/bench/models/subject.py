@@ -79,7 +79,12 @@ def load_subject(
             else:
                 source = str(local_folder(config.model) or config.model)
             lengths = _readable(asked, context_of(config, source) - room, arguments)
-        loaded = load_model(config, progress=lambda stage, part: None, tokens=lengths[-1] + room)
+        loaded = load_model(
+            config,
+            progress=lambda stage, part: None,
+            tokens=lengths[-1] + room,
+            devices=devices,  # whose memory is limited, and whose bandwidth is measured
+        )
         return Subject(loaded, loaded.devices, lengths, random=False)
     except torch.OutOfMemoryError as error:
         raise ModelError(
