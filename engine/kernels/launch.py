@@ -35,6 +35,16 @@ def on_tensor_cores(q: Tensor) -> bool:
     )
 
 
+def natively(tensor: Tensor) -> bool:
+    """Whether kernels without matrix products can compute with the tensor on its GPU."""
+    return (
+        HAS_TRITON
+        and tensor.device.type == "cuda"
+        and tensor.dtype in (torch.bfloat16, torch.float16, torch.float32)
+        and _capability(tensor.device) >= _AMPERE
+    )
+
+
 def roomy(tensor: Tensor) -> bool:
     """Whether a program on this tensor's GPU can have 226 KB of shared memory; else 99."""
     return tensor.device.type == "cuda" and _shared_bytes(tensor.device) >= _ROOMY_BYTES

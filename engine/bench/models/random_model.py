@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from ...attention import NAME, register
+from ...model.fused import fuse
 from ...model.loaded import LoadedModel
-from ...model.norms import fuse_norms
 from ...model.stages import connect
 from ...model.structure import structure_of
 from ...model.support import probe
@@ -90,7 +90,7 @@ def random_model(
     _compute_rotary(model, config, devices[0])
     model.requires_grad_(False).train(False)
     if devices[0].type == "cuda":
-        fuse_norms(model)
+        fuse(model)
     connect(model, parts)
     probe(model, devices[0])
     return LoadedModel(

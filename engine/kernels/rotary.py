@@ -1,0 +1,110 @@
+"""Rotary position embedding (arXiv 2104.09864) of queries and keys at once: a Triton kernel.
+
+In the form in which the two halves of a head are rotated against each other: the first becomes
+first * cos - second * sin, the second becomes second * cos + first * sin.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .launch import HAS_TRITON, device_of, natively
+
+if HAS_TRITON:
+    import triton
+    import triton.language as tl
+
+_ROWS = 16  # of one head in a program
+
+
+def rotate_on_cuda(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> bool:
+    """Whether `rotate` computes tensors of these shapes on their GPU."""
+    return (
+        natively(q)
+        and q.dim() == k.dim() == 4
+        and len(q) == len(k) == len(cos) == 1
+        and q.dtype == k.dtype == cos.dtype
+        and cos.shape == sin.shape == (1, q.shape[2], q.shape[3])
+        and k.shape[2:] == q.shape[2:]
+        and q.shape[3] % 2 == 0
+        and q.stride(3) == k.stride(3) == 1
+        and cos.is_contiguous()
+        and sin.is_contiguous()
+    )
+
+
+def rotate(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """q [1, H, C, D] and k [1, G, C, D] rotated by the angles of each row, rounded once.
+
+    cos, sin: [1, C, D], with one angle for the two halves' numbers at the same place, or not.
+    """
+    _, heads, rows, size = q.shape
+    out_q, out_k = torch.empty_like(q), torch.empty_like(k)
+    with device_of(q):
+        _rotate[(-(-rows // _ROWS), heads + k.shape[1])](
+            q,
+            k,
+            cos,
+            sin,
+            out_q,
+            out_k,
+            rows,
+            heads,
+            *q.stride()[1:3],
+            *k.stride()[1:3],
+            *out_q.stride()[1:3],
+            *out_k.stride()[1:3],
+            HALF=size // 2,
+            ROWS=_ROWS,
+            BLOCK_D=1 << (size // 2 - 1).bit_length(),
+            num_warps=4,
+        )
+    return out_q, out_k
+
+
+if HAS_TRITON:
+
+    @triton.jit(do_not_specialize=["rows"])  # type: ignore[untyped-decorator]
+    def _rotate(  # type: ignore[no-untyped-def]
+        q,
+        k,
+        cos,
+        sin,
+        out_q,
+        out_k,
+        rows,
+        heads,
+        q_head,
+        q_row,
+        k_head,
+        k_row,
+        out_q_head,
+        out_q_row,
+        out_k_head,
+        out_k_row,
+        HALF: tl.constexpr,
+        ROWS: tl.constexpr,
+        BLOCK_D: tl.constexpr,
+    ):
+        """Some rows of one query head or, behind them, of one kv head."""
+        head = tl.program_id(1).to(tl.int64)
+        row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
+        dim = tl.arange(0, BLOCK_D)[None, :]
+        inside = (row < rows) & (dim < HALF)
+        if head < heads:
+            x = q + head * q_head + row * q_row + dim
+            y = out_q + head * out_q_head + row * out_q_row + dim
+        else:
+            x = k + (head - heads) * k_head + row * k_row + dim
+            y = out_k + (head - heads) * out_k_head + row * out_k_row + dim
+        at = row * (2 * HALF) + dim
+        first = tl.load(x, mask=inside, other=0.0).to(tl.float32)
+        second = tl.load(x + HALF, mask=inside, other=0.0).to(tl.float32)
+        c = tl.load(cos + at, mask=inside, other=0.0).to(tl.float32)
+        s = tl.load(sin + at, mask=inside, other=0.0).to(tl.float32)
+        kind = out_q.dtype.element_ty
+        tl.store(y, (first * c - second * s).to(kind), mask=inside)
+        c = tl.load(cos + at + HALF, mask=inside, other=0.0).to(tl.float32)
+        s = tl.load(sin + at + HALF, mask=inside, other=0.0).to(tl.float32)
+        tl.store(y + HALF, (second * c + first * s).to(kind), mask=inside)
