@@ -15,9 +15,7 @@ RUN_KEYWORD = "sa_chat_run"  # of the model's forward; holds a `Run`
 
 # What some models hand to their attention, and what it would change if it were ignored.
 _UNSUPPORTED = {
-    "sliding_window": "sliding-window attention",
     "softcap": "soft-capped attention scores",
-    "s_aux": "learned attention sinks",
     "position_bias": "an attention bias",
 }
 
@@ -39,8 +37,10 @@ def _attention(
 ) -> tuple[Tensor, None]:
     """Called by every attention layer: query [1, H, C, D], key and value [1, G, N, D].
 
-    Returns [1, C, H, D] and no weights.  Raises `ModelError` for what would change the result
-    and is not computed here, and `Stopped` as `Run.attention` does.
+    A layer that sees a window only hands its size on as `sliding_window`, and one with learned
+    sinks hands them on as `s_aux`, [H].  Returns [1, C, H, D] and no weights.  Raises `ModelError`
+    for what would change the result and is not computed here, and `Stopped` as `Run.attention`
+    does.
     """
     unsupported = [name for key_, name in _UNSUPPORTED.items() if kwargs.get(key_) is not None]
     if attention_mask is not None:
@@ -51,14 +51,22 @@ def _attention(
     if unsupported:
         raise ModelError(
             f"This model has {unsupported[0]}, which sa-chat does not support.",
-            "Choose a decoder-only model with plain causal attention, such as Qwen3 or Llama 3.",
+            "Choose a decoder-only model with causal attention, such as Qwen3, Llama 3 or Gemma 3.",
         )
     assert isinstance(run, Run)
     assert query.shape[0] == 1, "one conversation at a time"
     assert not module.training, "inference only"
     layer: int = module.layer_idx  # type: ignore[assignment]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    out = run.attention(layer, query[0], key[0], value[0], scale)
+    out = run.attention(
+        layer,
+        query[0],
+        key[0],
+        value[0],
+        scale,
+        window=kwargs.get("sliding_window"),
+        sinks=kwargs.get("s_aux"),
+    )
     return out.transpose(0, 1).unsqueeze(0), None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,9 @@ from ..selection.plan import causal_pairs
 from ..stopping import Stopped
 from .calibration import calibrated
 from .execute import execute
+from .sinks import with_sinks
 from .stopwatch import Stopwatch
+from .windowed import attend_windowed, windowed_pairs
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,11 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Counted:
-    """Pairs of all layers.  Of a GPU they may be read once the work queued before is done."""
+    """Pairs of all layers.  Of a GPU they may be read once the work queued before is done.
+
+    The causal pairs of a sliding-window layer are those within its window: what the model never
+    looks at is nothing that the engine leaves out.
+    """
 
     computed: tuple[Tensor, ...]  # of each layer int64 [H], on the host
     causal: tuple[int, ...]  # of each layer and one head
@@ -69,22 +75,42 @@ class Run:
     calls: int = 0  # attention calls, one a layer and forward pass
     pairs_computed: dict[int, Tensor] = field(default_factory=dict)  # layer -> int64 [H]
     pairs_causal: dict[int, int] = field(default_factory=dict)  # layer -> of one head
+    windows: dict[int, int] = field(default_factory=dict)  # layer -> its window, where it has one
     kept_mass: list[Tensor] = field(default_factory=list)  # of held-out rows, each [n]
 
-    def attention(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    def attention(
+        self,
+        layer: int,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        scale: float,
+        *,
+        window: int | None = None,
+        sinks: Tensor | None = None,
+    ) -> Tensor:
         """One layer's attention, [H, C, D], for q [H, C, D] over all keys k, v [G, N, D].
+
+        With a `window` a row sees that many keys, its own the last of them; such a layer is
+        computed whole and never selected from.  `sinks`, [H], are logits of the softmax's
+        denominator; selection and coverage are of the mass of the keys, without them.
 
         Raises `Stopped` before it computes anything when the work was cancelled.
         """
         if self.cancelled():
             raise Stopped
         self.calls += 1
-        plan, sample = self._plan(q, k, scale)
-        self._count(layer, q, k, plan)
-        out, lse = execute(q, k, v, plan, scale=scale)
-        if sample is not None:
-            self.kept_mass.append(coverage(lse, sample).flatten())
-        return out
+        if window is not None:
+            self.windows[layer] = window
+            self._count_dense(layer, q, windowed_pairs(k.shape[1] - q.shape[1], k.shape[1], window))
+            out, lse = attend_windowed(q, k, v, window=window, scale=scale)
+        else:
+            plan, sample = self._plan(q, k, scale)
+            self._count(layer, q, k, plan)
+            out, lse = execute(q, k, v, plan, scale=scale)
+            if sample is not None:
+                self.kept_mass.append(coverage(lse, sample).flatten())
+        return out if sinks is None else with_sinks(out, lse, sinks)
 
     def count(self) -> Counted:
         """What has been computed so far; does not wait for queued work."""
@@ -117,12 +143,17 @@ class Run:
         return selected or (None, None)
 
     def _count(self, layer: int, q: Tensor, k: Tensor, plan: Plan | None) -> None:
-        heads, rows, end = q.shape[0], q.shape[1], k.shape[1]
-        causal = causal_pairs(end - rows, end)
+        causal = causal_pairs(k.shape[1] - q.shape[1], k.shape[1])
         if plan is None:
-            computed = torch.full((heads,), causal, device=q.device)
+            self._count_dense(layer, q, causal)
         else:
-            computed = plan.pairs_computed
+            self._add(layer, plan.pairs_computed, causal)
+
+    def _count_dense(self, layer: int, q: Tensor, pairs: int) -> None:
+        """All `pairs` of each head, and no more are causal."""
+        self._add(layer, torch.full((q.shape[0],), pairs, device=q.device), pairs)
+
+    def _add(self, layer: int, computed: Tensor, causal: int) -> None:
         before = self.pairs_computed.get(layer)
         # A new tensor each time: one that was counted stays as it is.
         self.pairs_computed[layer] = computed if before is None else before + computed
@@ -131,12 +162,28 @@ class Run:
 
 @dataclass
 class StepRun(Run):
-    """One token over a cache whose length only the device knows, for a CUDA graph."""
+    """One token over a cache whose length only the devices know, for CUDA graphs."""
 
-    length: Tensor | None = None  # int64 [1]: keys, the token's own included
+    lengths: Mapping[torch.device, Tensor] = field(default_factory=dict)
+    """On each device int64 [1]: how many keys there are, the token's own included."""
+    buffers: Sequence[tuple[Tensor, ...]] = ()
+    """Of each layer [1, G, capacity, .]: keys, values and, where these are int8, their scales."""
 
-    def attention(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
-        """As `Run.attention`, over the first `length` of the keys [G, capacity, D]; one row."""
-        assert self.length is not None
+    def attention(
+        self,
+        layer: int,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        scale: float,
+        *,
+        window: int | None = None,
+        sinks: Tensor | None = None,
+    ) -> Tensor:
+        """As `Run.attention`, over the first so many of the keys [1, G, capacity, D]; one row."""
         self.calls += 1
-        return attend_step(q, k, v, self.length, scale=scale)
+        length = self.lengths[q.device]
+        keys, values, *scales = (buffer[0] for buffer in self.buffers[layer])
+        return attend_step(
+            q, keys, values, length, scale=scale, window=window, sinks=sinks, kv_scales=scales
+        )

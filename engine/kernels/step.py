@@ -7,6 +7,8 @@ the GPU's processors need to be busy are merged by log-sum-exp.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,13 +24,29 @@ _MERGED = 32  # splits at once
 _ROWS = 16  # query heads of a program at least, as tensor cores multiply them
 
 
-def step_on_cuda(q: Tensor, v: Tensor) -> bool:
-    """Whether `attend_step` can compute queries and values like these on their GPU."""
-    return on_tensor_cores(q) and v.dtype == q.dtype and v.shape[-1] == q.shape[-1]
+def step_on_cuda(dtype: torch.dtype, keys: Tensor, values: Tensor, *scales: Tensor) -> bool:
+    """Whether `attend_step` can compute queries of a number format over keys and values like
+    these on their GPU."""
+    kept = torch.int8 if scales else dtype
+    return (
+        on_tensor_cores(keys[..., :1, :].to(dtype))
+        and keys.dtype == values.dtype == kept
+        and keys.shape[-1] == values.shape[-1]
+    )
 
 
-def attend_step(q: Tensor, k: Tensor, v: Tensor, length: Tensor, *, scale: float) -> Tensor:
-    """Softmax attention of one query over the first `length` keys.
+def attend_step(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    length: Tensor,
+    *,
+    scale: float,
+    window: int | None = None,
+    sinks: Tensor | None = None,
+    kv_scales: Sequence[Tensor] = (),
+) -> Tensor:
+    """Softmax attention of one query over the first `length` keys, or the last few of them.
 
     Query head h reads key/value head h // (H / G).
 
@@ -36,13 +54,17 @@ def attend_step(q: Tensor, k: Tensor, v: Tensor, length: Tensor, *, scale: float
         q: [H, 1, D]; k, v: [G, capacity, D], any strides with a contiguous last dimension.
         length: int64 [1] on their device, at least 1.
         scale: factor on q @ k.T before the softmax.
+        window: how many of the keys are seen, the last ones; None is all.
+        sinks: [H], any float type, logits of the denominator that are not scaled.
+        kv_scales: of the rows of `k` and of `v` where these are int8, float32 [G, capacity, 1].
     Returns:
         [H, 1, D] in the type of `q`.
     """
     heads, _, size = q.shape
     groups, capacity, _ = k.shape
     shared = heads // groups
-    splits = max(1, min(_PROGRAMS // groups, -(-capacity // _KEYS)))
+    most = capacity if window is None else min(window, capacity)
+    splits = max(1, min(_PROGRAMS // groups, -(-most // _KEYS)))
     parts = torch.empty(splits, heads, size, dtype=torch.float32, device=q.device)
     lse = torch.empty(splits, heads, dtype=torch.float32, device=q.device)
     out = torch.empty(heads, 1, size, dtype=q.dtype, device=q.device)
@@ -63,6 +85,10 @@ def attend_step(q: Tensor, k: Tensor, v: Tensor, length: Tensor, *, scale: float
             heads,
             shared,
             scale * LOG2_E,
+            *(kv_scales or (lse, lse)),
+            kv_scales[0].stride(0) if kv_scales else 0,
+            INT8=bool(kv_scales),
+            WINDOW=window or 0,
             SIZE=size,
             ROWS=max(_ROWS, 1 << (shared - 1).bit_length()),
             KEYS=_KEYS if width <= 128 else _KEYS // 2,
@@ -74,8 +100,11 @@ def attend_step(q: Tensor, k: Tensor, v: Tensor, length: Tensor, *, scale: float
             parts,
             lse,
             out,
+            lse if sinks is None else sinks,
             splits,
             heads,
+            SINKS=sinks is not None,
+            LOG2_E=LOG2_E,
             SIZE=size,
             SPLITS=1 << (splits - 1).bit_length(),
             TOGETHER=_MERGED,
@@ -102,6 +131,11 @@ if HAS_TRITON:
         heads,
         shared,
         factor,  # scale * log2(e), for exp2
+        k_scales,
+        v_scales,
+        scales_head,
+        INT8: tl.constexpr,
+        WINDOW: tl.constexpr,  # keys; 0 is none
         SIZE: tl.constexpr,
         ROWS: tl.constexpr,
         KEYS: tl.constexpr,
@@ -110,9 +144,10 @@ if HAS_TRITON:
         """One span of the keys of one kv head."""
         split, group = tl.program_id(0), tl.program_id(1).to(tl.int64)
         keys = tl.load(length).to(tl.int32)
-        steps = tl.cdiv(keys, KEYS)
+        begin = tl.maximum(keys - WINDOW, 0) if WINDOW else 0
+        steps = tl.cdiv(keys - begin, KEYS)
         span = tl.cdiv(steps, tl.num_programs(0)) * KEYS
-        first = split * span
+        first = begin + split * span
         stop = tl.minimum(first + span, keys)
         row = tl.arange(0, ROWS)
         head = group * shared + row
@@ -132,15 +167,22 @@ if HAS_TRITON:
             seen = at < stop
             here = at.to(tl.int64)[:, None]
             inside = seen[:, None] & real[None, :]
-            some = tl.load(k + here * k_row + dims[None, :], mask=inside, other=0.0)
-            scores = tl.dot(queries, some.T) * factor
+            some = tl.load(k + here * k_row + dims[None, :], mask=inside, other=0)
+            scores = tl.dot(queries, some.to(queries.dtype).T) * factor
+            if INT8:
+                grains = k_scales + group * scales_head + at
+                scores *= tl.load(grains, mask=seen, other=0.0)[None, :]
             scores = tl.where(seen[None, :], scores, float("-inf"))
             higher = tl.maximum(top, tl.max(scores, 1))
             weights = tl.exp2(scores - higher[:, None])
             shrunk = tl.exp2(top - higher)
             total = total * shrunk + tl.sum(weights, 1)
-            some = tl.load(v + here * v_row + dims[None, :], mask=inside, other=0.0)
-            sums = sums * shrunk[:, None] + tl.dot(weights.to(some.dtype), some)
+            some = tl.load(v + here * v_row + dims[None, :], mask=inside, other=0)
+            if INT8:
+                grains = v_scales + group * scales_head + at
+                weights *= tl.load(grains, mask=seen, other=0.0)[None, :]
+            kind = queries.dtype
+            sums = sums * shrunk[:, None] + tl.dot(weights.to(kind), some.to(kind))
             top = higher
         norm = tl.where(total > 0.0, total, 1.0)
         to = split * heads + head
@@ -156,8 +198,11 @@ if HAS_TRITON:
         parts,
         lse,
         out,
+        sinks,  # read if SINKS
         splits,
         heads,
+        SINKS: tl.constexpr,
+        LOG2_E: tl.constexpr,
         SIZE: tl.constexpr,
         SPLITS: tl.constexpr,
         TOGETHER: tl.constexpr,
@@ -170,7 +215,12 @@ if HAS_TRITON:
         there = split < splits
         each = tl.load(lse + split * heads + head, mask=there, other=float("-inf"))
         top = tl.max(each, 0)
+        if SINKS:
+            sink = tl.load(sinks + head).to(tl.float32) * LOG2_E
+            top = tl.maximum(top, sink)
         total = tl.sum(tl.exp2(each - top), 0)
+        if SINKS:
+            total += tl.exp2(sink - top)
         result = tl.zeros([BLOCK_D], tl.float32)
         for start in range(0, splits, TOGETHER):
             some = start + tl.arange(0, TOGETHER)

@@ -12,7 +12,7 @@ from ..cache import KVCache
 from ..errors import ModelError
 from .keywords import cache_keyword
 
-_HINT = "Choose a decoder-only model with plain causal attention, such as Qwen3 or Llama 3."
+_HINT = "Choose a decoder-only model with causal attention, such as Qwen3, Llama 3 or Gemma 3."
 _PROBE_TOKENS = 3
 
 
@@ -26,33 +26,50 @@ def refuse_unsupported(config: PretrainedConfig) -> None:
     declared: list[tuple[str, Any]] = [
         ("an encoder", config.is_encoder_decoder),
         ("parts for pictures or sound", text is not config),
-        ("sliding-window attention", _sliding_window(text, layer_types)),
+        ("sliding windows of no size", any(size < 1 for size in _windows(text).values())),
         (
             f"layers of another kind ({', '.join(sorted(layer_types))})",
             layer_types - {"full_attention", "sliding_attention"},
         ),
+        ("bidirectional attention", _bidirectional(text)),
         ("chunked attention", getattr(text, "attention_chunk_size", None)),
         ("soft-capped attention scores", getattr(text, "attn_logit_softcapping", None)),
-        ("learned attention sinks", text.model_type == "gpt_oss"),
         ("ALiBi position biases", getattr(text, "alibi", False)),
     ]
     for name, value in declared:
         if value:
-            raise ModelError(f"This model has {name}, which sa-chat does not support.", _HINT)
+            raise _unsupported(name)
 
 
-def _sliding_window(config: PretrainedConfig, layer_types: set[str]) -> bool:
-    """Whether any layer attends to a window only.  `layer_types` decides where it is given;
-    `use_sliding_window` false switches a declared window off."""
+def _unsupported(name: str) -> ModelError:
+    return ModelError(f"This model has {name}, which sa-chat does not support.", _HINT)
+
+
+def _windows(config: PretrainedConfig) -> dict[int, int]:
+    """Layer -> keys that it looks back over, of those that have a window; 0 if none is told.
+
+    `layer_types` decides where it is given; `use_sliding_window` false switches a declared
+    window off.
+    """
+    window: int = getattr(config, "sliding_window", None) or 0
+    layer_types = getattr(config, "layer_types", None)
     if layer_types:
-        return "sliding_attention" in layer_types
-    window = getattr(config, "sliding_window", None)
-    return bool(window) and bool(getattr(config, "use_sliding_window", True))
+        sliding = [at for at, kind in enumerate(layer_types) if kind == "sliding_attention"]
+    else:
+        everywhere = window and getattr(config, "use_sliding_window", True)
+        sliding = [*range(config.num_hidden_layers)] if everywhere else []
+    return dict.fromkeys(sliding, window)
+
+
+def _bidirectional(config: PretrainedConfig) -> bool:
+    told = getattr(config, "use_bidirectional_attention", None)
+    return bool(told) or not getattr(config, "is_causal", True)
 
 
 @torch.inference_mode()
 def probe(model: PreTrainedModel, device: torch.device) -> None:
-    """Run a few tokens: every layer must attend through the engine and write to its cache.
+    """Run a few tokens: every layer must attend through the engine, over the window that the
+    config declares for it, and write to its cache.
 
     Raises `ModelError` if one does not, so that no model is ever silently run in another way.
     """
@@ -69,3 +86,5 @@ def probe(model: PreTrainedModel, device: torch.device) -> None:
         raise ModelError(
             f"Only {run.calls} of this model's {layers} layers attend as sa-chat needs it.", _HINT
         )
+    if run.windows != _windows(model.config.get_text_config(decoder=True)):
+        raise _unsupported("sliding-window layers other than it declares")

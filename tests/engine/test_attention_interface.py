@@ -97,10 +97,20 @@ def test_a_model_that_hands_no_run_on_is_refused(token_ids, build_model):
 
 @pytest.mark.parametrize(
     ("keyword", "name"),
-    [("softcap", "soft-capped"), ("s_aux", "sinks"), ("sliding_window", "sliding-window")],
+    [("softcap", "soft-capped"), ("position_bias", "an attention bias")],
 )
 def test_what_is_not_computed_is_refused_by_name(token_ids, keyword, name, build_model):
     model = build_model("llama")
     extra = {RUN_KEYWORD: Run(), keyword: 4}
     with torch.inference_mode(), pytest.raises(ModelError, match=name):
         model(torch.tensor([token_ids(8)]), **extra)
+
+
+def test_window_and_sinks_are_handed_through(token_ids, build_model):
+    model, tokens = build_model("llama"), torch.tensor([token_ids(60)])
+    with torch.inference_mode():
+        plain = model(tokens, **{RUN_KEYWORD: Run()}).logits
+        for extra in ({"sliding_window": 7}, {"s_aux": torch.full((4,), 2.0)}):
+            run = Run()
+            assert not torch.allclose(model(tokens, **{RUN_KEYWORD: run}, **extra).logits, plain)
+            assert set(run.windows.values()) == ({7} if "sliding_window" in extra else set())

@@ -7,30 +7,63 @@ import sys
 import pytest
 import torch
 
+from sa_chat.engine.kernels import step
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.kernels.step import attend_step
 
-CASES = [  # query heads, kv heads, head size, capacity, keys
-    (8, 2, 64, 200, 1),
-    (8, 2, 64, 200, 200),
-    (4, 4, 16, 70, 64),
-    (6, 1, 80, 300, 65),
-    (20, 1, 128, 130, 129),
-    (2, 1, 256, 90, 77),
+CASES = [  # query heads, kv heads, head size, capacity, keys, window
+    (8, 2, 64, 200, 1, None),
+    (8, 2, 64, 200, 200, None),
+    (4, 4, 16, 70, 64, None),
+    (6, 1, 80, 300, 65, None),
+    (20, 1, 128, 130, 129, None),
+    (2, 1, 256, 90, 77, None),
+    (8, 2, 64, 200, 1, 70),
+    (8, 2, 64, 200, 200, 70),
+    (8, 2, 64, 200, 150, 1),
+    (6, 1, 80, 300, 299, 128),
+    (4, 4, 16, 70, 64, 64),
+    (4, 4, 16, 70, 60, 64),
+    (2, 1, 256, 90, 77, 1000),
 ]
 DEVICES = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cuda:0"]
 
 
-def _check(case: tuple[int, ...], device: str, dtype: torch.dtype) -> None:
-    """Against attention by its definition; what lies behind the keys is not a number."""
-    heads, groups, size, capacity, keys = case
+def _check(case: tuple[int | None, ...], device: str, dtype: torch.dtype) -> None:
+    """Against attention by its definition; what lies around the keys is not a number."""
+    heads, groups, size, capacity, keys, window = case
     torch.manual_seed(keys)
     q = torch.randn(heads, 1, size, device=device, dtype=dtype)
     k, v = torch.randn(2, groups, capacity, size, device=device, dtype=dtype)
+    seen = slice(max(0, keys - (window or keys)), keys)
+    expected, lse = attend_reference(q, k[:, seen], v[:, seen], causal=False, scale=0.2)
     k[:, keys:] = v[:, keys:] = torch.nan
+    k[:, : seen.start] = v[:, : seen.start] = torch.nan
     length = torch.tensor([keys], device=device)
-    out = attend_step(q, k, v, length, scale=0.2)
-    expected, _ = attend_reference(q, k[:, :keys], v[:, :keys], causal=False, scale=0.2)
+    out = attend_step(q, k, v, length, scale=0.2, window=window)
+    torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
+    sinks = torch.linspace(-30.0, 30.0, heads, device=device, dtype=dtype)
+    out = attend_step(q, k, v, length, scale=0.2, window=window, sinks=sinks)
+    weights = torch.cat([lse, sinks.float()[:, None]], dim=1).softmax(dim=1)
+    expected *= weights[:, :1, None]
+    torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
+
+
+def _check_int8(case: tuple[int | None, ...], device: str, dtype: torch.dtype) -> None:
+    """Over rows that are rounded and scaled, against the definition over what they stand for."""
+    heads, groups, size, capacity, keys, window = case
+    torch.manual_seed(keys)
+    q = torch.randn(heads, 1, size, device=device, dtype=dtype)
+    k, v = torch.randint(-127, 128, (2, groups, capacity, size), device=device).to(torch.int8)
+    scales = torch.rand(2, groups, capacity, 1, device=device) / 64
+    seen = slice(max(0, keys - (window or keys)), keys)
+    whole = [
+        rows[:, seen].float() * each[:, seen] for rows, each in zip((k, v), scales, strict=True)
+    ]
+    expected, _ = attend_reference(q.float(), *whole, causal=False, scale=0.2)
+    scales[:, :, keys:] = scales[:, :, : seen.start] = torch.nan
+    length = torch.tensor([keys], device=device)
+    out = attend_step(q, k, v, length, scale=0.2, window=window, kv_scales=tuple(scales))
     torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
 
 
@@ -38,6 +71,27 @@ def _interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
     for case in CASES:
         _check(case, "cpu", torch.float32)
+        _check_int8(case, "cpu", torch.float32)
+    _check_splits()
+
+
+def _check_splits() -> None:
+    """A window launches as many programs however large the cache is."""
+    grids = []
+    kernel = step._split
+
+    class Watched:
+        def __getitem__(self, grid: tuple[int, int]) -> object:
+            grids.append(grid)
+            return kernel[grid]
+
+    step._split = Watched()
+    try:
+        for capacity in (200, 2000):
+            _check((4, 2, 16, capacity, 180, 100), "cpu", torch.float32)
+    finally:
+        step._split = kernel
+    assert set(grids) == {(2, 2)}
 
 
 def test_the_kernel_by_the_interpreter():
@@ -52,6 +106,15 @@ def test_the_kernel_by_the_interpreter():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("case", [*CASES, (32, 8, 128, 70_000, 65_537)])
+@pytest.mark.parametrize(
+    "case",
+    [
+        *CASES,
+        (32, 8, 128, 70_000, 65_537, None),
+        (32, 8, 128, 70_000, 65_537, 4096),
+        (64, 8, 64, 70_000, 65_537, 128),
+    ],
+)
 def test_the_kernel_on_a_gpu(case, dtype, device):
     _check(case, device, dtype)
+    _check_int8(case, device, dtype)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from sa_chat.engine.kernels import gather, heaviest, lists, planned, sampled, step
+from sa_chat.engine.kernels import gate, gather, heaviest, lists, planned, rotary, sampled, step
 
 triton = pytest.importorskip("triton")
 
@@ -125,6 +125,31 @@ def _step(size: int) -> None:
     step.attend_step(q[:, :1], k, k, torch.ones(1, dtype=torch.int64), scale=0.1)
 
 
+def _step_windowed(size: int) -> None:
+    q, k = _tensors(size)
+    length = torch.ones(1, dtype=torch.int64)
+    step.attend_step(q[:, :1], k, k, length, scale=0.1, window=128, sinks=torch.zeros(8))
+
+
+def _step_int8(size: int) -> None:
+    q, k = _tensors(size)
+    scales = torch.zeros(2, 2, 4096, 1)
+    length = torch.ones(1, dtype=torch.int64)
+    step.attend_step(
+        q[:, :1], k.to(torch.int8), k.to(torch.int8), length, scale=0.1, kv_scales=tuple(scales)
+    )
+
+
+def _gate(size: int) -> None:
+    gate.gate_in_place(*torch.zeros(2, 100, size, dtype=torch.bfloat16))
+
+
+def _rotate(size: int) -> None:
+    q, k = _tensors(size)
+    angles = torch.zeros(1, 1024, size, dtype=torch.bfloat16)
+    rotary.rotate(q[None], k[None, :, :1024], angles, angles)
+
+
 def _lists(size: int) -> None:
     kept, used = torch.zeros(8, 64, 30, dtype=torch.bool), torch.zeros(8, 2).int()
     lists.lists_triton(kept, torch.zeros(8, 100).int(), used, size=128)
@@ -141,7 +166,10 @@ def _lists(size: int) -> None:
         (sampled, "_row_lse", _row_lse),
         (sampled, "_column_mass", _column_mass),
         (step, "_split", _step),
+        (step, "_split", _step_int8),
+        (step, "_split", _step_windowed),
         (step, "_merged", _step),
+        (step, "_merged", _step_windowed),
     ],
     ids=[
         "planned",
@@ -150,7 +178,10 @@ def _lists(size: int) -> None:
         "row_lse",
         "column_mass",
         "step",
+        "step-int8",
+        "step-windowed",
         "merged",
+        "merged-with-sinks",
     ],
 )
 def test_attention_kernels_fit(monkeypatch, module, name, launch, size, capability):
@@ -171,8 +202,10 @@ def test_attention_kernels_fit(monkeypatch, module, name, launch, size, capabili
         (sampled, "_block_mass", _block_mass),
         (lists, "_excluded", _lists),
         (lists, "_lists", _lists),
+        (gate, "_gate", _gate),
+        (rotary, "_rotate", _rotate),
     ],
-    ids=["block_mass", "excluded", "lists"],
+    ids=["block_mass", "excluded", "lists", "gate", "rotate"],
 )
 def test_small_kernels_fit(monkeypatch, module, name, launch, capability):
     recorders = {each: Recorder(getattr(lists, each)) for each in ("_excluded", "_lists")}

@@ -12,6 +12,7 @@ from transformers import (
     BloomConfig,
     BloomForCausalLM,
     Gemma2Config,
+    Gemma3TextConfig,
     GptOssConfig,
     LlamaConfig,
     MistralConfig,
@@ -248,11 +249,11 @@ def _refusal(config):
 @pytest.mark.parametrize(
     ("config", "name"),
     [
-        (MistralConfig(), "sliding-window"),
-        (Qwen2Config(use_sliding_window=True, max_window_layers=1), "sliding-window"),
-        (Gemma2Config(), "sliding-window"),
+        (Gemma2Config(), "soft-capped"),
         (Gemma2Config(layer_types=["full_attention"] * 26), "soft-capped"),
-        (GptOssConfig(layer_types=["full_attention"] * 36), "sinks"),
+        (Gemma3TextConfig(use_bidirectional_attention=True), "bidirectional"),
+        (LlamaConfig(is_causal=False), "bidirectional"),
+        (Qwen2Config(layer_types=["sliding_attention"] * 32), "sliding windows of no size"),
     ],
 )
 def test_attention_that_is_not_computed_is_refused_by_name(config, name):
@@ -260,9 +261,19 @@ def test_attention_that_is_not_computed_is_refused_by_name(config, name):
 
 
 @pytest.mark.parametrize(
-    "config", [Qwen3Config(), Qwen2Config(), LlamaConfig(), MistralConfig(sliding_window=None)]
+    "config",
+    [
+        Qwen3Config(),
+        Qwen2Config(),
+        LlamaConfig(),
+        MistralConfig(sliding_window=None),
+        MistralConfig(),
+        Qwen2Config(use_sliding_window=True, max_window_layers=1),
+        Gemma3TextConfig(),
+        GptOssConfig(),
+    ],
 )
-def test_plain_causal_attention_is_accepted(config):
+def test_attention_that_is_computed_is_accepted(config):
     assert _refusal(config) == ""
 
 

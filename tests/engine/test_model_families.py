@@ -1,15 +1,22 @@
 """Small folders of many families: computed exactly as `transformers` computes them, or refused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3Config,
     Gemma3TextConfig,
     GptOssConfig,
     LlamaConfig,
+    MinistralConfig,
     MistralConfig,
     Phi3Config,
+    PhimoeConfig,
     Qwen2Config,
+    Qwen2MoeConfig,
     Qwen3Config,
     SmolLM3Config,
 )
@@ -19,6 +26,7 @@ from sa_chat.engine.config import EngineConfig
 from sa_chat.engine.decode import generate
 from sa_chat.engine.errors import ModelError
 from sa_chat.engine.model import load_model
+from sa_chat.engine.model.pretrained import measured
 from sa_chat.engine.pipeline import extend, prefill
 from sa_chat.engine.stopping import Stopped
 
@@ -33,6 +41,24 @@ SMALL = {
     "initializer_range": 0.2,
     "pad_token_id": 0,
 }
+GEMMA = {**SMALL, "head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 32}
+KINDS = ["sliding_attention", "full_attention"]
+SLIDING = [
+    MistralConfig(**SMALL, sliding_window=64),
+    Phi3Config(**SMALL, sliding_window=50),
+    Qwen2Config(**SMALL, use_sliding_window=True, sliding_window=64, max_window_layers=1),
+    MinistralConfig(**SMALL, head_dim=16, sliding_window=48, layer_types=[*KINDS, *KINDS]),
+    SmolLM3Config(**SMALL, use_sliding_window=True, sliding_window=40),
+    Gemma3TextConfig(**GEMMA, layer_types=[*KINDS, *KINDS]),
+    GptOssConfig(
+        **SMALL,
+        head_dim=16,
+        sliding_window=16,
+        layer_types=[*KINDS, *KINDS],
+        num_local_experts=4,
+        num_experts_per_tok=2,
+    ),
+]
 COMPUTED = [
     LlamaConfig(**SMALL),
     LlamaConfig(**SMALL, attention_bias=True, tie_word_embeddings=True),
@@ -41,24 +67,40 @@ COMPUTED = [
     MistralConfig(**SMALL, sliding_window=None),
     Phi3Config(**SMALL),
     SmolLM3Config(**SMALL),
+    *SLIDING,
 ]
+OTHER_WINDOWS = "sliding-window layers other than it declares"
 REFUSED = [
-    (MistralConfig(**SMALL, sliding_window=64), "sliding-window attention"),
+    (Gemma2Config(**GEMMA), "soft-capped attention scores"),
+    (Gemma3TextConfig(**GEMMA, use_bidirectional_attention=True), "bidirectional attention"),
+    (Qwen2Config(**SMALL, layer_types=[*KINDS, *KINDS]), "sliding windows of no size"),
+    # Their attention is not told of the window; transformers has it in the mask alone.
     (
-        Qwen2Config(**SMALL, use_sliding_window=True, sliding_window=64, max_window_layers=1),
-        "sliding-window attention",
+        Qwen2MoeConfig(
+            **SMALL,
+            use_sliding_window=True,
+            sliding_window=64,
+            max_window_layers=1,
+            num_experts=4,
+            num_experts_per_tok=2,
+            moe_intermediate_size=16,
+            shared_expert_intermediate_size=16,
+        ),
+        OTHER_WINDOWS,
     ),
-    (Gemma3TextConfig(**SMALL, head_dim=16), "sliding-window attention"),
-    (
-        GptOssConfig(**SMALL, head_dim=16, layer_types=["full_attention"] * 4, num_local_experts=2),
-        "learned attention sinks",
-    ),
+    (PhimoeConfig(**SMALL, sliding_window=64, num_local_experts=4), OTHER_WINDOWS),
+    # Its attention gets the window in all layers.
+    (Phi3Config(**SMALL, sliding_window=64, layer_types=[*KINDS, *KINDS]), OTHER_WINDOWS),
 ]
 
 
 def _saved(config, folder, seed=5):
     torch.manual_seed(seed)
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    model = AutoModelForCausalLM.from_config(config)
+    for name, parameter in model.named_parameters():
+        if name.endswith("sinks"):
+            torch.nn.init.normal_(parameter, std=2.0)
+    model.save_pretrained(folder)
     return EngineConfig(model=str(folder), device="cpu")
 
 
@@ -83,6 +125,36 @@ def test_logits_and_tokens_are_those_of_transformers(config, tmp_path):
     torch.testing.assert_close(logits, expected[-1], atol=1e-3, rtol=1e-3)
     mine = [*generate(loaded, cache, logits, stop_ids=(), max_tokens=8)]
     assert mine[: len(tokens)] == tokens.tolist()
+
+
+@pytest.mark.parametrize("config", SLIDING, ids=lambda config: config.model_type)
+def test_sparse_mode_that_leaves_nothing_out_is_dense(config, tmp_path, small_settings):
+    loaded = load_model(
+        _saved(config, tmp_path), progress=lambda stage, part: None, dtype=torch.float32
+    )
+    ids = torch.randint(1, 97, (300,), generator=torch.Generator().manual_seed(2)).tolist()
+    found = []
+    for mode, alpha in (("dense", 1.0), ("sparse", 1.0), ("sparse", 0.7)):
+        settings = replace(small_settings, alpha=alpha)
+        cache = KVCache(loaded.layers, 320)
+        result = prefill(
+            loaded, cache, ids, mode=mode, alpha=alpha, chunk=100, settings=settings
+        )  # fmt: skip
+        found.append(result)
+    dense, all_kept, sparse = found
+    torch.testing.assert_close(all_kept.last_logits, dense.last_logits, atol=1e-3, rtol=1e-3)
+    assert dense.density == all_kept.density == 1.0
+    types = getattr(config, "layer_types", None) or ["sliding_attention"] * 4
+    for kind, heads in zip(types, sparse.density_by_head, strict=True):
+        assert kind == "full_attention" or set(heads) == {1.0}
+    assert sparse.density == 1.0 or "full_attention" in types
+
+
+def test_a_model_with_parts_for_pictures_is_refused(tmp_path):
+    text = {**GEMMA, "layer_types": [*KINDS, *KINDS]}
+    Gemma3Config(text_config=text).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="parts for pictures or sound"):
+        measured(str(tmp_path), torch.float32)
 
 
 @pytest.mark.parametrize(

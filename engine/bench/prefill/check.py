@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...attention import Run
+from ...attention.sinks import with_sinks
 from ...cache import KVCache
 from ...errors import EngineError
 from ...kernels.reference import attend_reference
@@ -25,9 +26,20 @@ _REFERENCE_CHUNK = 512
 class ReferenceRun(Run):
     """Dense attention by its definition, in float32."""
 
-    def attention(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    def attention(
+        self,
+        layer: int,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        scale: float,
+        *,
+        window: int | None = None,
+        sinks: Tensor | None = None,
+    ) -> Tensor:
         """See `Run.attention`."""
-        return attend_reference(q, k, v, causal=True, scale=scale)[0].to(q.dtype)
+        out, lse = attend_reference(q, k, v, causal=True, scale=scale, window=window)
+        return (out if sinks is None else with_sinks(out, lse, sinks)).to(q.dtype)
 
 
 def check_equality(reader: Reader, length: int) -> Row:

@@ -1,0 +1,169 @@
+"""Sliding windows and learned sinks against the definition, a masked softmax."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sa_chat.engine.attention import Run, windowed
+from sa_chat.engine.attention.sinks import with_sinks
+from sa_chat.engine.attention.windowed import attend_windowed, windowed_pairs
+from sa_chat.engine.bench.prefill.check import ReferenceRun
+from sa_chat.engine.kernels import attend
+
+SCALE = 0.3
+CASES = [  # rows, keys, window
+    (1, 1, 1),
+    (1, 100, 7),
+    (1, 5, 7),
+    (5, 5, 1),
+    (300, 300, 1),
+    (64, 200, 64),
+    (63, 200, 64),
+    (65, 200, 64),
+    (128, 128, 64),
+    (127, 129, 64),
+    (200, 230, 64),  # rows from before the first window's end on
+    (30, 70, 64),
+    (1000, 1000, 63),
+    (100, 1000, 999),
+    (100, 1000, 1000),
+    (100, 1000, 5000),
+]
+
+
+def _inputs(rows, keys, *, heads=4, groups=2, size=16, value_size=16, dtype=torch.float32):
+    torch.manual_seed(rows + keys)
+    q = torch.randn(heads, rows, size, dtype=dtype)
+    k = torch.randn(groups, keys, size, dtype=dtype)
+    return q, k, torch.randn(groups, keys, value_size, dtype=dtype)
+
+
+def _definition(q, k, v, window, sinks=None):
+    """In float64, with the whole score matrix and a mask; lse without the sinks."""
+    shared = len(q) // len(k)
+    q, k, v = q.double(), *(each.double().repeat_interleave(shared, 0) for each in (k, v))
+    scores = q @ k.transpose(1, 2) * SCALE
+    key = torch.arange(k.shape[1])
+    row = key[-q.shape[1] :, None]
+    scores.masked_fill_((key > row) | (key <= row - window), -torch.inf)
+    lse = scores.logsumexp(-1)
+    if sinks is not None:
+        sinks = sinks.double()[:, None, None].expand(*scores.shape[:2], 1)
+        scores = torch.cat([scores, sinks], dim=-1)
+    return scores.softmax(-1)[..., : k.shape[1]] @ v, lse
+
+
+def _check(q, k, v, window, atol=1e-5):
+    out, lse = attend_windowed(q, k, v, window=window, scale=SCALE)
+    expected, expected_lse = _definition(q, k, v, window)
+    assert out.dtype == q.dtype
+    torch.testing.assert_close(out.double(), expected, atol=atol, rtol=atol)
+    torch.testing.assert_close(lse.double(), expected_lse, atol=atol, rtol=atol)
+
+
+@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2), (6, 1)])
+@pytest.mark.parametrize(("rows", "keys", "window"), CASES)
+def test_a_window_is_computed_as_defined(rows, keys, window, heads, groups):
+    _check(*_inputs(rows, keys, heads=heads, groups=groups), window)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_any_shape(data):
+    keys = data.draw(st.integers(1, 200))
+    rows, window = data.draw(st.integers(1, keys)), data.draw(st.integers(1, keys + 3))
+    _check(*_inputs(rows, keys), window)
+
+
+@pytest.mark.parametrize("limit", ["_ROWS", "_HEADS"])
+def test_many_blocks_go_in_groups(limit, monkeypatch):
+    monkeypatch.setattr(windowed, limit, {"_ROWS": 64, "_HEADS": 16}[limit])
+    _check(*_inputs(500, 530), 16)
+
+
+def test_in_bfloat16_with_values_of_another_size_and_a_view_of_a_cache():
+    _check(*_inputs(300, 400, dtype=torch.bfloat16), 50, atol=3e-2)
+    q, k, v = _inputs(300, 500, value_size=24)
+    _check(q, k[:, :400], v[:, :400], 50)
+
+
+@pytest.mark.parametrize("window", [300, 301, 10_000])
+def test_a_window_over_all_keys_is_causal_attention(window):
+    q, k, v = _inputs(120, 300)
+    out, lse = attend_windowed(q, k, v, window=window, scale=SCALE)
+    expected, expected_lse = attend(q, k, v, causal=True, scale=SCALE)
+    assert torch.equal(out, expected)
+    assert torch.equal(lse, expected_lse)
+
+
+@pytest.mark.parametrize(("rows", "window"), [(90, 40), (30, 40), (1, 40), (200, 1)])
+def test_keys_before_the_window_change_nothing(rows, window):
+    q, k, v = _inputs(rows, 300)
+    before = slice(0, 300 - rows + 1 - window)
+    found = []
+    for value in (0.0, 1e4):
+        k[:, before] = v[:, before] = value
+        found.append(attend_windowed(q, k, v, window=window, scale=SCALE))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
+@given(start=st.integers(0, 40), rows=st.integers(1, 40), window=st.integers(1, 50))
+def test_pairs_within_a_window_are_counted(start, rows, window):
+    counted = sum(min(at + 1, window) for at in range(start, start + rows))
+    assert windowed_pairs(start, start + rows, window) == counted
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("window", [None, 20])
+def test_sinks_take_their_share_of_the_softmax(window, dtype):
+    q, k, v = _inputs(50, 90)
+    sinks = torch.tensor([-30.0, 0.5, 3.0, 40.0], dtype=dtype)
+    out = Run().attention(0, q, k, v, SCALE, window=window, sinks=sinks)
+    expected, _ = _definition(q, k, v, window or 90, sinks)
+    torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("window", [None, 20, 1, 500])
+def test_what_the_benchmark_checks_against_is_the_definition(window):
+    q, k, v = _inputs(50, 90)
+    sinks = torch.tensor([-30.0, 0.5, 3.0, 40.0])
+    out = ReferenceRun().attention(0, q, k, v, SCALE, window=window, sinks=sinks)
+    expected, _ = _definition(q, k, v, window or 90, sinks)
+    torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_sinks_keep_the_type_of_the_output():
+    out = with_sinks(torch.ones(2, 3, 4).bfloat16(), torch.zeros(2, 3), torch.zeros(2))
+    assert out.dtype == torch.bfloat16
+    assert (out == 0.5).all()
+
+
+def test_a_sliding_layer_is_never_selected_from_and_counts_its_window(striped, small_settings):
+    q, k, v, _ = striped()
+    run = Run(selection=replace(small_settings, alpha=0.5))
+    out = run.attention(0, q, k, v, SCALE, window=100)
+    assert run.kept_mass == []
+    assert run.windows == {0: 100}
+    counted = run.count()
+    assert counted.causal == (128 * 100,)
+    assert counted.density == 1.0
+    expected, _ = _definition(q, k, v, 100)
+    torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
+    run.attention(1, q, k, v, SCALE)
+    assert run.count().density < 1.0
+    assert run.windows == {0: 100}
+
+
+def test_sinks_behind_a_sparse_layer(striped, small_settings):
+    q, k, v, _ = striped()
+    runs = [Run(selection=replace(small_settings, alpha=0.6)) for _ in range(2)]
+    plain = runs[0].attention(0, q, k, v, SCALE)
+    sinks = torch.full((4,), -200.0)
+    found = runs[1].attention(0, q, k, v, SCALE, sinks=sinks)
+    assert runs[1].count().density < 1.0
+    assert runs[1].coverage == runs[0].coverage
+    torch.testing.assert_close(found, plain)

@@ -1,0 +1,147 @@
+"""Sliding windows and learned sinks on CUDA: kernels, and whole models with graphs."""
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, Gemma3TextConfig, GptOssConfig, MistralConfig
+
+from sa_chat.engine.attention.windowed import attend_windowed
+from sa_chat.engine.cache import KVCache
+from sa_chat.engine.config import EngineConfig
+from sa_chat.engine.decode import step as step_module
+from sa_chat.engine.decode.step import step_for
+from sa_chat.engine.model import load_model
+from sa_chat.engine.pipeline import extend, prefill
+from sa_chat.engine.selection import SelectionSettings
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}
+KINDS = ["sliding_attention", "full_attention"]
+SMALL = {
+    "hidden_size": 128,
+    "intermediate_size": 192,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 64,
+    "vocab_size": 97,
+    "max_position_embeddings": 8192,
+    "initializer_range": 0.1,
+    "pad_token_id": 0,
+}
+MODELS = [
+    MistralConfig(**SMALL, sliding_window=100),
+    Gemma3TextConfig(
+        **SMALL, query_pre_attn_scalar=64, sliding_window=128, layer_types=[*KINDS, *KINDS]
+    ),
+    GptOssConfig(
+        **SMALL,
+        sliding_window=128,
+        layer_types=[*KINDS, *KINDS],
+        num_local_experts=2,
+        num_experts_per_tok=2,  # all: the choice would jump where roundings differ
+    ),
+]
+
+
+def _definition(q, k, v, window, scale):
+    """In float64, head by head; out [H, C, D] and lse [H, C]."""
+    shared, rows, keys = len(q) // len(k), q.shape[1], k.shape[1]
+    key = torch.arange(keys, device=q.device)
+    row = key[-rows:, None]
+    unseen = (key > row) | (key <= row - window)
+    outs, lses = [], []
+    for head, queries in enumerate(q):
+        scores = queries.double() @ k[head // shared].double().T * scale
+        scores.masked_fill_(unseen, -torch.inf)
+        lses.append(scores.logsumexp(-1))
+        outs.append(scores.softmax(-1) @ v[head // shared].double())
+    return torch.stack(outs), torch.stack(lses)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("window", [1, 128, 1000, 1024, 4096])
+@pytest.mark.parametrize(
+    ("rows", "keys"), [(1, 9000), (50, 9000), (2048, 9000), (8192, 8192), (8192, 9000)]
+)
+def test_a_window_is_computed_as_defined(rows, keys, window, dtype):
+    torch.manual_seed(rows)
+    q = torch.randn(8, rows, 64, device="cuda", dtype=dtype)
+    k, v = torch.randn(2, 2, keys + 100, 64, device="cuda", dtype=dtype)
+    k, v = k[:, :keys], v[:, :keys]
+    out, lse = attend_windowed(q, k, v, window=window, scale=0.2)
+    expected, expected_lse = _definition(q, k, v, window, 0.2)
+    assert out.dtype == dtype
+    atol = TOLERANCE[dtype]
+    torch.testing.assert_close(out.double(), expected, atol=atol, rtol=atol)
+    torch.testing.assert_close(lse.double(), expected_lse, atol=atol, rtol=atol)
+
+
+def test_many_rows_take_little_memory():
+    q = torch.randn(32, 32_768, 128, device="cuda", dtype=torch.bfloat16)
+    k, v = torch.randn(2, 8, 32_768, 128, device="cuda", dtype=torch.bfloat16)
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    attend_windowed(q, k, v, window=1024, scale=0.1)
+    assert torch.cuda.max_memory_allocated() - before < 3 * q.nbytes
+
+
+def _loaded(config, folder, dtype, device="cuda"):
+    torch.manual_seed(5)
+    model = AutoModelForCausalLM.from_config(config)
+    for name, parameter in model.named_parameters():
+        if name.endswith("sinks"):
+            torch.nn.init.normal_(parameter, std=2.0)
+    model.save_pretrained(folder)
+    told = EngineConfig(model=str(folder), device=device, gpus=1)
+    return load_model(told, progress=lambda stage, part: None, dtype=dtype)
+
+
+@pytest.mark.parametrize("config", MODELS, ids=lambda config: config.model_type)
+def test_logits_are_those_of_transformers(config, tmp_path, token_ids):
+    loaded = _loaded(config, tmp_path, torch.float32)
+    theirs = AutoModelForCausalLM.from_pretrained(
+        tmp_path, attn_implementation="eager", dtype=torch.float32
+    ).to("cuda")
+    ids = token_ids(3000)
+    with torch.inference_mode():
+        expected = theirs(torch.tensor([ids], device="cuda"), logits_to_keep=1).logits[0, -1]
+    for chunk in (3000, 1024, 77):
+        cache = KVCache(loaded.layers, 3000)
+        result = prefill(loaded, cache, ids, mode="dense", alpha=1.0, chunk=chunk)
+        torch.testing.assert_close(result.last_logits, expected, atol=5e-3, rtol=5e-3)
+
+
+@pytest.mark.parametrize("config", MODELS, ids=lambda config: config.model_type)
+def test_a_graph_writes_what_single_calls_write(config, tmp_path, token_ids, monkeypatch):
+    loaded = _loaded(config, tmp_path, torch.bfloat16)
+    logits = {}
+    for graphs in (True, False):
+        cache = KVCache(loaded.layers, 400)
+        extend(loaded, cache, token_ids(100))
+        if not graphs:
+            monkeypatch.setattr(step_module, "_graph", lambda loaded, cache: None)
+        step = step_for(loaded, cache)
+        assert isinstance(step, step_module._Eager) != graphs
+        found = [step(cache, token).float().clone() for token in token_ids(80)]
+        cache.truncate(90)  # the graph follows
+        found += [step(cache, token).float().clone() for token in token_ids(80)]
+        logits[graphs] = torch.stack(found)
+    off = (logits[True] - logits[False]).norm(dim=-1) / logits[False].norm(dim=-1)
+    assert off.max() < 0.05  # both round to bfloat16 on their way
+
+
+@pytest.mark.parametrize("config", MODELS[1:], ids=lambda config: config.model_type)
+def test_full_layers_are_sparse_and_sliding_ones_whole(config, tmp_path, token_ids):
+    loaded = _loaded(config, tmp_path, torch.bfloat16)
+    settings = SelectionSettings(density=0.4, break_even=1024)
+    cache = KVCache(loaded.layers, 6000)
+    result = prefill(
+        loaded, cache, token_ids(6000), mode="sparse", alpha=0.9, chunk=2048, settings=settings
+    )
+    by_layer = [set(heads) for heads in result.density_by_head]
+    assert by_layer[0] == by_layer[2] == {1.0}
+    assert max(by_layer[1] | by_layer[3]) < 1.0
+    assert result.last_logits.isfinite().all()
