@@ -15,8 +15,6 @@ _CORE = (
     "cache",
     "pipeline",
     "selection",
-    "budget.py",
-    "conversation.py",
 )
 
 

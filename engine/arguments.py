@@ -52,6 +52,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="limit of the context in tokens (default: what the model can read)",
     )
+    add_kv_cache_argument(group)
     for name, default, what in (
         ("temperature", 0.0, "of answers by --model; 0 takes the likeliest token"),
         ("top-p", 1.0, "probability of the tokens to draw from"),
@@ -66,6 +67,16 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         )
     group.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of what is drawn (default: 0)"
+    )
+
+
+def add_kv_cache_argument(parser: argparse._ActionsContainer) -> None:
+    """How keys and values are kept, for all that make a cache."""
+    parser.add_argument(
+        "--kv-cache-dtype",
+        default="auto",
+        metavar="auto|int8",
+        help="how keys and values are kept; int8 halves their memory (default: auto)",
     )
 
 

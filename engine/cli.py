@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from .arguments import Parser
+from .arguments import Parser, add_kv_cache_argument
 from .bench.arguments import add_bench_arguments
 from .bench.options import positive
 from .errors import SaChatError, UsageError
@@ -71,6 +71,7 @@ def build_parser() -> Parser:
         metavar="N",
         help="of context for --model (default: all that it can read)",
     )
+    add_kv_cache_argument(info)
     info.set_defaults(command=_info)
     return parser
 
@@ -85,7 +86,7 @@ def _info(arguments: argparse.Namespace) -> int:
     from .info import engine_info, fit_info
 
     if arguments.model is not None:
-        plan = fit_info(arguments.model, arguments.tokens)
+        plan = fit_info(arguments.model, arguments.tokens, arguments.kv_cache_dtype)
         print(json.dumps(plan.as_dict(), indent=2) if arguments.json else "\n".join(plan.lines()))
         return 0
     if arguments.tokens is not None:

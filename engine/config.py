@@ -43,6 +43,7 @@ class EngineConfig:
     seed: int = 0  # of what is drawn
     method: str = "joined"  # of sparse attention: one of METHODS
     reserve_tokens: int | None = None  # for questions and answers; None: by the context's size
+    kv_cache_dtype: str = "auto"  # "auto", the model's own, or "int8"
     gpus: int = 2  # that a model may be spread over
     document_nll: bool = False  # also measure how well the model predicts the document
 
@@ -55,6 +56,11 @@ class EngineConfig:
             )
         if self.method not in METHODS:
             raise UsageError(f"There is no method {self.method!r}.", f"Use {', '.join(METHODS)}.")
+        if self.kv_cache_dtype not in ("auto", "int8"):
+            raise UsageError(
+                f"Unknown number format {self.kv_cache_dtype!r} of the KV cache.",
+                "Use --kv-cache-dtype auto or int8.",
+            )
         if not (math.isfinite(self.alpha) and 0.0 < self.alpha <= 1.0):
             raise UsageError(
                 f"alpha must be above 0 and at most 1, not {self.alpha:g}.",

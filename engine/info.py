@@ -115,7 +115,7 @@ class FitInfo:
         }
 
 
-def fit_info(model: str, tokens: int | None) -> FitInfo:
+def fit_info(model: str, tokens: int | None, kv_cache_dtype: str = "auto") -> FitInfo:
     """Whether a model fits with a context of so many tokens, without loading its weights.
 
     Raises `ModelError`, with how much is missing and what would fit, if it does not; also for a
@@ -127,14 +127,14 @@ def fit_info(model: str, tokens: int | None) -> FitInfo:
     from .model.placement import candidates, resolve_dtype, rooms
     from .model.pretrained import measured
 
-    config = EngineConfig(model=model)
+    config = EngineConfig(model=model, kv_cache_dtype=kv_cache_dtype)
     with ExitStack() as stack:
         embedded = model == EMBEDDED_MODEL
         folder = reader_folder(stack) if embedded else local_folder(model)
         source = model if folder is None else str(folder)
         context = context_of(config, source) if tokens is None else tokens
         allowed = rooms(candidates(config.device), config.gpus)
-        _, needs = measured(source, resolve_dtype(allowed[0].device))
+        _, needs = measured(source, resolve_dtype(allowed[0].device), kv_cache_dtype)
         return FitInfo(model, context, fitted(needs, allowed, context))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..arguments import Parser
+from ..arguments import Parser, add_kv_cache_argument
 from ..config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS
 from .attention.arguments import add_attention_arguments
 from .options import density, lengths, positive, share
@@ -56,6 +56,13 @@ def add_bench_arguments(parser: Parser) -> None:
         type=Path,
         metavar="FILE",
         help="what is read, repeated where it is too short (default: the handbook)",
+    )
+    prefill.add_argument(
+        "--answer-tokens",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="of an answer; those after the first are no part of TTFT (default: 1)",
     )
     prefill.set_defaults(command=_prefill)
 
@@ -108,6 +115,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="GIB",
         help="let each GPU give no more than this, as a smaller card would",
     )
+    add_kv_cache_argument(parser)
 
 
 def _attention(arguments: argparse.Namespace) -> int:

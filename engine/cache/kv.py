@@ -4,68 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache
 
-
-class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """One layer's keys and values, [1, G, capacity, D] each, allocated where they first appear."""
-
-    is_sliding = False
-
-    def __init__(self, capacity: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.capacity = capacity
-        self.length = 0
-        self.position: Tensor | None = None  # where `update` writes, if a CUDA graph is to know it
-
-    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Allocate for the shape, type and device of the layer's first keys and values."""
-        self.keys = _buffer(key_states, self.capacity)
-        self.values = _buffer(value_states, self.capacity)
-        self.is_initialized = True
-
-    def update(
-        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
-        """Append [1, G, C, D]; returns views [1, G, length, D] of all keys and values so far.
-
-        With a `position`, int64 [1] on the device, one token is written there, nothing is
-        counted, and the whole buffers are returned.
-        """
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        assert self.keys is not None
-        assert self.values is not None
-        if self.position is not None:
-            self.keys.index_copy_(2, self.position, key_states)
-            self.values.index_copy_(2, self.position, value_states)
-            return self.keys, self.values
-        start, end = self.length, self.length + key_states.shape[2]
-        assert end <= self.capacity, f"{end} tokens in a cache of {self.capacity}"
-        self.keys[:, :, start:end] = key_states
-        self.values[:, :, start:end] = value_states
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-    def get_seq_length(self) -> int:
-        return self.length
-
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.length + query_length, 0
-
-    def get_max_length(self) -> int:
-        return self.capacity
-
-    def get_max_cache_shape(self) -> int:
-        """`get_max_length` under its older name in transformers 5."""
-        return self.capacity
-
-    def reset(self) -> None:
-        self.length = 0
+from .layers import Int8Layer, KVLayer
 
 
 class KVCache(Cache):
@@ -75,10 +19,12 @@ class KVCache(Cache):
     not fit before any layer writes.
     """
 
-    def __init__(self, layers: int, capacity: int) -> None:
+    def __init__(self, layers: int, capacity: int, dtype: str = "auto") -> None:
+        """`dtype` is "auto", the model's own, or "int8"."""
         assert layers >= 1
         assert capacity >= 1
-        self._kv = [KVLayer(capacity) for _ in range(layers)]
+        kind = Int8Layer if dtype == "int8" else KVLayer
+        self._kv = [kind(capacity) for _ in range(layers)]
         self.capacity = capacity
         super().__init__(layers=list(self._kv))
 
@@ -93,21 +39,22 @@ class KVCache(Cache):
         return self.capacity - self.length
 
     @property
-    def first_buffers(self) -> tuple[Tensor, Tensor]:
-        """The first layer's keys and values, [G, capacity, D]; the cache holds something."""
-        keys, values = self._kv[0].keys, self._kv[0].values
-        assert keys is not None
-        assert values is not None
-        return keys[0], values[0]
+    def buffers(self) -> list[tuple[Tensor, ...]]:
+        """Of each layer, see `KVLayer`; the cache holds something."""
+        assert all(layer.is_initialized for layer in self._kv)
+        return [layer.buffers for layer in self._kv]
 
     @property
     def nbytes(self) -> int:
         """Bytes allocated for keys and values, on all devices."""
+        return sum(layer.nbytes for layer in self._kv)
+
+    def nbytes_on(self, device: torch.device) -> int:
+        """Bytes allocated there."""
         return sum(
-            tensor.nbytes
+            layer.nbytes
             for layer in self._kv
-            for tensor in (layer.keys, layer.values)
-            if tensor is not None
+            if layer.buffers and layer.buffers[0].device == device
         )
 
     @contextmanager
@@ -117,8 +64,7 @@ class KVCache(Cache):
         Raises nothing of its own; the length stays as it is, see `advance`.
         """
         for layer in self._kv:
-            assert layer.keys is not None, "a cache that holds something"
-            layer.position = positions[layer.keys.device]
+            layer.position = positions[layer.buffers[0].device]
         try:
             yield
         finally:
@@ -139,9 +85,3 @@ class KVCache(Cache):
         assert 0 <= length <= self.length, f"cannot truncate {self.length} tokens to {length}"
         for layer in self._kv:
             layer.length = length
-
-
-def _buffer(like: Tensor, capacity: int) -> Tensor:
-    batch, groups, _, size = like.shape
-    assert batch == 1, "one conversation a cache"
-    return torch.empty(1, groups, capacity, size, dtype=like.dtype, device=like.device)

@@ -1,8 +1,4 @@
-"""One token through the model: as a CUDA graph where that can be, else call by call.
-
-A small model's forward pass is some hundred launches, and the host takes longer for them than the
-GPU for its work: 22 ms against 8 on an H200 for 8 billion parameters.  A graph is one launch.
-"""
+"""One token through the model: as CUDA graphs where that can be, else call by call."""
 
 from __future__ import annotations
 
@@ -14,18 +10,17 @@ import torch
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
-from ..attention import RUN_KEYWORD, Run, StepRun
+from ..attention import Run
 from ..cache import KVCache
 from ..kernels.step import step_on_cuda
 from ..model import LoadedModel
-from ..model.keywords import cache_keyword
 from ..pipeline import forward, on_device
+from .graphs import GraphStep
 
 Step = Callable[[KVCache, int], Tensor]
 """Appends a token to the cache; returns the logits [vocabulary] behind it, which are valid until
 the next call."""
 
-_WARM_UP = 2  # passes before the capture: libraries allocate what they need, kernels are compiled
 _WAITING_ROPE = ("dynamic", "longrope")
 _log = logging.getLogger(__name__)
 _captured: WeakKeyDictionary[KVCache, Step] = WeakKeyDictionary()  # a graph holds the addresses
@@ -41,15 +36,14 @@ def step_for(loaded: LoadedModel, cache: KVCache) -> Step:
 
 
 def _graph(loaded: LoadedModel, cache: KVCache) -> Step | None:
-    """None where there can be none: without a GPU or over two, for heads that its attention
-    kernel does not compute, and for models that wait for the GPU or whose capture failed once."""
-    keys, values = cache.first_buffers
-    if len(loaded.devices) > 1 or cache.free < 1 or not step_on_cuda(keys, values):
+    """None where there can be none: without a GPU, for heads that its attention kernel does not
+    compute, and for models that wait for the GPU or whose capture failed once."""
+    if cache.free < 1 or not all(step_on_cuda(loaded.dtype, *buffers) for buffers in cache.buffers):
         return None
     if loaded.model in _uncapturable or _waits(loaded.model.config):
         return None
     try:
-        return _Graph(loaded, cache)
+        return GraphStep(loaded, cache)
     except RuntimeError as error:  # what a model does cannot be captured, or memory ran out
         _log.warning("answers are written without a CUDA graph: %s", error)
         _uncapturable.add(loaded.model)
@@ -76,47 +70,3 @@ class _Eager:
         logits = forward(self._loaded, cache, ids, self._run, logits=1)
         assert logits is not None
         return logits[-1]
-
-
-class _Graph:
-    """A captured forward pass, replayed for each token."""
-
-    @torch.inference_mode()
-    def __init__(self, loaded: LoadedModel, cache: KVCache) -> None:
-        self._device = device = loaded.device
-        self._ids = torch.zeros(1, 1, dtype=torch.long, device=device)
-        self._position = torch.full((1,), cache.length, device=device)
-        self._length = torch.full((1,), cache.length + 1, device=device)
-        self._graph = torch.cuda.CUDAGraph()
-        arguments = {
-            cache_keyword(loaded.model): cache,
-            "use_cache": True,
-            "position_ids": self._position[None],
-            "logits_to_keep": 1,
-            RUN_KEYWORD: StepRun(length=self._length),
-        }
-
-        def once() -> Tensor:
-            logits: Tensor = loaded.model(self._ids, **arguments).logits
-            return logits[0, -1]
-
-        with torch.cuda.device(device), cache.writing_at({device: self._position}):
-            aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            aside.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(aside):
-                for _ in range(_WARM_UP):
-                    once()
-            torch.cuda.current_stream(device).wait_stream(aside)
-            # On a stream of this device: PyTorch's own for captures is of the first that had one.
-            with torch.cuda.graph(self._graph, stream=aside):
-                self._logits = once()
-
-    @torch.inference_mode()
-    def __call__(self, cache: KVCache, token: int) -> Tensor:
-        self._ids.fill_(token)
-        self._position.fill_(cache.length)
-        self._length.fill_(cache.length + 1)
-        with torch.cuda.device(self._device):
-            self._graph.replay()
-        cache.advance()
-        return self._logits

@@ -7,6 +7,7 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..arguments import add_kv_cache_argument
 from ..config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS, EngineConfig
 from ..errors import UsageError
 
@@ -52,6 +53,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model folder or hub id (default: the embedded reader)",
     )
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+    add_kv_cache_argument(parser)
     parser.add_argument(
         "--lengths",
         default=LENGTHS,
@@ -102,7 +104,11 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
 def options_from(arguments: argparse.Namespace) -> Options:
     """Raises `UsageError` for values that are none."""
     return Options(
-        config=EngineConfig(model=arguments.model, device=arguments.device),
+        config=EngineConfig(
+            model=arguments.model,
+            device=arguments.device,
+            kv_cache_dtype=arguments.kv_cache_dtype,
+        ),
         lengths=tuple(sorted({_tokens(text) for text in _listed(arguments.lengths)})),
         tasks=arguments.tasks,
         samples=arguments.samples,

@@ -117,7 +117,7 @@ def _share(
     weights = sum(needs.layer_weights[at] for at in layers)
     weights += needs.first_weights * first + needs.last_weights * last
     rows = min(_ROWS, tokens)
-    copies = needs.column_bytes * int(_KEPT_COLUMNS * tokens)
+    copies = needs.column_bytes * int(_KEPT_COLUMNS * tokens) + needs.read_bytes * tokens
     workspace = needs.row_bytes * rows + copies + _SPARE
     return Share(room, layers, weights, needs.kv_per_token * len(layers) * tokens, workspace)
 

@@ -14,8 +14,8 @@ from ..attention import register
 from ..config import EMBEDDED_MODEL, EngineConfig
 from .check import local_folder, reader_folder
 from .embedded import load_reader
+from .fused import fuse
 from .loaded import LoadedModel
-from .norms import fuse_norms
 from .placement import candidates, resolve_device, resolve_dtype, rooms
 from .pretrained import load_pretrained
 from .support import probe
@@ -52,7 +52,7 @@ def load_model(
             model = load_reader(folder, device, dtype, lambda part: progress("model", 0.9 * part))
         name = "embedded reader"
         if device.type == "cuda":
-            fuse_norms(model)
+            fuse(model)
     else:
         folder = local_folder(config.model)
         source = config.model if folder is None else str(folder)
@@ -65,6 +65,7 @@ def load_model(
             local=folder is not None,
             tokens=tokens,
             progress=lambda part: progress("model", 0.9 * part),
+            kv_cache_dtype=config.kv_cache_dtype,
         )
         model, devices = placed.model, placed.devices
         name = config.model if folder is None else folder.resolve().name

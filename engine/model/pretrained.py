@@ -30,7 +30,7 @@ from transformers.utils import logging as hf_logging
 from ..attention import NAME, register
 from ..errors import ModelError
 from .fit import Room, fitted
-from .norms import fuse_norms
+from .fused import fuse
 from .stages import connect
 from .structure import Needs, Structure, needs_of, structure_of
 from .support import refuse_unsupported
@@ -60,7 +60,9 @@ class Placed:
     devices: tuple[torch.device, ...]
 
 
-def measured(source: str, dtype: torch.dtype) -> tuple[Structure, Needs]:
+def measured(
+    source: str, dtype: torch.dtype, kv_cache_dtype: str = "auto"
+) -> tuple[Structure, Needs]:
     """What the model in the folder or under the hub id `source` is made of, without weights.
 
     Raises `ModelError` when it cannot be found, read or used.
@@ -78,7 +80,7 @@ def measured(source: str, dtype: torch.dtype) -> tuple[Structure, Needs]:
         except _LOAD_ERRORS as error:
             raise _explain(source, error, local=Path(source).is_dir()) from error
         structure = structure_of(model)
-        return structure, needs_of(model, structure, f"The model {source}")
+        return structure, needs_of(model, structure, f"The model {source}", kv_cache_dtype)
 
 
 def load_pretrained(
@@ -89,6 +91,7 @@ def load_pretrained(
     local: bool,
     tokens: int,
     progress: Callable[[float], None],
+    kv_cache_dtype: str = "auto",
 ) -> Placed:
     """Load the model in the folder or under the hub id `source`, each weight onto the device that
     needs it.
@@ -99,7 +102,7 @@ def load_pretrained(
     Raises:
         ModelError: it cannot be found, read or used, or does not fit.
     """
-    structure, needs = measured(source, dtype)
+    structure, needs = measured(source, dtype, kv_cache_dtype)
     on_gpus = rooms[0].device.type == "cuda"
     shares = fitted(needs, rooms, tokens) if on_gpus else ()
     devices = tuple(share.room.device for share in shares) or (rooms[0].device,)
@@ -118,7 +121,7 @@ def load_pretrained(
     except (*_LOAD_ERRORS, SafetensorError) as error:
         raise _explain(source, error, local=local) from error
     if on_gpus:
-        fuse_norms(model)
+        fuse(model)
     connect(model, parts)
     return Placed(model, devices)
 

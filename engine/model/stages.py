@@ -12,11 +12,25 @@ pinned host memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+
+
+class Carrier(Protocol):
+    """Takes tensors from one device to the next in another way than `Link` does by itself."""
+
+    def bring(self, value: Tensor, target: torch.device) -> Tensor:
+        """The tensor on `target`; several may be brought on the way into one module."""
+        ...
+
+    def arrive(self, target: torch.device) -> None:
+        """All that the module needs has been brought; it is computed next."""
+        ...
 
 
 def connect(model: nn.Module, parts: Mapping[str, torch.device]) -> None:
@@ -28,6 +42,20 @@ def connect(model: nn.Module, parts: Mapping[str, torch.device]) -> None:
     for name, device in parts.items():
         module = model.get_submodule(name)
         module.register_forward_pre_hook(links[device].before, with_kwargs=True)
+    _links[model] = tuple(links.values())
+
+
+@contextmanager
+def carried_by(model: nn.Module, carrier: Carrier) -> Iterator[None]:
+    """Within, `carrier` takes tensors from device to device; of a model on one there are none."""
+    links = _links.get(model, ())
+    for link in links:
+        link.carrier = carrier
+    try:
+        yield
+    finally:
+        for link in links:
+            link.carrier = None
 
 
 class Link:
@@ -37,9 +65,11 @@ class Link:
     """
 
     def __init__(self, target: torch.device) -> None:
+        self.carrier: Carrier | None = None
         self._target = target
         self._streams: dict[torch.device, torch.cuda.Stream] = {}
         self._brought: dict[int, tuple[Tensor, Tensor]] = {}  # by id, which is kept alive
+        self._copies = 0
 
     def before(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -47,8 +77,12 @@ class Link:
         """A forward pre-hook."""
         if args and self._is_elsewhere(args[0]):
             self._brought.clear()  # of the pass before: a new one enters this device
+        brought = self._copies
         here = tuple(self._copied(each) if self._is_elsewhere(each) else each for each in args)
-        return here, {name: self._kept(value) for name, value in kwargs.items()}
+        named = {name: self._kept(value) for name, value in kwargs.items()}
+        if self.carrier is not None and self._copies > brought:
+            self.carrier.arrive(self._target)
+        return here, named
 
     def _kept(self, value: Any) -> Any:
         """The keyword argument, or the copy of it that a layer before got."""
@@ -66,6 +100,9 @@ class Link:
 
     def _copied(self, value: Tensor) -> Tensor:
         source, target = value.device, self._target
+        self._copies += 1
+        if self.carrier is not None:
+            return self.carrier.bring(value, target)
         if source.type != "cuda" or target.type != "cuda":
             return value.to(target)
         leaving, arriving = self._stream(source), self._stream(target)
@@ -83,3 +120,6 @@ class Link:
         if device not in self._streams:
             self._streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         return self._streams[device]
+
+
+_links: WeakKeyDictionary[nn.Module, tuple[Link, ...]] = WeakKeyDictionary()

@@ -14,6 +14,8 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from ..errors import ModelError
 
+_SCALE = 4  # bytes, of a row of int8
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -86,13 +88,16 @@ class Needs:
     kv_per_token: int  # of one layer
     row_bytes: int  # activations of one token of a chunk, in one layer
     column_bytes: int  # copies of one kept key and value of every query head
+    read_bytes: int = 0  # of a token of one layer's cache, to read it in another number format
 
     @property
     def weights(self) -> int:
         return self.first_weights + sum(self.layer_weights) + self.last_weights
 
 
-def needs_of(model: PreTrainedModel, structure: Structure, name: str) -> Needs:
+def needs_of(
+    model: PreTrainedModel, structure: Structure, name: str, kv_cache_dtype: str = "auto"
+) -> Needs:
     """Of a model in the number format that it is computed in; its tensors may be on the meta
     device.  Layers whose checkpoint is quantised are taken to be as small as it is there."""
     model.tie_weights()
@@ -100,6 +105,8 @@ def needs_of(model: PreTrainedModel, structure: Structure, name: str) -> Needs:
     config: PretrainedConfig = model.config
     heads, groups, key_size, value_size = _heads(config)
     each = model.dtype.itemsize
+    int8 = kv_cache_dtype == "int8"
+    kv_numbers = groups * (key_size + value_size)
     stored = _stored_bits(config) / (8 * each)
     # In the widest place of a layer: residual, norm and projections, or the gated MLP's three.
     widest = 3 * getattr(config, "intermediate_size", 4 * config.hidden_size)
@@ -108,9 +115,10 @@ def needs_of(model: PreTrainedModel, structure: Structure, name: str) -> Needs:
         layer_weights=tuple(int(min(1.0, stored) * sizes[layer]) for layer in structure.layers),
         first_weights=sum(sizes.get(part, 0) for part in _untied(model, structure.first)),
         last_weights=sum(sizes.get(part, 0) for part in structure.last),
-        kv_per_token=groups * (key_size + value_size) * each,
+        kv_per_token=kv_numbers + 2 * groups * _SCALE if int8 else kv_numbers * each,
         row_bytes=(widest + 3 * config.hidden_size + heads * (key_size + value_size)) * each,
         column_bytes=heads * (key_size + value_size) * each,
+        read_bytes=kv_numbers * each if int8 else 0,
     )
 
 

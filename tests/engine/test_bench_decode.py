@@ -69,8 +69,8 @@ def test_the_cache_is_filled_and_left_as_it_was():
     cache = filled_cache(loaded, 50, 60)
     assert [layer.get_seq_length() for layer in cache.layers] == [50, 50]
     for layer in cache.layers:
-        assert layer.keys[:, :, :50].isfinite().all()
-        assert layer.values[:, :, 1:50].std().item() == pytest.approx(1.0, abs=0.1)
+        assert layer.buffers[0][:, :, :50].isfinite().all()
+        assert layer.buffers[1][:, :, 1:50].std().item() == pytest.approx(1.0, abs=0.1)
     assert len(token_times(loaded, cache, 8)) == 8
     assert cache.length == 50
 

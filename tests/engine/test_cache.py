@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from sa_chat.engine.cache import KVCache
 
@@ -17,7 +18,7 @@ def test_appends_and_returns_views_of_everything():
     keys, values = cache.update(*second, 0)
     torch.testing.assert_close(keys, torch.cat([first[0], second[0]], dim=2))
     torch.testing.assert_close(values, torch.cat([first[1], second[1]], dim=2))
-    assert keys.data_ptr() == cache.layers[0].keys.data_ptr()
+    assert keys.data_ptr() == cache.layers[0].buffers[0].data_ptr()
 
 
 def test_length_is_what_every_layer_holds():
@@ -59,3 +60,45 @@ def test_writing_past_the_end_is_a_bug():
     cache = KVCache(1, 4)
     with pytest.raises(AssertionError, match="5 tokens in a cache of 4"):
         cache.update(*_states(5), 0)
+
+
+def test_int8_halves_the_memory_and_rounds_to_a_254th():
+    torch.manual_seed(1)
+    keys = (torch.randn(1, 2, 50, 64) * torch.rand(1, 2, 50, 1)).bfloat16()
+    values = torch.randn(1, 2, 50, 32, dtype=torch.bfloat16)  # of another size, as in MLA
+    keys[0, 0, 3] = 0.0
+    cache = KVCache(1, 50, "int8")
+    cache.update(keys[:, :, :20], values[:, :, :20], 0)
+    found = cache.update(keys[:, :, 20:], values[:, :, 20:], 0)
+    assert cache.nbytes == 50 * 2 * (64 + 32 + 2 * 4)
+    for states, read in zip((keys, values), found, strict=True):
+        assert read.dtype == torch.bfloat16
+        step = states.float().abs().amax(dim=-1, keepdim=True) / 127
+        off = (read.float() - states.float()).abs()
+        assert bool((off <= step * 0.5 + states.float().abs() * 2**-8).all())
+    once = KVCache(1, 50, "int8").update(keys, values, 0)
+    for chunked, whole in zip(found, once, strict=True):
+        assert torch.equal(chunked, whole)
+
+
+@pytest.mark.parametrize("dtype", ["auto", "int8"])
+def test_layers_go_to_disk_and_come_back_one_by_one(tmp_path, dtype):
+    cache = KVCache(2, 12, dtype)
+    for layer in range(2):
+        cache.update(*torch.randn(2, 1, 2, 9, 8), layer)
+    for at, layer in enumerate(cache.layers):
+        parts = {str(i): part[:, :, :9].contiguous() for i, part in enumerate(layer.buffers)}
+        save_file(parts, tmp_path / f"{at}.safetensors")
+    again = KVCache(2, 12, dtype)
+    for at, layer in enumerate(again.layers):
+        layer.lazy_initialization(*torch.empty(2, 1, 2, 0, 8))
+        parts = load_file(tmp_path / f"{at}.safetensors")
+        for i, buffer in enumerate(layer.buffers):
+            buffer[:, :, :9] = parts[str(i)]
+        layer.length = 9
+    more = torch.randn(2, 1, 2, 3, 8)
+    for layer in range(2):
+        for mine, theirs in zip(
+            again.update(*more, layer), cache.update(*more, layer), strict=True
+        ):
+            assert torch.equal(mine, theirs)

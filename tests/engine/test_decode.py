@@ -90,8 +90,8 @@ def test_a_capture_that_fails_is_told_and_not_tried_again_for_the_model(
         tried.append(cache)
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(step_module, "step_on_cuda", lambda keys, values: True)
-    monkeypatch.setattr(step_module, "_Graph", fails)
+    monkeypatch.setattr(step_module, "step_on_cuda", lambda *buffers: True)
+    monkeypatch.setattr(step_module, "GraphStep", fails)
     for _ in range(2):
         cache = KVCache(3, 100)
         logits = extend(tiny, cache, prompt)

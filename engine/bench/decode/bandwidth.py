@@ -7,7 +7,7 @@ import statistics
 import torch
 
 from ...cache import KVCache
-from ...cache.kv import KVLayer
+from ...cache.layers import KVLayer
 from ...model import LoadedModel
 from ..timing import measure
 
@@ -43,10 +43,7 @@ def token_bytes(loaded: LoadedModel, cache: KVCache, length: float) -> dict[torc
             _add(amounts, parameter.device, parameter.nbytes)
     for layer in cache.layers:
         assert isinstance(layer, KVLayer)
-        assert layer.keys is not None, "an empty cache"
-        assert layer.values is not None
-        stored = layer.keys.nbytes + layer.values.nbytes
-        _add(amounts, layer.keys.device, stored * length / cache.capacity)
+        _add(amounts, layer.buffers[0].device, layer.nbytes * length / cache.capacity)
     return amounts
 
 

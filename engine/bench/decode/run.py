@@ -10,9 +10,10 @@ from dataclasses import asdict
 from itertools import pairwise
 
 import torch
+from torch import Tensor
 
 from ...cache import KVCache
-from ...cache.kv import KVLayer
+from ...cache.layers import KVLayer
 from ...decode import generate
 from ...environment import describe
 from ...model import LoadedModel
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         "lengths": subject.lengths,
         "rounds": arguments.rounds,
         "tokens": arguments.tokens,
+        "kv_cache_dtype": arguments.kv_cache_dtype,
         "notes": notes,
     }
     report = Report("decode", settings, arguments.out)
@@ -75,6 +77,7 @@ def measure_length(
     tokens: int,
     rounds: int,
     rates: dict[torch.device, float],
+    kv_cache_dtype: str = "auto",
 ) -> Row:
     """Decode `tokens` behind `length` tokens of context, `rounds` times; the row.
 
@@ -84,7 +87,7 @@ def measure_length(
         torch.OutOfMemoryError: the cache does not fit.
     """
     devices = list(rates)
-    cache = filled_cache(loaded, length - 1, length + tokens + 1)
+    cache = filled_cache(loaded, length - 1, length + tokens + 1, kv_cache_dtype)
     reset_peaks(devices)
     token_times(loaded, cache, min(tokens, _WARM_UP_TOKENS))
     seconds = [each for _ in range(rounds) for each in token_times(loaded, cache, tokens)]
@@ -105,19 +108,24 @@ def measure_length(
 
 
 @torch.inference_mode()
-def filled_cache(loaded: LoadedModel, filled: int, capacity: int) -> KVCache:
+def filled_cache(
+    loaded: LoadedModel, filled: int, capacity: int, kv_cache_dtype: str = "auto"
+) -> KVCache:
     """A cache with `filled` tokens of random keys and values, after a first one of the model's
     own, by which each layer's buffers are allocated where the layer is.
     """
-    cache = KVCache(loaded.layers, capacity)
+    cache = KVCache(loaded.layers, capacity, kv_cache_dtype)
     extend(loaded, cache, [0])
     for layer in cache.layers:
         assert isinstance(layer, KVLayer)
-        assert layer.keys is not None
-        assert layer.values is not None
-        keys, values = (states[:, :, : filled - 1] for states in (layer.keys, layer.values))
-        layer.update(torch.randn_like(keys), torch.randn_like(values))
+        layer.update(*(_drawn(buffer, filled - 1, loaded.dtype) for buffer in layer.buffers[:2]))
     return cache
+
+
+def _drawn(buffer: Tensor, tokens: int, dtype: torch.dtype) -> Tensor:
+    """Random keys or values for a buffer [1, G, capacity, D] of them, on its device."""
+    _, groups, _, size = buffer.shape
+    return torch.randn(1, groups, tokens, size, dtype=dtype, device=buffer.device)
 
 
 def token_times(loaded: LoadedModel, cache: KVCache, tokens: int) -> list[float]:
@@ -168,7 +176,12 @@ def _try(
 ) -> Row:
     try:
         row = measure_length(
-            loaded, length, tokens=arguments.tokens, rounds=arguments.rounds, rates=rates
+            loaded,
+            length,
+            tokens=arguments.tokens,
+            rounds=arguments.rounds,
+            rates=rates,
+            kv_cache_dtype=arguments.kv_cache_dtype,
         )
     except torch.OutOfMemoryError:
         row = {"length": length, "outcome": "out of memory"}

@@ -72,7 +72,12 @@ def load_subject(
                 context=asked[-1] + room,
             )
             return Subject(loaded, devices, asked, random=True)
-        config = EngineConfig(model=arguments.model, device=devices[0].type, gpus=arguments.gpus)
+        config = EngineConfig(
+            model=arguments.model,
+            device=devices[0].type,
+            gpus=arguments.gpus,
+            kv_cache_dtype=arguments.kv_cache_dtype,
+        )
         with ExitStack() as stack:
             if config.model == EMBEDDED_MODEL:
                 source = str(reader_folder(stack))

@@ -1,4 +1,4 @@
-"""One document read and its question answered by one token, timed part by part."""
+"""One document read and its question answered, timed part by part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...attention import Coverage
 from ...cache import KVCache
-from ...decode import greedy
+from ...decode import generate, greedy
 from ...model import LoadedModel
 from ...pipeline import extend, prefill
 from ...selection import SelectionSettings
@@ -34,6 +34,7 @@ class Reading:
     coverage: Coverage
     logits: Tensor  # [vocabulary] float32 on CPU, after the document's last token
     memory: tuple[Peak, ...]
+    answer_tokens_per_s: float  # of the tokens after the first; 0 where there are none
 
     @property
     def ttft_s(self) -> float:
@@ -49,6 +50,8 @@ class Reader:
     material: Material
     settings: SelectionSettings  # of the sparse mode
     chunk: int | None  # tokens a forward pass; None: the engine's own
+    answer_tokens: int = 1
+    kv_cache_dtype: str = "auto"
 
     def document(self, length: int) -> tuple[list[int], float]:
         """The ids of a document that has `length` tokens together with its question, and the
@@ -56,7 +59,7 @@ class Reader:
         return self.material.read(length - len(self.material.question))
 
     def read(self, length: int, mode: str, settings: SelectionSettings | None = None) -> Reading:
-        """Read the document of `length` and answer its question by one token.
+        """Read the document of `length` and answer its question by `answer_tokens`.
 
         Args:
             mode: "dense" keeps everything; "sparse" selects by `settings`, or by the reader's
@@ -67,7 +70,8 @@ class Reader:
         assert mode in MODES
         question = self.material.question
         ids, tokenize_s = self.document(length)
-        cache = KVCache(self.loaded.layers, len(ids) + len(question))
+        room = len(ids) + len(question) + self.answer_tokens
+        cache = KVCache(self.loaded.layers, room, self.kv_cache_dtype)
         settings = settings or self.settings
         reset_peaks(self.devices)
         synchronize(self.devices)
@@ -83,10 +87,13 @@ class Reader:
         )
         synchronize(self.devices)
         read = time.perf_counter()
-        greedy(extend(self.loaded, cache, question))
+        logits = extend(self.loaded, cache, question)
+        greedy(logits)
         answered = time.perf_counter()
+        tokens = cache.length
+        rate = self._answer(cache, logits)
         return Reading(
-            tokens=cache.length,
+            tokens=tokens,
             tokenize_s=tokenize_s,
             select_s=result.select_s,
             prefill_s=read - began - result.select_s,
@@ -96,4 +103,15 @@ class Reader:
             coverage=result.coverage,
             logits=result.last_logits.float().cpu(),
             memory=peaks(self.devices),
+            answer_tokens_per_s=rate,
         )
+
+    def _answer(self, cache: KVCache, logits: Tensor) -> float:
+        """The rest of the answer; its tokens a second, without what the first of them costs."""
+        times = []
+        answer = generate(self.loaded, cache, logits, stop_ids=(), max_tokens=self.answer_tokens)
+        for _ in answer:
+            times.append(time.perf_counter())
+            if len(times) == self.answer_tokens:
+                break
+        return (len(times) - 2) / (times[-1] - times[1]) if len(times) > 2 else 0.0

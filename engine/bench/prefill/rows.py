@@ -38,6 +38,7 @@ def measured(
         "density": reading.density,
         "density_by_layer": reading.density_by_layer,
         "coverage": asdict(reading.coverage),
+        "answer_tokens_per_s": statistics.median(each.answer_tokens_per_s for each in readings),
         "memory": [asdict(max(peaks, key=lambda peak: peak.peak_bytes)) for peaks in by_device],
         "rounds": [
             {"ttft_s": each.ttft_s, **{part: getattr(each, part) for part in PARTS}}
@@ -90,7 +91,7 @@ def memory_table(rows: Sequence[Row]) -> str:
     """Peaks by device, in GiB."""
     gib = 2**30
     return table(
-        ("tokens", "mode", "device", "peak GiB", "driver GiB", "of GiB"),
+        ("tokens", "mode", "device", "peak GiB", "driver GiB", "of GiB", "answer tokens/s"),
         [
             [
                 f"{row['length']:,}",
@@ -99,6 +100,7 @@ def memory_table(rows: Sequence[Row]) -> str:
                 f"{peak['peak_bytes'] / gib:.2f}",
                 "" if peak["driver_bytes"] is None else f"{peak['driver_bytes'] / gib:.2f}",
                 f"{peak['total_bytes'] / gib:.1f}",
+                f"{row['answer_tokens_per_s']:.1f}" if row["answer_tokens_per_s"] else "",
             ]
             for row in rows
             if row["outcome"] == MEASURED

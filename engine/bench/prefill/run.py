@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     devices = find_devices(arguments)
     default_lengths = CPU_LENGTHS if devices[0].type == "cpu" else GPU_LENGTHS
     print(describe(), flush=True)
-    subject = load_subject(arguments, devices, default_lengths)
+    room = arguments.answer_tokens - 1
+    subject = load_subject(arguments, devices, default_lengths, room)
     density = arguments.density
     if density is None and subject.random:
         density = RANDOM_DENSITY
@@ -60,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         "method": arguments.method,
         "density_forced": density,
         "chunk": reader.chunk,
+        "answer_tokens": reader.answer_tokens,
+        "kv_cache_dtype": reader.kv_cache_dtype,
         "material": reader.material.description,
         "notes": notes,
     }
@@ -134,7 +137,7 @@ def _try(reader: Reader, length: int, mode: str) -> Reading | None:
     else:
         print(
             f"{length:,} tokens, {mode}: TTFT {reading.ttft_s:.2f} s, "
-            f"density {reading.density:.3f}",
+            f"density {reading.density:.3f}, {reader.answer_tokens} tokens answered",
             file=sys.stderr,
             flush=True,
         )
@@ -161,7 +164,15 @@ def _reader(subject: Subject, arguments: argparse.Namespace, settings: Selection
     else:
         tokenizer = load_tokenizer(str(loaded.folder or loaded.name))
         material = DocumentText(tokenizer, arguments.document, longest)
-    return Reader(loaded, subject.devices, material, settings, arguments.chunk)
+    return Reader(
+        loaded,
+        subject.devices,
+        material,
+        settings,
+        arguments.chunk,
+        arguments.answer_tokens,
+        arguments.kv_cache_dtype,
+    )
 
 
 def _chunks(reader: Reader) -> str:
