@@ -33,3 +33,6 @@ assert attention["mode"] == "sparse" and 0 < attention["density"] < 1
 assert attention["sparsity"] == 1 - attention["density"]
 assert 0.9 < attention["coverage"] <= 1
 assert 0 < device["used_bytes"] <= device["peak_bytes"] < device["total_bytes"]
+assert 0 < device["driver_bytes"] < device["total_bytes"]
+assert device["weights_bytes"] > 32_600_000 and device["kv_bytes"] > 0
+assert device["workspace_bytes"] >= 0

@@ -77,8 +77,12 @@ def citation(item: Citation) -> str:
 
 
 def memory(devices: tuple[DeviceUse, ...]) -> list[str]:
+    """What the engine uses of each device and for what, and all that is in use there."""
     return [
         f"memory: {text.one_line(device.name)} {text.size(device.used_bytes)} "
-        f"(peak {text.size(device.peak_bytes)}) of {text.size(device.total_bytes)}"
+        f"(peak {text.size(device.peak_bytes)}) of {text.size(device.total_bytes)}: "
+        f"weights {text.size(device.weights_bytes)}, KV {text.size(device.kv_bytes)}, "
+        f"workspace {text.size(device.workspace_bytes)}; "
+        f"in use by all {text.size(device.driver_bytes)}"
         for device in devices
     ]

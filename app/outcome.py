@@ -60,7 +60,10 @@ class Outcome:
                 "sparsity": attention.sparsity,
                 "coverage": attention.coverage,
             },
-            "devices": [asdict(device) for device in self.devices],
+            "devices": [
+                {**asdict(device), "workspace_bytes": device.workspace_bytes}
+                for device in self.devices
+            ],
         }
 
 

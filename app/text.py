@@ -77,6 +77,13 @@ def size(used_bytes: int) -> str:
     return f"{gib:.1f} GiB" if gib < 99.95 else f"{gib:.0f} GiB"
 
 
+def sizes(named: dict[str, int]) -> str:
+    """Several in the unit of the largest: `weights 15.0 · KV 8.0 · work 2.1 GiB`."""
+    unit, power, digits = ("MiB", 20, 0) if max(named.values()) < 0.9995 * 2**30 else ("GiB", 30, 1)
+    parts = (f"{name} {value / 2**power:.{digits}f}" for name, value in named.items())
+    return f"{' · '.join(parts)} {unit}"
+
+
 def percent(fraction: float) -> str:
     """A share of one with one decimal: `87.4%`."""
     return f"{fraction * 100:.1f}%"

@@ -1,4 +1,4 @@
-"""Memory that the engine uses, per device."""
+"""Memory that the engine uses, per device, and what the driver says beside it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,43 @@ import psutil
 from .events import DeviceUse
 
 if TYPE_CHECKING:
+    import torch
+
+    from .cache import KVCache
     from .model import LoadedModel
 
 
-def device_use(loaded: LoadedModel | None) -> tuple[DeviceUse, ...]:
+def device_use(loaded: LoadedModel | None, cache: KVCache | None = None) -> tuple[DeviceUse, ...]:
     """Memory by device: the engine's process for CPU, PyTorch's allocations for each GPU.
 
-    Without a model it is the process alone.
+    Without a model it is the process alone.  Weights are those of `loaded`, keys and values those
+    of `cache`.
     """
-    devices = () if loaded is None else loaded.cuda_devices
-    if not devices:
-        return (_process_use(),)
-    return tuple(_cuda_use(index) for index in devices)
+    if loaded is None:
+        return (_process_use(0, 0),)
+    if not loaded.cuda_devices:
+        return (_process_use(*_held(loaded, cache, loaded.device)),)
+    return tuple(_cuda_use(index, loaded, cache) for index in loaded.cuda_devices)
 
 
-def _process_use() -> DeviceUse:
+def _held(loaded: LoadedModel, cache: KVCache | None, device: torch.device) -> tuple[int, int]:
+    """Bytes of weights, and of keys and values, on a device."""
+    kv_bytes = 0 if cache is None else cache.nbytes_on(device)
+    return loaded.weights_bytes.get(device, 0), kv_bytes
+
+
+def _process_use(weights_bytes: int, kv_bytes: int) -> DeviceUse:
     used = psutil.Process().memory_info().rss
-    return DeviceUse("CPU", used, max(used, _peak_rss()), psutil.virtual_memory().total)
+    machine = psutil.virtual_memory()
+    return DeviceUse(
+        name="CPU",
+        used_bytes=used,
+        peak_bytes=max(used, _peak_rss()),
+        total_bytes=machine.total,
+        driver_bytes=machine.total - machine.available,
+        weights_bytes=weights_bytes,
+        kv_bytes=kv_bytes,
+    )
 
 
 def _peak_rss() -> int:
@@ -39,12 +59,17 @@ def _peak_rss() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _cuda_use(index: int) -> DeviceUse:
+def _cuda_use(index: int, loaded: LoadedModel, cache: KVCache | None) -> DeviceUse:
     import torch
 
+    free, total = torch.cuda.mem_get_info(index)
+    weights_bytes, kv_bytes = _held(loaded, cache, torch.device("cuda", index))
     return DeviceUse(
         name=f"{torch.cuda.get_device_name(index)} (cuda:{index})",
         used_bytes=torch.cuda.memory_allocated(index),
         peak_bytes=torch.cuda.max_memory_allocated(index),
         total_bytes=torch.cuda.get_device_properties(index).total_memory,
+        driver_bytes=total - free,
+        weights_bytes=weights_bytes,
+        kv_bytes=kv_bytes,
     )

@@ -32,12 +32,24 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class DeviceUse:
-    """Memory of one device in bytes.  On CPU it is the memory of the engine's process."""
+    """Memory of one device in bytes.  On CPU it is the memory of the engine's process.
+
+    Weights and keys and values are what the engine knows of `used_bytes`.  On CPU their pages
+    count as used only once they are written, so they may be more than that for a while.
+    """
 
     name: str
     used_bytes: int  # by this engine
     peak_bytes: int  # by this engine, since it started
     total_bytes: int  # of the device
+    driver_bytes: int  # in use by all processes, as the driver says; on CPU as the system says
+    weights_bytes: int  # of the model that is loaded
+    kv_bytes: int  # allocated for keys and values
+
+    @property
+    def workspace_bytes(self) -> int:
+        """What else the engine uses: activations; on CPU the program itself, too."""
+        return max(0, self.used_bytes - self.weights_bytes - self.kv_bytes)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ from .fake_script import Reply, Script
 
 _SELECT_SHARE = 0.12  # of a chunk's time goes into selection
 _MACHINE_BYTES = 16 * 2**30
+_OTHERS_BYTES = 3 * 2**30  # of the machine, in use by other processes
+_PARAMETERS = 32_600_000
+_TOKEN_BYTES = 5_120  # of keys and values
 
 
 class FakeEngine:
@@ -47,6 +50,7 @@ class FakeEngine:
         self._stop = threading.Event()
         self._ttft = Ttft()
         self._used_bytes = script.memory_bytes
+        self._kv_bytes = 0
 
     def open(self, options: OpenOptions) -> None:
         self._stop.clear()
@@ -98,11 +102,19 @@ class FakeEngine:
         self._stop.set()
 
     def stats(self) -> tuple[DeviceUse, ...]:
-        peak = self._script.memory_bytes + self._script.document_tokens * 5_120
-        return (DeviceUse("cpu", self._used_bytes, peak, _MACHINE_BYTES),)
+        use = DeviceUse(
+            name="cpu",
+            used_bytes=self._used_bytes,
+            peak_bytes=self._script.memory_bytes + self._script.document_tokens * _TOKEN_BYTES,
+            total_bytes=_MACHINE_BYTES,
+            driver_bytes=self._used_bytes + _OTHERS_BYTES,
+            weights_bytes=min(_PARAMETERS * 2, self._used_bytes - self._kv_bytes),
+            kv_bytes=self._kv_bytes,
+        )
+        return (use,)
 
     def close(self) -> None:
-        self._used_bytes = 0
+        self._used_bytes = self._kv_bytes = 0
 
     def _wait(self, seconds: float) -> bool:
         """False if cancelled."""
@@ -142,7 +154,7 @@ class FakeEngine:
         self._emit(
             ModelReady(
                 script.model,
-                32_600_000,
+                _PARAMETERS,
                 script.layers,
                 script.heads,
                 context,
@@ -162,7 +174,8 @@ class FakeEngine:
                 return False
             done = min(chunk * script.chunk_tokens, total)
             by_head = self._density(done)
-            self._used_bytes = script.memory_bytes + done * 5_120
+            self._kv_bytes = done * _TOKEN_BYTES
+            self._used_bytes = script.memory_bytes + self._kv_bytes
             self._emit(
                 PrefillProgress(
                     done, total, chunk * script.chunk_s, _mean(by_head), by_head, self.stats()

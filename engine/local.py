@@ -39,6 +39,7 @@ from .tokens.prompt import TokenizedPrompt
 from .tokens.tiktoken_tokenizer import TiktokenTokenizer
 
 if TYPE_CHECKING:
+    from .cache import KVCache
     from .conversation import Conversation
     from .model import LoadedModel
     from .pipeline import ChunkReport
@@ -57,6 +58,7 @@ class LocalEngine:
         self._source: str | None = None  # the model's folder or hub id
         self._tokenizer: Tokenizer | None = None
         self._loaded: LoadedModel | None = None
+        self._cache: KVCache | None = None  # that of the conversation, or being filled for it
         self._conversation: Conversation | None = None
 
     def open(self, options: OpenOptions) -> None:
@@ -65,7 +67,7 @@ class LocalEngine:
         Raises DocumentError, ContextOverflow, ModelError or UsageError.
         """
         self._stop.clear()
-        self._conversation = None
+        self._conversation = self._cache = None
         try:
             check_model(self._config)
             documents = open_documents(options, self._progress("parse"))
@@ -82,6 +84,9 @@ class LocalEngine:
             self._prefill(self._load_model(capacity), tokenizer, prompt, capacity)
         except Stopped:
             self._emit(Cancelled("prefill"))
+        finally:
+            if self._conversation is None:
+                self._cache = None
 
     def ask(self, ask_id: str, question: str) -> None:
         """See `base.Engine`.  Raises UsageError or ContextOverflow."""
@@ -101,7 +106,7 @@ class LocalEngine:
 
         Only what concerns attention, budget and answers may differ.
         """
-        for name in ("model", "device", "gpus", "max_context"):
+        for name in ("model", "device", "gpus", "kv_cache_dtype", "max_context"):
             assert getattr(config, name) == getattr(self._config, name), name
         other = LocalEngine(config, self._emit)
         other._source = self._find_model()
@@ -123,10 +128,10 @@ class LocalEngine:
         self._stop.set()
 
     def stats(self) -> tuple[DeviceUse, ...]:
-        return device_use(self._loaded)
+        return device_use(self._loaded, self._cache)
 
     def close(self) -> None:
-        self._conversation = None
+        self._conversation = self._cache = None
         self._loaded = None
         self._resources.close()
 
@@ -220,7 +225,7 @@ class LocalEngine:
 
         config = self._config
         self._check_cancelled()
-        cache = KVCache(loaded.layers, capacity)
+        cache = self._cache = KVCache(loaded.layers, capacity, config.kv_cache_dtype)
         result = prefill(
             loaded,
             cache,

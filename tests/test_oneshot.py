@@ -73,8 +73,15 @@ def test_json_has_every_field(write_script: WriteScript) -> None:
     assert (attention["mode"], attention["alpha"]) == ("sparse", 0.95)
     assert attention["sparsity"] == pytest.approx(1 - attention["density"])
     (device,) = data["devices"]
-    assert device.keys() == {"name", "used_bytes", "peak_bytes", "total_bytes"}
+    assert device.keys() == {
+        "name", "used_bytes", "peak_bytes", "total_bytes", "driver_bytes", "weights_bytes",
+        "kv_bytes", "workspace_bytes",
+    }  # fmt: skip
     assert 0 < device["used_bytes"] <= device["peak_bytes"] < device["total_bytes"]
+    assert device["used_bytes"] <= device["driver_bytes"] < device["total_bytes"]
+    parts = ("weights_bytes", "kv_bytes", "workspace_bytes")
+    assert all(device[part] > 0 for part in parts)
+    assert sum(device[part] for part in parts) == device["used_bytes"]
 
 
 def test_json_tells_what_was_left_out(write_script: WriteScript) -> None:
@@ -107,6 +114,8 @@ def test_ask_prints_answers_to_stdout_and_figures_to_stderr(write_script: WriteS
     for words in ("4,000 tokens", "density", "coverage", "memory: cpu", "tok/s", "first token"):
         assert words in done.stderr
     assert 'verified: "Call me Ishmael." moby.txt, line 7' in done.stderr
+    memory = "weights 62 MiB, KV 20 MiB, workspace 706 MiB; in use by all 3.8 GiB"
+    assert done.stderr.rstrip().endswith(memory)
     assert "\x1b" not in done.stderr
 
 

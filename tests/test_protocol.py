@@ -13,7 +13,7 @@ from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.errors import EXIT_CODES, EngineError, error_of_kind
 from sa_chat.engine.protocol import Ask, Cancel, Close, Open, Stats, from_line, to_line
 
-USE = events.DeviceUse("cpu", 1, 2, 3)
+USE = events.DeviceUse("cpu", 1, 2, 3, 4, 5, 6)
 TTFT = events.Ttft(0.1, 0.2, 0.3, 0.4, 0.5)
 MESSAGES = [
     Open(OpenOptions(("a.txt", "b c.pdf"), "1-20", ("*.py",), ("test_*",))),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.geometry import Size
 from textual.widgets import Digits, Static
 
 from sa_chat.engine.events import DeviceUse
 
 from ..state import ChatState
-from ..text import count, one_line, percent, rate, size
+from ..text import count, one_line, percent, rate, size, sizes
 from .prefill_bar import bar
+
+_LITTLE = 256  # less than this part of a device in other use is not told
 
 
 class SparsityFigure(Horizontal):
@@ -38,7 +41,8 @@ class SparsityFigure(Horizontal):
 
 
 class MemoryUse(Static):
-    """For each device: used by the engine, the highest so far, and what the device has."""
+    """For each device: used by the engine and for what, the highest so far, what else is in use
+    there, and what the device has."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
@@ -49,27 +53,58 @@ class MemoryUse(Static):
             self._devices = devices
             self.refresh(layout=True)
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Rows for a width that the widget does not have yet."""
+        return len(self._lines(width))
+
     def render(self) -> Content:
-        if not self._devices:
-            return Content.styled("-", "$faint")
-        lines = [line for device in self._devices for line in _device(device, self.size.width)]
-        return Content("\n").join(lines)
+        return Content("\n").join(self._lines(self.size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        lines = [line for device in self._devices for line in _device(device, width)]
+        return lines or [Content.styled("-", "$faint")]
 
 
 def _device(device: DeviceUse, width: int) -> list[Content]:
     name = one_line(device.name)
     if name.lower() == "cpu":
         name = "CPU process memory"
-    total = max(device.total_bytes, 1)
     peak = f"peak {size(device.peak_bytes)}"
     name = name if len(name) + len(peak) < width else f"{name[: max(width - len(peak) - 2, 1)]}…"
     figures = f"{size(device.used_bytes)} / {size(device.total_bytes)}"
-    filled, empty = bar(device.used_bytes / total, max(width - len(figures) - 1, 1))
     gap = " " * max(width - len(name) - len(peak), 1)
     return [
         Content.assemble((name, "$label"), gap, (peak, "$label")),
-        Content.assemble((filled, "$primary on $panel"), (empty, "on $panel"), f" {figures}"),
+        Content.assemble(*_shares(device, max(width - len(figures) - 1, 1)), f" {figures}"),
+        *(Content.styled(line, "$label") for line in _uses(device, width)),
     ]
+
+
+def _shares(device: DeviceUse, width: int) -> list[tuple[str, str]]:
+    """A bar of what the engine uses, then of what else is in use."""
+    total = max(device.total_bytes, 1)
+    own, _ = bar(device.used_bytes / total, width)
+    both, empty = bar(max(device.used_bytes, device.driver_bytes) / total, width)
+    other = both[len(own) :]
+    behind = "$faint" if other else "$panel"  # the last cell of `own` may be a part of one
+    return [(own, f"$primary on {behind}"), (other, "$faint on $panel"), (empty, "on $panel")]
+
+
+def _uses(device: DeviceUse, width: int) -> list[str]:
+    """For what the engine uses the memory and, at the right edge, what else is in use."""
+    own = {"weights": device.weights_bytes, "KV": device.kv_bytes, "work": device.workspace_bytes}
+    lines = []
+    if device.weights_bytes or device.kv_bytes:
+        whole = sizes(own)
+        lines = [whole] if len(whole) <= width else [sizes({name: own[name]}) for name in own]
+    other_bytes = device.driver_bytes - device.used_bytes
+    if other_bytes * _LITTLE > device.total_bytes:
+        other = f"other {size(other_bytes)}"
+        if lines and len(lines[-1]) + 1 + len(other) <= width:
+            lines[-1] += other.rjust(width - len(lines[-1]))
+        else:
+            lines.append(other.rjust(width))
+    return lines
 
 
 class RunFigures(Static):

@@ -18,7 +18,7 @@ from sa_chat.engine.protocol import Request
 
 GIB = 2**30
 _PATIENCE_S = 20.0
-DEVICES = (events.DeviceUse("cpu", 3 * GIB // 4, GIB, 16 * GIB),)
+DEVICES = (events.DeviceUse("cpu", 3 * GIB // 4, GIB, 16 * GIB, 4 * GIB, GIB // 16, GIB // 2),)
 DENSITY = tuple(
     tuple(round(1.0 - 0.09 * layer - 0.02 * (head % 3), 3) for head in range(8))
     for layer in range(10)

@@ -218,6 +218,22 @@ def test_memory_is_told_at_any_time(model, note):
     session.open(note)
     (use,) = session.engine.stats()
     assert 0 < use.used_bytes <= use.peak_bytes <= use.total_bytes
+    assert 0 < use.driver_bytes < use.total_bytes
+    assert use.weights_bytes > 16_384 * 32
+    assert use.kv_bytes > 0
+
+
+def test_memory_tells_the_cache_that_is_in_use(model, book):
+    session = Session(model)
+    session.cancel_at = lambda event: isinstance(event, PrefillProgress)
+    session.open(book)
+    (reading,) = session.of(PrefillProgress)
+    kv_bytes = reading.devices[0].kv_bytes
+    assert kv_bytes > 0
+    assert session.engine.stats()[0].kv_bytes == 0  # a cache that is given up is let go
+    session.cancel_at = None
+    (done,) = (event for event in session.open(book) if isinstance(event, PrefillDone))
+    assert done.devices[0].kv_bytes == session.engine.stats()[0].kv_bytes == kv_bytes
 
 
 def test_a_document_too_long_is_refused_before_weights(model, book, no_weights):
