@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -131,7 +132,10 @@ class Run:
         """Kept softmax mass of the held-out rows; 1.0 where every chunk was dense."""
         if not self.kept_mass:
             return Coverage()
-        rows = torch.cat([mass.cpu() for mass in self.kept_mass]).numpy()
+        by_device = defaultdict(list)  # a copy of each chunk's would wait for the device each time
+        for mass in self.kept_mass:
+            by_device[mass.device].append(mass)
+        rows = torch.cat([torch.cat(some).cpu() for some in by_device.values()]).numpy()
         return Coverage(float(rows.mean()), float(np.percentile(rows, 5)), float(rows.min()))
 
     def _plan(self, q: Tensor, k: Tensor, scale: float) -> tuple[Plan | None, Sample | None]:

@@ -117,7 +117,8 @@ def _launch(
     if blocks is not None:
         block_m = min(block_m, blocks.size)
         assert tile % blocks.size == 0 == blocks.size % sizes.keys
-    out = torch.empty(heads, rows, size, dtype=q.dtype, device=q.device)
+    # Row by row, as the model goes on with it.
+    out = torch.empty(rows, heads, size, dtype=q.dtype, device=q.device).transpose(0, 1)
     lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
     lists = (used,) * 4  # any, where there are none
     if blocks is not None:
@@ -137,6 +138,8 @@ def _launch(
             *lists,
             q.stride(0),
             q.stride(1),
+            out.stride(0),
+            out.stride(1),
             used.shape[1],
             bands.stride(0),
             rows,
@@ -200,6 +203,8 @@ if HAS_TRITON:
         excluded,
         q_head,
         q_row,
+        out_head,
+        out_row,
         tiles,
         bands_head,
         rows,
@@ -294,5 +299,5 @@ if HAS_TRITON:
 
         # Rows past the last may have counted keys past the end; they are not written.
         result = (acc / total[:, None]).to(out.dtype.element_ty)
-        tl.store(out + wide * rows * SIZE + at * SIZE + dims[None, :], result, mask=inside)
+        tl.store(out + wide * out_head + at * out_row + dims[None, :], result, mask=inside)
         tl.store(lse + wide * rows + row, (top + tl.log2(total)) * LN_2, mask=row < rows)

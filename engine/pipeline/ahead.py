@@ -1,8 +1,8 @@
 """How far the host works ahead of the GPUs, and what is told of the chunks that they have done.
 
 The host queues a chunk's work on all GPUs and goes on to the next; were it to wait for each chunk,
-the first GPU would stand still while the second computes.  It waits for the last chunk but one
-instead, so that a stop takes effect soon and memory holds little.
+the first GPU would stand still while the second computes.  It waits when each GPU has a chunk to
+compute and one more is queued, so that a stop takes effect soon and memory holds little.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import torch
 
 from ..attention.run import Counted
-
-_CHUNKS = 2  # queued at most, the one that is being added among them
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Ahead:
         for device, end in zip(self._devices, ends, strict=True):
             end.record(torch.cuda.current_stream(device))
         self._queued.append(_Queued(tokens_done, counted, ends))
-        self.wait(_CHUNKS - 1 if self._devices else 0)
+        self.wait(len(self._devices))
 
     def wait(self, left: int = 0) -> None:
         """Until at most so many chunks are not done."""

@@ -10,7 +10,8 @@ from ..attention import Run
 from ..attention.run import never
 from ..cache import KVCache
 from ..model import LoadedModel
-from .forward import check_room, chunk_spans, forward, on_device
+from .chunks import chunk_spans
+from .forward import check_room, forward, on_device
 
 
 def extend(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -13,36 +12,6 @@ from ..cache import KVCache
 from ..errors import ContextOverflow
 from ..model import LoadedModel
 from ..model.keywords import cache_keyword
-
-_CPU_CHUNK = 2048  # the linear layers reach full speed from 1024 on
-_GPU_CHUNK = 8192  # what each layer's selection costs whatever it selects is spread over more
-
-
-def chunk_tokens(device: torch.device) -> int:
-    """Tokens of a forward pass in the prefill, on a device of this kind."""
-    return _GPU_CHUNK if device.type == "cuda" else _CPU_CHUNK
-
-
-def chunk_spans(
-    start: int, end: int, device: torch.device, size: int | None = None, *, stages: int = 1
-) -> list[tuple[int, int]]:
-    """The chunks [start, end) of a prefill, each of `size` tokens or `chunk_tokens`.
-
-    On a GPU, where a context begins, the first is twice as long: it is mostly dense, and dense
-    attention over a chunk's own keys is faster in one piece.  Over two stages it is half as long
-    instead, and the last one at most as long: while they are read, one of the GPUs stands still.
-    """
-    step = size or chunk_tokens(device)
-    if size or device.type != "cuda":
-        return list(pairwise([start, *range(start + step, end, step), end]))
-    if stages == 1:
-        first = step if start else 2 * step
-        return list(pairwise([start, *range(start + first, end, step), end]))
-    half = step // 2
-    edges = [start, *range(start + half, end, step), end]
-    if len(edges) > 2 and end - edges[-2] > half:
-        edges.insert(-1, end - half)
-    return list(pairwise(edges))
 
 
 @torch.inference_mode()

@@ -20,7 +20,8 @@ from ..errors import EngineError
 from ..model import LoadedModel
 from ..selection import SelectionSettings
 from .ahead import Ahead
-from .forward import check_room, chunk_spans, forward, on_device
+from .chunks import chunk_spans, even_keys, pipelined_spans
+from .forward import check_room, forward, on_device
 from .likelihood import Likelihood
 
 _SMALLEST_CHUNK = 512  # tokens; one that does not fit is halved down to this
@@ -69,7 +70,7 @@ def prefill(
 
     Args:
         mode: "sparse" or "dense"; sparse at alpha >= 1 is dense.
-        chunk: tokens a forward pass; None takes `chunk_spans`' own.
+        chunk: tokens a forward pass; None takes `chunks`' own.
         settings: replaces the default sizes of selection, its alpha included.
         likelihood: also measure how well the model predicts the document, at the price of
             logits for all of its tokens.
@@ -99,8 +100,10 @@ def prefill(
 
     ahead = Ahead(loaded.devices, tell)
     tokens = on_device(ids, loaded)
-    stages = len(loaded.devices)
-    spans = deque(chunk_spans(0, len(ids), loaded.device, chunk, stages=stages))
+    if chunk is None and len(loaded.devices) == 2:
+        spans = deque(pipelined_spans(len(ids), even_keys(loaded, mode)))
+    else:
+        spans = deque(chunk_spans(0, len(ids), loaded.device, chunk))
     while spans:
         start, end = spans.popleft()
         wanted = end - start if document else int(end == len(ids))

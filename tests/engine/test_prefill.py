@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from sa_chat.engine.cache import KVCache
 from sa_chat.engine.errors import ContextOverflow, EngineError
 from sa_chat.engine.pipeline import extend, prefill
 from sa_chat.engine.pipeline.ahead import Ahead
-from sa_chat.engine.pipeline.forward import chunk_spans
+from sa_chat.engine.pipeline.chunks import chunk_spans, even_keys, pipelined_spans
 from sa_chat.engine.stopping import Stopped
 
 
@@ -213,13 +214,28 @@ def test_chunks_over_two_gpus_begin_and_end_short():
         (24_576, 32_768),
         (32_768, 40_000),
     ]
-    spans = chunk_spans(0, 40_000, cuda, stages=2)
-    assert [end - start for start, end in spans] == [4096, 8192, 8192, 8192, 8192, 3136]
-    spans = chunk_spans(0, 36_000, cuda, stages=2)
-    assert [end - start for start, end in spans] == [4096, 8192, 8192, 8192, 3232, 4096]
-    assert chunk_spans(0, 3000, cuda, stages=2) == [(0, 3000)]
-    assert chunk_spans(0, 5000, cuda, 2000, stages=2) == [(0, 2000), (2000, 4000), (4000, 5000)]
-    assert chunk_spans(0, 5000, torch.device("cpu"), stages=2)[0] == (0, 2048)
+    assert chunk_spans(20_000, 30_000, cuda) == [(20_000, 28_192), (28_192, 30_000)]
+    assert chunk_spans(0, 5000, cuda, 2000) == [(0, 2000), (2000, 4000), (4000, 5000)]
+    assert chunk_spans(0, 5000, torch.device("cpu"))[0] == (0, 2048)
+
+
+@pytest.mark.parametrize("even", [20_000.0, 150_000.0, 1e9])
+@pytest.mark.parametrize("end", [1, 4095, 4096, 9000, 40_000, 131_056])
+def test_chunks_over_two_stages_cost_the_same(end, even):
+    spans = pipelined_spans(end, even)
+    assert spans[0][0] == 0
+    assert spans[-1][1] == end
+    assert all(one[1] == other[0] for one, other in pairwise(spans))
+    assert all(stop % 1024 == 0 for _, stop in spans[:-1])
+    assert max(stop - start for start, stop in spans) <= 16_384 + 1024
+    assert len(spans) > 1 or end < 4096
+    costs = [stop - start + (stop**2 - start**2) / (2 * even) for start, stop in spans]
+    edge = 1024 * (1 + end / even)  # what rounding an edge moves
+    assert max(costs) - min(costs) <= 2 * edge  # at both ends of the one, and of the other
+
+
+def test_attention_weighs_more_where_everything_is_computed(tiny):
+    assert even_keys(tiny, "sparse") == pytest.approx(5 * even_keys(tiny, "dense"))
 
 
 def test_the_host_is_told_of_chunks_in_order(monkeypatch):
@@ -241,10 +257,12 @@ def test_the_host_is_told_of_chunks_in_order(monkeypatch):
     ahead.add(10, nothing)
     assert (told, events) == ([], ["recorded"] * 2)
     ahead.add(20, nothing)
+    assert (told, events) == ([], ["recorded"] * 4)
+    ahead.add(30, nothing)  # one for each GPU, and one more
     assert told == [10]
     ahead.wait()
-    assert told == [10, 20]
-    assert events.count("waited") == 4
+    assert told == [10, 20, 30]
+    assert events.count("waited") == 6
 
 
 @pytest.mark.parametrize("mode", ["dense", "sparse"])

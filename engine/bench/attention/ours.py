@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...attention import execute
 from ...attention.calibration import calibrated
-from ...pipeline.forward import chunk_spans
+from ...pipeline.chunks import chunk_spans
 from ...selection import Plan, SelectionSettings, select, tiles_of
 from ...selection.plan import causal_pairs
 from ...selection.rows import sampled_positions

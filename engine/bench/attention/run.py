@@ -9,7 +9,7 @@ import torch
 
 from ...environment import describe
 from ...model.placement import resolve_device, resolve_dtype
-from ...pipeline.forward import chunk_tokens
+from ...pipeline.chunks import chunk_tokens
 from ...selection import SelectionSettings
 from ..memory import release
 from ..presets import PRESETS, HeadShape

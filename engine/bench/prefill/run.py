@@ -10,7 +10,7 @@ import torch
 
 from ...environment import describe
 from ...errors import UsageError
-from ...pipeline.forward import chunk_tokens
+from ...pipeline.chunks import chunk_tokens
 from ...selection import SelectionSettings
 from ...tokens import load_tokenizer
 from ..memory import release
@@ -178,7 +178,10 @@ def _reader(subject: Subject, arguments: argparse.Namespace, settings: Selection
 def _chunks(reader: Reader) -> str:
     if reader.chunk is not None:
         return f"chunks of {reader.chunk:,} tokens"
-    return f"chunks of {chunk_tokens(reader.loaded.device):,} tokens, the first and last apart"
+    usual = f"{chunk_tokens(reader.loaded.device):,} tokens"
+    if len(reader.devices) > 1:
+        return f"chunks of about {usual}, later ones smaller, so that each costs the same"
+    return f"chunks of {usual}, the first apart"
 
 
 def _notes(reader: Reader, subject: Subject) -> list[str]:
