@@ -24,8 +24,9 @@ class Engine(Protocol):
     def open(self, options: OpenOptions) -> None:
         """Read and prefill; ends with `PrefillDone`, or `Cancelled("prefill")`."""
 
-    def ask(self, ask_id: str, question: str) -> None:
-        """Answer; ends with an `Answer`, whose `stop_reason` is "cancelled" if it was."""
+    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
+        """Answer, in the place of the last question and its answer if it replaces them; ends with
+        an `Answer`, whose `stop_reason` is "cancelled" if it was."""
 
     def cancel(self) -> None:
         """Ask the running `open` or `ask` to end soon.  Sets a flag and returns at once;

@@ -32,7 +32,6 @@ class _Writing:
     tokens: int = 0
     text: str = ""
     stop_reason: str = "cancelled"
-    forgot_turns: bool = False
 
 
 class Conversation:
@@ -62,6 +61,8 @@ class Conversation:
         self._verbatim = verbatim
         self._sampling = sampling or Sampling()
         self._document_tokens = cache.length
+        self._turns: list[int] = []  # where each turn that the cache holds begins
+        self._forgot_turns = False  # since the last answer
 
     def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:
         """Answer in `TextDelta`s and one `Answer`.  A cancelled answer keeps what was said.
@@ -70,7 +71,7 @@ class Conversation:
         `ContextOverflow` if the question alone does not fit beside the document.
         """
         writing = _Writing(time.perf_counter())
-        ids = self._turn(question, writing)
+        ids = self._turn(question)
         before = self._cache.length
         try:
             logits = extend(self._loaded, self._cache, ids, cancelled=cancelled)
@@ -80,13 +81,23 @@ class Conversation:
         except BaseException:
             self._cache.truncate(before)
             raise
-        emit(self._answer(ask_id, question, writing))
+        if self._cache.length > before:
+            self._turns.append(before)
+        answer = self._answer(ask_id, question, writing)
+        self._forgot_turns = False
+        emit(answer)
 
     def forget_turns(self) -> None:
         """Back to the document alone: the next question is the first."""
         self._cache.truncate(self._document_tokens)
+        self._turns.clear()
 
-    def _turn(self, question: str, writing: _Writing) -> list[int]:
+    def take_back(self) -> None:
+        """Forget the last turn, if there is one: the next question is in its place."""
+        if self._turns:
+            self._cache.truncate(self._turns.pop())
+
+    def _turn(self, question: str) -> list[int]:
         encoded = self._tokenizer.encode(question.strip())
         needed = len(self._tokenizer.chat.turn(encoded, True)) + _LEAST_ANSWER_TOKENS
         missing = needed - (self._cache.capacity - self._document_tokens)
@@ -100,7 +111,7 @@ class Conversation:
         if len(ids) + _LEAST_ANSWER_TOKENS <= self._cache.free:
             return ids
         self.forget_turns()
-        writing.forgot_turns = True
+        self._forgot_turns = True
         return self._tokenizer.chat.turn(encoded, True)
 
     def _write(
@@ -158,7 +169,7 @@ class Conversation:
             question_ttft_s=question_ttft_s,
             stop_reason=writing.stop_reason,
             ttft=self._ttft,
-            forgot_turns=writing.forgot_turns,
+            forgot_turns=self._forgot_turns,
         )
 
 

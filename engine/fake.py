@@ -65,7 +65,7 @@ class FakeEngine:
         if not self._load(options) or not self._prefill():
             self._emit(Cancelled("prefill"))
 
-    def ask(self, ask_id: str, question: str) -> None:
+    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         self._stop.clear()
         script = self._script
         reply = self._reply(question)

@@ -32,7 +32,7 @@ from .events import (
     Ttft,
 )
 from .model import check_model, local_folder, reader_folder
-from .model.context import context_of
+from .model.context import context_of, vocabulary_of
 from .stopping import Stopped
 from .tokens import Tokenizer, load_tokenizer, tokenize_documents
 from .tokens.prompt import TokenizedPrompt
@@ -88,12 +88,14 @@ class LocalEngine:
             if self._conversation is None:
                 self._cache = None
 
-    def ask(self, ask_id: str, question: str) -> None:
+    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         """See `base.Engine`.  Raises UsageError or ContextOverflow."""
         self._stop.clear()
         if not question.strip():
             raise UsageError("The question is empty.", "Write what you want to know.")
         assert self._conversation is not None, "asked before a document was open"
+        if replaces_last:
+            self._conversation.take_back()
         self._conversation.ask(ask_id, question, self._emit, self._stop.is_set)
 
     def forget_turns(self) -> None:
@@ -146,7 +148,7 @@ class LocalEngine:
 
     def _load_tokenizer(self, source: str) -> Tokenizer:
         if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(source)
+            self._tokenizer = load_tokenizer(source, vocabulary_of(source))
         return self._tokenizer
 
     def _load_model(self, tokens: int = 0) -> LoadedModel:

@@ -31,6 +31,7 @@ class Ask:
 
     ask_id: str
     question: str
+    replaces_last: bool = False  # question and answer, which are forgotten
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Worker:
         elif isinstance(job, Open):
             self._engine.open(job.options)
         else:
-            self._engine.ask(job.ask_id, job.question)
+            self._engine.ask(job.ask_id, job.question, job.replaces_last)
 
     def _forward(self, event: Event) -> None:
         # A job ends before its last event is heard: a cancel sent after it means the next job.

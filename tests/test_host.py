@@ -269,7 +269,7 @@ class BrokenEngine:
     def open(self, options: OpenOptions) -> None:
         raise self._error
 
-    def ask(self, ask_id: str, question: str) -> None:
+    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         raise AssertionError
 
     def cancel(self) -> None:
@@ -293,6 +293,8 @@ class OutOfMemoryError(RuntimeError):
         (MemoryError(), "ran out of memory"),
         (OutOfMemoryError("CUDA out of memory"), "ran out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "ran out of memory"),
+        (RuntimeError("CUDA error: out of memory"), "ran out of memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), "ran out of memory"),
         (SystemExit(3), "unexpected error (SystemExit)"),
     ],
 )

@@ -32,10 +32,10 @@ class Chat:
         self.said.append(event)
         self.on_event(event)
 
-    def ask(self, question, ask_id="q"):
+    def ask(self, question, ask_id="q", replaces_last=False):
         """The answer's deltas, and the answer."""
         before = len(self.said)
-        self.engine.ask(ask_id, question)
+        self.engine.ask(ask_id, question, replaces_last)
         *deltas, answer = self.said[before:]
         assert all(isinstance(delta, TextDelta) and delta.ask_id == ask_id for delta in deltas)
         assert isinstance(answer, Answer)
@@ -301,3 +301,21 @@ def test_a_question_too_long_is_refused_and_nothing_is_forgotten(model, note):
     with pytest.raises(ContextOverflow, match=r"question is .* tokens too long"):
         chat.ask("why " * 400)
     assert cache_length(chat) == before
+
+
+def test_a_question_in_the_place_of_the_last_forgets_it(model, note):
+    edited, straight = Chat(model, note), Chat(model, note)
+    edited.ask("Who is it?")
+    length = edited.engine._cache.length
+    edited.ask("What is a stone?")
+    _, found = edited.ask("What is a bridge?", replaces_last=True)
+    straight.ask("Who is it?")
+    _, expected = straight.ask("What is a bridge?")
+    assert found.text == expected.text
+    assert edited.engine._cache.length == straight.engine._cache.length
+    for _ in range(3):  # one more than there are
+        edited.engine._conversation.take_back()
+    assert edited.engine._cache.length < length
+    _, first = edited.ask("Who is it?")
+    assert edited.engine._cache.length == length
+    assert first.text == Chat(model, note).ask("Who is it?")[1].text
