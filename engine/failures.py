@@ -8,6 +8,8 @@ import traceback
 from .errors import EngineError, SaChatError
 from .events import Failed
 
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+
 
 def failure(error: BaseException, ask_id: str | None = None, *, fatal: bool = False) -> Failed:
     """What to tell the user about `error`."""
@@ -30,9 +32,11 @@ def _explain(error: BaseException) -> SaChatError:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """torch has one type for accelerators; on CPU its allocator raises a RuntimeError."""
+    """torch has one type for what its allocator of an accelerator raises; the one on CPU, the
+    driver, cuBLAS, cuDNN and triton give a RuntimeError."""
+    told = str(error) if isinstance(error, RuntimeError) else ""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or any(words in told for words in _OUT_OF_MEMORY)
     )

@@ -37,18 +37,31 @@ def step_for(loaded: LoadedModel, cache: KVCache) -> Step:
 
 def _graph(loaded: LoadedModel, cache: KVCache) -> Step | None:
     """None where there can be none: without a GPU, for heads that its attention kernel does not
-    compute, and for models that wait for the GPU or whose capture failed once."""
+    compute, where memory runs out, and for models that wait for the GPU or whose capture failed
+    once."""
     if cache.free < 1 or not all(step_on_cuda(loaded.dtype, *buffers) for buffers in cache.buffers):
         return None
     if loaded.model in _uncapturable or _waits(loaded.model.config):
         return None
-    try:
-        return GraphStep(loaded, cache)
-    except RuntimeError as error:  # what a model does cannot be captured, or memory ran out
-        _log.warning("answers are written without a CUDA graph: %s", error)
-        _uncapturable.add(loaded.model)
-        torch.cuda.empty_cache()
-        return None
+    for last in (False, True):
+        try:
+            return GraphStep(loaded, cache)
+        except RuntimeError as error:
+            # While it captures, PyTorch gives back none of what it keeps: do that, and try again.
+            again = _is_of_memory(error) and not last
+            if not again:
+                _log.warning("answers are written without a CUDA graph: %s", error)
+            if not _is_of_memory(error):  # what the model does cannot be captured
+                _uncapturable.add(loaded.model)
+        torch.cuda.empty_cache()  # the error, and with it what it held, is gone
+        if not again:
+            break
+    return None
+
+
+def _is_of_memory(error: RuntimeError) -> bool:
+    """Also where the end of the capture failed after it."""
+    return any(isinstance(each, torch.OutOfMemoryError) for each in (error, error.__context__))
 
 
 def _waits(config: PretrainedConfig) -> bool:

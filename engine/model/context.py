@@ -1,9 +1,10 @@
-"""How much a model can read, known before its weights are loaded."""
+"""How much a model can read, and which ids: known before its weights are loaded."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ..config import EngineConfig
 from ..errors import ModelError, UsageError
@@ -27,11 +28,32 @@ def context_of(config: EngineConfig, source: str | Path) -> int:
     return config.max_context
 
 
+def vocabulary_of(source: str | Path) -> int | None:
+    """How many ids the model in `source` (a folder or hub id) has; None if it does not tell.
+
+    Raises `ModelError` if the config cannot be read.
+    """
+    ids = _text_config(source).get("vocab_size")
+    return ids if isinstance(ids, int) else None
+
+
 def _declared(source: str | Path) -> int:
+    tokens = _text_config(source).get("max_position_embeddings")
+    if not isinstance(tokens, int) or tokens < 1:
+        raise ModelError(
+            f"The model {source} does not declare how much it can read.",
+            "Its config.json needs max_position_embeddings.",
+        )
+    return tokens
+
+
+def _text_config(source: str | Path) -> dict[str, Any]:
     file = Path(source) / "config.json"
     if file.is_file():
         try:
             data = json.loads(file.read_text("utf-8"))
+            if not isinstance(data, dict):
+                raise ValueError("no object")
         except ValueError as error:
             raise ModelError(
                 f"The model's {file} is not JSON.", "Download the model's folder again."
@@ -40,11 +62,5 @@ def _declared(source: str | Path) -> int:
         from .pretrained import load_config
 
         data = load_config(str(source)).to_dict()
-    text = data.get("text_config") or data
-    tokens = text.get("max_position_embeddings")
-    if not isinstance(tokens, int) or tokens < 1:
-        raise ModelError(
-            f"The model {source} does not declare how much it can read.",
-            "Its config.json needs max_position_embeddings.",
-        )
-    return tokens
+    text: dict[str, Any] = data.get("text_config") or data
+    return text

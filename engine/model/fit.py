@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -77,6 +78,20 @@ def most_tokens(needs: Needs, rooms: Sequence[Room]) -> int:
         else:
             low = middle
     return 1024 * low
+
+
+@contextmanager
+def fitting(name: str, devices: Sequence[torch.device]) -> Iterator[None]:
+    """Within, a model is loaded.  Raises `ModelError` if the memory runs out, whatever was computed
+    before."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        where = " and ".join(map(str, devices))
+        raise ModelError(
+            f"{name} does not fit into the memory of {where}.",
+            "Choose a smaller model, free memory on the GPUs, or use --device cpu.",
+        ) from error
 
 
 def _best(needs: Needs, rooms: Sequence[Room], tokens: int) -> tuple[Share, ...]:

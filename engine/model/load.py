@@ -14,6 +14,7 @@ from ..attention import register
 from ..config import EMBEDDED_MODEL, EngineConfig
 from .check import local_folder, reader_folder
 from .embedded import load_reader
+from .fit import fitting
 from .fused import fuse
 from .loaded import LoadedModel
 from .placement import candidates, resolve_device, resolve_dtype, rooms
@@ -47,12 +48,12 @@ def load_model(
         device = resolve_device(config.device) if devices is None else devices[0]
         devices = (device,)
         dtype = resolve_dtype(device) if dtype is None else dtype
-        with ExitStack() as stack:
+        name = "embedded reader"
+        with ExitStack() as stack, fitting(f"The {name}", devices):
             folder = reader_folder(stack)
             model = load_reader(folder, device, dtype, lambda part: progress("model", 0.9 * part))
-        name = "embedded reader"
-        if device.type == "cuda":
-            fuse(model)
+            if device.type == "cuda":
+                fuse(model)
     else:
         folder = local_folder(config.model)
         source = config.model if folder is None else str(folder)
@@ -69,7 +70,8 @@ def load_model(
         )
         model, devices = placed.model, placed.devices
         name = config.model if folder is None else folder.resolve().name
-    probe(model, devices[0])
+    with fitting(f"The {name}" if config.model == EMBEDDED_MODEL else f"The model {name}", devices):
+        probe(model, devices[0])
     loaded = _describe(model, name, folder, dtype, devices, time.perf_counter() - began)
     progress("model", 1.0)
     return loaded

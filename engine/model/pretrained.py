@@ -29,7 +29,7 @@ from transformers.utils import logging as hf_logging
 
 from ..attention import NAME, register
 from ..errors import ModelError
-from .fit import Room, fitted
+from .fit import Room, fitted, fitting
 from .fused import fuse
 from .stages import connect
 from .structure import Needs, Structure, needs_of, structure_of
@@ -107,21 +107,18 @@ def load_pretrained(
     shares = fitted(needs, rooms, tokens) if on_gpus else ()
     devices = tuple(share.room.device for share in shares) or (rooms[0].device,)
     parts = structure.parts(devices, len(shares[0].layers) if shares else 0)
-    try:
-        with _quiet(), ThreadPoolExecutor(1) as loader:
-            loading = loader.submit(_read, source, dtype, parts if on_gpus else None)
-            _watch(loading, devices, needs.weights, progress)
-            model = loading.result()
-    except torch.OutOfMemoryError as error:
-        where = " and ".join(map(str, devices))
-        raise ModelError(
-            f"{needs.name} does not fit into the memory of {where}.",
-            "Choose a smaller model, free memory on the GPUs, or use --device cpu.",
-        ) from error
-    except (*_LOAD_ERRORS, SafetensorError) as error:
-        raise _explain(source, error, local=local) from error
-    if on_gpus:
-        fuse(model)
+    with fitting(needs.name, devices):
+        try:
+            with _quiet(), ThreadPoolExecutor(1) as loader:
+                loading = loader.submit(_read, source, dtype, parts if on_gpus else None)
+                _watch(loading, devices, needs.weights, progress)
+                model = loading.result()
+        except torch.OutOfMemoryError:
+            raise
+        except (*_LOAD_ERRORS, SafetensorError) as error:
+            raise _explain(source, error, local=local) from error
+        if on_gpus:
+            fuse(model)
     connect(model, parts)
     return Placed(model, devices)
 

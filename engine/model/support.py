@@ -71,7 +71,8 @@ def probe(model: PreTrainedModel, device: torch.device) -> None:
     """Run a few tokens: every layer must attend through the engine, over the window that the
     config declares for it, and write to its cache.
 
-    Raises `ModelError` if one does not, so that no model is ever silently run in another way.
+    Raises `ModelError` if one does not, so that no model is ever silently run in another way, and
+    `torch.OutOfMemoryError`.
     """
     layers = model.config.num_hidden_layers
     cache = KVCache(layers, _PROBE_TOKENS)
@@ -80,6 +81,8 @@ def probe(model: PreTrainedModel, device: torch.device) -> None:
     try:
         base = model.base_model
         base(tokens, use_cache=True, **{cache_keyword(base): cache, RUN_KEYWORD: run})
+    except torch.OutOfMemoryError:
+        raise
     except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
         raise ModelError("This model's attention cannot be replaced.", _HINT) from error
     if run.calls != layers or cache.length != _PROBE_TOKENS:

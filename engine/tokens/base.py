@@ -35,6 +35,10 @@ class Tokenizer(Protocol):
         """One more than the highest id."""
 
     @property
+    def highest_id(self) -> int:
+        """Of those that texts and the frame are encoded to."""
+
+    @property
     def stop_ids(self) -> frozenset[int]:
         """Ids that end an answer.  They are no part of it."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ModelError
 from .base import Detokenizer, Ids, Starts
 from .chat import ChatFormat, plain_chat
+from .damage import first_line, reason, unloadable
 from .detokenizers import WindowDetokenizer
 from .template import Message, split_template
 
@@ -24,13 +25,19 @@ class HFTokenizer:
     """
 
     def __init__(self, tokenizer: Any, name: str, extra_stop_ids: Sequence[int] = ()) -> None:
-        """Wraps a `transformers` tokenizer.  Raises `ModelError` if it is not a fast one."""
+        """Wraps a `transformers` tokenizer.
+
+        Raises `ModelError` if it is not a fast one, or an empty one, as `transformers` makes of a
+        folder without a vocabulary.
+        """
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:
             raise ModelError(
                 f"The tokenizer of {name} has no fast form, so places cannot be found.",
                 "Choose a model that has a tokenizer.json.",
             )
+        if _PROBE not in backend.decode(backend.encode(_PROBE, add_special_tokens=False).ids):
+            raise unloadable(name, reason(name, "it has no vocabulary"))
         self.name = name
         self.vocab_size = max(len(tokenizer), backend.get_vocab_size(with_added_tokens=True))
         beginning = _beginning(tokenizer)
@@ -51,6 +58,9 @@ class HFTokenizer:
             for token_id, token in backend.get_added_tokens_decoder().items()
             if token.special
         )
+        written = (*self.chat.head, *self.chat.doc_end, *self.chat.generation)
+        in_texts = {*backend.get_vocab(with_added_tokens=True).values()} - self._special
+        self.highest_id = max(*in_texts, *written, *self.chat.turn_separator)
         ends = [tokenizer.eos_token_id, *extra_stop_ids]
         ends += [i for i in self.chat.turn_separator if i in self._special][:1]
         self.stop_ids = frozenset(i for i in ends if i is not None)
@@ -62,13 +72,11 @@ class HFTokenizer:
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(model)
+            stops = _generation_stops(model)
         except Exception as error:
             # transformers raises OSError, ValueError, KeyError, ImportError and Rust errors.
-            raise ModelError(
-                f"The tokenizer of {model} cannot be loaded: {_first_line(error)}",
-                "Give --model a folder or hub id with a tokenizer.json.",
-            ) from error
-        return cls(tokenizer, model, _generation_stops(model))
+            raise unloadable(model, reason(model, first_line(error))) from error
+        return cls(tokenizer, model, stops)
 
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self._encode(text)[0].tolist()
@@ -128,8 +136,3 @@ def _generation_stops(model: str) -> list[int]:
     if stops is None:
         return []
     return [stops] if isinstance(stops, int) else list(stops)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

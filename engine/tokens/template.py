@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import ModelError
 from .chat import DOCUMENT_END, DOCUMENT_START, INSTRUCTION, ChatText
+from .damage import first_line
 
 Message = dict[str, str]
 Render = Callable[[Sequence[Message]], str]
@@ -47,7 +48,7 @@ def _render(render: Render, messages: Sequence[Message], model: str) -> str:
         return render(messages)
     except Exception as error:
         # Templates are programs of the model's authors and raise what they like.
-        raise _unfit(model, str(error) or type(error).__name__) from error
+        raise _unfit(model, first_line(error)) from error
 
 
 def _cut(text: str, sentinels: Sequence[str], model: str) -> list[str]:

@@ -14,6 +14,7 @@ import tiktoken
 from ..errors import ModelError
 from .base import Detokenizer, Ids, Starts
 from .chat import READER_CHAT, ChatFormat
+from .damage import first_line, reason
 from .detokenizers import ByteDetokenizer
 
 RANKS_FILE = "reader.tiktoken"
@@ -31,6 +32,7 @@ class TiktokenTokenizer:
         self._special = frozenset(special.values())
         self.name = encoding.name
         self.vocab_size = encoding.n_vocab
+        self.highest_id = encoding.n_vocab - 1
         self.stop_ids = frozenset(special[text] for text in _STOPS)
         self.chat = ChatFormat.encode(
             READER_CHAT, lambda text: encoding.encode(text, allowed_special="all")
@@ -52,8 +54,9 @@ class TiktokenTokenizer:
             )
             return cls(encoding, special)
         except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+            why = reason(str(folder), first_line(error), SETTINGS_FILE, ())
             raise ModelError(
-                f"The tokenizer in {folder} cannot be loaded: {error}.",
+                f"The tokenizer in {folder} cannot be loaded: {why}.",
                 "Install sa-chat again, or choose another --model.",
             ) from error
 

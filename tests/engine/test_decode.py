@@ -102,6 +102,75 @@ def test_a_capture_that_fails_is_told_and_not_tried_again_for_the_model(
     step_module._uncapturable.clear()
 
 
+def _short_of_memory(tried, times, *, at_the_end=False):
+    """A capture for which there is no memory so many times, and then single calls instead."""
+
+    def capture(loaded, cache):
+        tried.append(cache)
+        with cache.writing_at({torch.device("cpu"): torch.zeros(1, dtype=torch.long)}):
+            if len(tried) <= times:
+                try:
+                    raise torch.OutOfMemoryError("CUDA out of memory.")
+                finally:
+                    if at_the_end:
+                        raise RuntimeError("operation failed due to a previous error")
+        return step_module._Eager(loaded)
+
+    return capture
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_capture_without_memory_is_tried_once_more_and_again_for_another_cache(
+    tiny, prompt, expected, monkeypatch, caplog, at_the_end
+):
+    tried = []
+    capture = _short_of_memory(tried, 2, at_the_end=at_the_end)
+    monkeypatch.setattr(step_module, "step_on_cuda", lambda *buffers: True)
+    monkeypatch.setattr(step_module, "GraphStep", capture)
+    caches = KVCache(3, 100), KVCache(3, 100)
+    for cache, tries in zip(caches, (2, 3), strict=True):
+        logits = extend(tiny, cache, prompt)
+        tokens, _ = _drain(generate(tiny, cache, logits, stop_ids=(), max_tokens=12))
+        assert tokens == expected
+        assert len(tried) == tries
+        assert all(layer.position is None for layer in cache.layers)
+    assert caplog.text.count("without a CUDA graph") == 1
+    assert tiny.model not in step_module._uncapturable
+
+
+def test_memory_that_pytorch_keeps_is_given_back_for_a_capture(
+    tiny, prompt, expected, monkeypatch, caplog
+):
+    tried, given_back = [], []
+    monkeypatch.setattr(step_module, "step_on_cuda", lambda *buffers: True)
+    monkeypatch.setattr(step_module, "GraphStep", _short_of_memory(tried, 1))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(len(tried)))
+    cache = KVCache(3, 100)
+    logits = extend(tiny, cache, prompt)
+    assert _drain(generate(tiny, cache, logits, stop_ids=(), max_tokens=12))[0] == expected
+    assert (len(tried), given_back) == (2, [1])
+    assert caplog.text == ""
+
+
+def test_out_of_memory_in_a_step_leaves_the_tokens_before_it(tiny, prompt, expected, monkeypatch):
+    cache = KVCache(3, 100)
+    logits = extend(tiny, cache, prompt)
+    answer = generate(tiny, cache, logits, stop_ids=(), max_tokens=12)
+    assert [next(answer) for _ in range(3)] == expected[:3]  # the third is not in the cache yet
+
+    def fails(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sa_chat.engine.attention.run.execute", fails)
+        with pytest.raises(torch.OutOfMemoryError):
+            next(answer)
+    assert cache.length == 42
+    logits = extend(tiny, cache, expected[2:3])
+    rest = generate(tiny, cache, logits, stop_ids=(), max_tokens=9)
+    assert _drain(rest)[0] == expected[3:]
+
+
 @pytest.mark.parametrize(
     ("told", "waits"),
     [

@@ -11,6 +11,7 @@ import torch
 from sa_chat.engine.attention import Coverage, execute
 from sa_chat.engine.attention.run import Counted
 from sa_chat.engine.cache import KVCache
+from sa_chat.engine.cache.layers import KVLayer
 from sa_chat.engine.errors import ContextOverflow, EngineError
 from sa_chat.engine.pipeline import extend, prefill
 from sa_chat.engine.pipeline.ahead import Ahead
@@ -204,6 +205,33 @@ def test_out_of_memory_in_a_short_tail_still_tries_the_smallest_chunk(
     cache, result = _prefill(tiny, token_ids(80), mode="dense", alpha=1.0, chunk=100)
     assert "chunks of 50 tokens now" in caplog.text
     assert (cache.length, result.density) == (80, 1.0)
+
+
+@pytest.mark.parametrize("times", [1, 100])
+def test_a_cache_that_cannot_be_allocated_is_told_and_works_when_it_can(
+    tiny, token_ids, whole, monkeypatch, times
+):
+    """Its layers are allocated one by one, in the first chunk."""
+    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    allocate, cache, failed = KVLayer.lazy_initialization, KVCache(tiny.layers, 400), []
+
+    def allocate_or_fail(layer, keys, values):
+        if layer is cache.layers[1] and len(failed) < times:
+            failed.append(keys.shape[2])
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        allocate(layer, keys, values)
+
+    monkeypatch.setattr(KVLayer, "lazy_initialization", allocate_or_fail)
+    options = {"mode": "dense", "alpha": 1.0, "chunk": 200}
+    if times > 1:
+        with pytest.raises(EngineError, match="memory of cpu is used up after 0 of 400 tokens"):
+            prefill(tiny, cache, token_ids(400), **options)
+        assert failed == [200, 100, 50]
+        assert [layer.length for layer in cache.layers] == [0, 0, 0]
+        failed.extend([0] * times)
+    result = prefill(tiny, cache, token_ids(400), **options)
+    assert cache.length == 400
+    torch.testing.assert_close(result.last_logits, whole, atol=3e-4, rtol=1e-3)
 
 
 def test_chunks_over_two_gpus_begin_and_end_short():
