@@ -40,8 +40,8 @@ MODELS = [
         **SMALL,
         sliding_window=128,
         layer_types=[*KINDS, *KINDS],
-        num_local_experts=2,
-        num_experts_per_tok=2,  # all: the choice would jump where roundings differ
+        num_local_experts=4,
+        num_experts_per_tok=2,
     ),
 ]
 
@@ -116,9 +116,13 @@ def test_logits_are_those_of_transformers(config, tmp_path, token_ids):
 
 @pytest.mark.parametrize("config", MODELS, ids=lambda config: config.model_type)
 def test_a_graph_writes_what_single_calls_write(config, tmp_path, token_ids, monkeypatch):
-    loaded = _loaded(config, tmp_path, torch.bfloat16)
+    """A graph is as near to what float32 gives as single calls are; which experts a router takes
+    jumps where roundings differ, in both."""
+    rounded = _loaded(config, tmp_path, torch.bfloat16)
+    exact = _loaded(config, tmp_path, torch.float32)
+    exact.model.load_state_dict(rounded.model.state_dict())
     logits = {}
-    for graphs in (True, False):
+    for loaded, graphs in ((rounded, True), (rounded, False), (exact, False)):
         cache = KVCache(loaded.layers, 400)
         extend(loaded, cache, token_ids(100))
         if not graphs:
@@ -128,9 +132,14 @@ def test_a_graph_writes_what_single_calls_write(config, tmp_path, token_ids, mon
         found = [step(cache, token).float().clone() for token in token_ids(80)]
         cache.truncate(90)  # the graph follows
         found += [step(cache, token).float().clone() for token in token_ids(80)]
-        logits[graphs] = torch.stack(found)
-    off = (logits[True] - logits[False]).norm(dim=-1) / logits[False].norm(dim=-1)
-    assert off.max() < 0.05  # both round to bfloat16 on their way
+        logits[loaded.dtype, graphs] = torch.stack(found)
+    expected = logits[torch.float32, False]
+    graph, calls = (
+        (logits[torch.bfloat16, graphs] - expected).norm(dim=-1) / expected.norm(dim=-1)
+        for graphs in (True, False)
+    )
+    assert graph.median() <= 1.2 * calls.median()
+    assert graph.max() <= 1.5 * calls.max()
 
 
 @pytest.mark.parametrize("config", MODELS[1:], ids=lambda config: config.model_type)
