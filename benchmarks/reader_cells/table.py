@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sa_chat.engine.evaluation.report import markdown_table
 from sa_chat.engine.evaluation.scoring import refused
+from sa_chat.engine.evaluation.statistics import wilson
 from sa_chat.engine.evaluation.tasks import parse_tasks
 
 MULTI = frozenset({"niah_multivalue", "niah_multiquery", "vt", "cwe", "fwe"})  # score in parts
@@ -18,18 +18,7 @@ JOINED = {
 }
 ABSENT = "absent"
 WRONG = 8  # kept of a cell
-_Z = 1.959964  # 95 %
 _NONE = "–"
-
-
-def wilson(right: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share; for scores in parts it is wider than need be."""
-    if n == 0:
-        return 0.0, 1.0
-    share, square = right / n, _Z * _Z / n
-    middle = (share + square / 2) / (1 + square)
-    half = _Z / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _label(configuration: dict[str, Any]) -> str:

@@ -20,9 +20,11 @@ class Report:
     Raises `UsageError` if `out` cannot be made or written to.
     """
 
-    def __init__(self, kind: str, settings: Row, out: Path | None) -> None:
+    def __init__(self, kind: str, settings: Row, out: Path | None, heading: str = "") -> None:
+        """The Markdown has `heading`, or the command `sa-engine bench` with its `kind`."""
         self.kind = kind
         self.rows: list[Row] = []
+        self._heading = heading or f"sa-engine bench {kind}"
         self._settings = settings
         self._environment = environment()
         self._out = out
@@ -37,7 +39,7 @@ class Report:
         """The end of the run: `summary` joins the JSON, `tables`, Markdown, go to `kind`.md."""
         self._save(summary)
         if self._out is not None and tables:
-            heading = [f"# sa-engine bench {self.kind}", describe(self._environment)]
+            heading = [f"# {self._heading}", describe(self._environment)]
             _replace(self._out / f"{self.kind}.md", "\n\n".join([*heading, *tables]) + "\n")
 
     def path(self, suffix: str) -> Path | None:

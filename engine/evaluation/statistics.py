@@ -1,7 +1,8 @@
-"""How sure a figure is: intervals for ratios of scores."""
+"""How sure a figure is: intervals for shares, and for ratios of scores."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,17 @@ import numpy as np
 Scores = Sequence[Sequence[float]]  # for each document, the scores of its answers
 
 _TAILS = (0.025, 0.975)  # 95 % lie between
+_Z = 1.959964  # of a normal distribution, for the same
+
+
+def wilson(right: float, n: int) -> tuple[float, float]:
+    """95 % interval of a share; for scores in parts it is wider than need be."""
+    if n == 0:
+        return 0.0, 1.0
+    share, square = right / n, _Z * _Z / n
+    middle = (share + square / 2) / (1 + square)
+    half = _Z / (1 + square) * math.sqrt(share * (1 - share) / n + square / (4 * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def ratio_of_means(dense: Scores, sparse: Scores) -> float | None:

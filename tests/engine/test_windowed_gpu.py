@@ -104,10 +104,10 @@ def test_logits_are_those_of_transformers(config, tmp_path, token_ids):
     loaded = _loaded(config, tmp_path, torch.float32)
     theirs = AutoModelForCausalLM.from_pretrained(
         tmp_path, attn_implementation="eager", dtype=torch.float32
-    ).to("cuda")
+    ).to(loaded.device)
     ids = token_ids(3000)
     with torch.inference_mode():
-        expected = theirs(torch.tensor([ids], device="cuda"), logits_to_keep=1).logits[0, -1]
+        expected = theirs(torch.tensor([ids], device=loaded.device), logits_to_keep=1).logits[0, -1]
     for chunk in (3000, 1024, 77):
         cache = KVCache(loaded.layers, 3000)
         result = prefill(loaded, cache, ids, mode="dense", alpha=1.0, chunk=chunk)
@@ -132,7 +132,7 @@ def test_a_graph_writes_what_single_calls_write(config, tmp_path, token_ids, mon
         found = [step(cache, token).float().clone() for token in token_ids(80)]
         cache.truncate(90)  # the graph follows
         found += [step(cache, token).float().clone() for token in token_ids(80)]
-        logits[loaded.dtype, graphs] = torch.stack(found)
+        logits[loaded.dtype, graphs] = torch.stack(found).cpu()
     expected = logits[torch.float32, False]
     graph, calls = (
         (logits[torch.bfloat16, graphs] - expected).norm(dim=-1) / expected.norm(dim=-1)

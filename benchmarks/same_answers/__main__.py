@@ -1,0 +1,206 @@
+"""Whether the embedded reader answers the same in whichever way it runs.
+
+    python benchmarks/same_answers BOOK.txt ... --save cpu.json      # where no GPU is
+    python benchmarks/same_answers --against cpu.json --out FOLDER   # where the GPUs are
+
+Documents and questions are those of `sa-engine eval`; each document is read once a way, and every
+question is asked as the first.  Dense, in float32, all tokens of all answers must be those of the
+first way.  Sparse, in each device's own number format, the score of every way must lie in the
+Wilson interval of the first one's.  The exit code is 1 where it is otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from comparing import compare, shown
+from sa_chat.engine.bench.options import lengths, positive
+from sa_chat.engine.bench.results import Report
+from sa_chat.engine.config import EngineConfig
+from sa_chat.engine.environment import describe
+from sa_chat.engine.errors import DocumentError, SaChatError, UsageError
+from sa_chat.engine.evaluation.sizing import Counter
+from sa_chat.engine.evaluation.sources import load_sources
+from sa_chat.engine.evaluation.tasks import parse_tasks, planned
+from sa_chat.engine.evaluation.trial import NotEnough, Question, Trial
+from sa_chat.engine.local import LocalEngine
+from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from ways import WAYS, Way, ask_all, load
+
+MODES = ("dense", "sparse")
+_SETTINGS = ("documents", "tokens", "tasks", "samples", "seed")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ask, compare and print; the exit code."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.against is not None and args.documents:
+        parser.error("--against has its own documents")
+    try:
+        return _run(args)
+    except SaChatError as error:
+        print(f"{error.message}  {error.hint}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "documents",
+        nargs="*",
+        metavar="PATH",
+        help="texts and code to ask about (default: the handbook and this program's source)",
+    )
+    parser.add_argument(
+        "--tokens",
+        type=lengths,
+        default=(16_384,),
+        metavar="N,N",
+        help="of a document, question and answer included (default: 16K)",
+    )
+    parser.add_argument("--tasks", default="documents", metavar="NAME,NAME", help="as of eval")
+    parser.add_argument(
+        "--samples",
+        type=positive,
+        default=8,
+        metavar="N",
+        help="of each task; two share a document (default: 8, four documents, 40 to 48 questions)",
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--modes",
+        type=_modes,
+        default=MODES,
+        metavar="NAME,NAME",
+        help=f"default: {','.join(MODES)}",
+    )
+    parser.add_argument(
+        "--ways",
+        type=_ways,
+        default=WAYS,
+        metavar="NAME,NAME",
+        help=f"of {', '.join(way.name for way in WAYS)} (default: all that have their devices)",
+    )
+    parser.add_argument("--save", type=Path, metavar="FILE", help="all answers, and what was asked")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="of --save: what was asked there is asked here, in the ways that it lacks",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="same-answers.json and .md")
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    tokenizer = LocalEngine(EngineConfig(), lambda event: None).tokenizer
+    assert isinstance(tokenizer, TiktokenTokenizer)  # the embedded reader's
+    if args.against is None:
+        trials = _trials(args, tokenizer)
+        runs, settings = [], {name: getattr(args, name) for name in _SETTINGS}
+    else:
+        trials, runs, settings = _saved(args.against)
+    report = Report("same-answers", settings, args.out, heading="The same answers in every way")
+    count = sum(len(trial.questions) for trial in trials)
+    print(f"{describe()}\n{count} questions to {len(trials)} documents", flush=True)
+    done = {(run["mode"], run["way"]) for run in runs}
+    for mode in args.modes:
+        missing = [way for way in _possible(args.ways) if (mode, way.name) not in done]
+        for gpus, ways in groupby(missing, attrgetter("gpus")):
+            loaded = load(gpus, torch.float32 if mode == "dense" else None)
+            for way in ways:
+                runs.append(ask_all(loaded, way, mode, trials, tokenizer))
+                print(f"{mode} {way.name}: {runs[-1]['seconds']:.0f} s", flush=True)
+                _save(args.save, trials, runs, settings)
+    good, tables = True, []
+    for mode in args.modes:
+        if of_mode := [run for run in runs if run["mode"] == mode]:
+            rows, differences = compare(of_mode, trials, tokenizer)
+            for row in rows:
+                report.add({"mode": mode, **row})
+            good = good and all(row["good"] for row in rows)
+            tables.append(shown(mode, rows, differences))
+            print(f"\n{tables[-1]}")
+    report.finish({"good": good}, tables)
+    return 0 if good else 1
+
+
+def _possible(ways: Sequence[Way]) -> list[Way]:
+    """Those whose devices are here."""
+    return [way for way in ways if way.gpus <= torch.cuda.device_count()]
+
+
+def _trials(args: argparse.Namespace, tokenizer: TiktokenTokenizer) -> list[Trial]:
+    """Raises `DocumentError`, also where nothing can be asked, and `UsageError`."""
+    sources, counter = load_sources(tuple(args.documents) or None), Counter(tokenizer)
+    trials = []
+    for one in planned(parse_tasks(args.tasks), args.tokens, args.samples):
+        try:
+            trial = one.make(args.samples, args.seed, counter, sources)
+        except NotEnough as error:
+            print(f"{one.key} is not asked: {error.reason}")
+        else:
+            trials.append(trial.asking(one.tasks, args.samples))
+    if not trials:
+        raise DocumentError("Nothing can be asked of the documents.", "Give longer ones.")
+    return trials
+
+
+def _saved(path: Path) -> tuple[list[Trial], list[dict[str, Any]], dict[str, Any]]:
+    """What `_save` wrote.  Raises `UsageError` where it did not."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        return [_trial_of(trial) for trial in data["trials"]], data["runs"], data["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} cannot be used: {error}.", "Give a file of --save.") from error
+
+
+def _trial_of(data: dict[str, Any]) -> Trial:
+    """From JSON."""
+    files = tuple((name, text) for name, text in data["files"])
+    asked = tuple(Question(**{**q, "expected": tuple(q["expected"])}) for q in data["questions"])
+    return Trial(**{**data, "files": files, "questions": asked})
+
+
+def _save(
+    path: Path | None,
+    trials: Sequence[Trial],
+    runs: Sequence[dict[str, Any]],
+    settings: dict[str, Any],
+) -> None:
+    if path is not None:
+        data = {"settings": settings, "trials": [asdict(t) for t in trials], "runs": list(runs)}
+        path.write_text(json.dumps(data), "utf-8")
+
+
+def _modes(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    if unknown := {*names} - {*MODES}:
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is none of {', '.join(MODES)}")
+    return tuple(mode for mode in MODES if mode in names)
+
+
+def _ways(text: str) -> tuple[Way, ...]:
+    """By their names, in the order of `WAYS`."""
+    names = text.split(",")
+    if unknown := {*names} - {way.name for way in WAYS}:
+        known = ", ".join(way.name for way in WAYS)
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is none of {known}")
+    return tuple(way for way in WAYS if way.name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

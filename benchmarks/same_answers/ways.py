@@ -1,0 +1,162 @@
+"""The reader in each way of running, and its answers as they were chosen, token by token."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sa_chat.engine.attention.run import never
+from sa_chat.engine.cache import KVCache
+from sa_chat.engine.citations import CitationFinder
+from sa_chat.engine.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
+from sa_chat.engine.conversation import Conversation
+from sa_chat.engine.decode import VerbatimDocument
+from sa_chat.engine.documents import open_documents
+from sa_chat.engine.evaluation.scoring import RULES
+from sa_chat.engine.evaluation.sizing import Counter, write_files
+from sa_chat.engine.evaluation.trial import Trial
+from sa_chat.engine.events import Answer, Event, Ttft
+from sa_chat.engine.model import LoadedModel, load_model
+from sa_chat.engine.model.fused import fuse
+from sa_chat.engine.model.placement import resolve_dtype
+from sa_chat.engine.model.stages import connect
+from sa_chat.engine.model.structure import structure_of
+from sa_chat.engine.pipeline import prefill
+from sa_chat.engine.tokens import tokenize_documents
+from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+
+WHOLE = 1 << 30  # tokens of a chunk: more than any document has
+
+
+@dataclass(frozen=True)
+class Way:
+    """On the CPU, or on so many GPUs; `chunk` is in tokens, None for the pipeline's own."""
+
+    name: str
+    gpus: int
+    chunk: int | None = None
+
+
+WAYS = (
+    Way("cpu", 0),
+    Way("cpu-1000", 0, 1000),
+    Way("gpu", 1),
+    Way("gpu-1000", 1, 1000),
+    Way("gpu-whole", 1, WHOLE),
+    Way("gpus", 2),
+    Way("gpus-1000", 2, 1000),
+)
+
+
+def load(gpus: int, dtype: torch.dtype | None) -> LoadedModel:
+    """The embedded reader on the CPU, on a GPU, or with half of the layers on each of two; `dtype`
+    None takes the device's own."""
+    if gpus == 2:
+        devices = (torch.device("cuda", 0), torch.device("cuda", 1))
+        loaded = _loaded("cpu", dtype or resolve_dtype(devices[0]))
+        return split(loaded, devices)
+    return _loaded("cuda" if gpus else "cpu", dtype)
+
+
+def split(loaded: LoadedModel, devices: tuple[torch.device, torch.device]) -> LoadedModel:
+    """Its layers over two devices, placed as `load_model` places other models than the reader."""
+    model = loaded.model
+    parts = structure_of(model).parts(devices, -(-loaded.layers // 2))
+    for name, device in parts.items():
+        model.get_submodule(name).to(device)
+    if devices[0].type == "cuda":
+        fuse(model)
+    connect(model, parts)
+    return replace(loaded, devices=devices)
+
+
+def _loaded(device: str, dtype: torch.dtype | None) -> LoadedModel:
+    return load_model(EngineConfig(device=device), progress=lambda stage, part: None, dtype=dtype)
+
+
+def ask_all(
+    loaded: LoadedModel, way: Way, mode: str, trials: Sequence[Trial], tokenizer: TiktokenTokenizer
+) -> dict[str, Any]:
+    """Every question of every trial, in one way."""
+    began = time.perf_counter()
+    answers: list[dict[str, Any]] = []
+    prompts, densities = [], []
+    for trial in trials:
+        prompt, density, found = _ask(loaded, way, mode, trial, tokenizer)
+        prompts.append(prompt)
+        densities.append(density)
+        answers += found
+    return {
+        "mode": mode,
+        "way": way.name,
+        "devices": [str(device) for device in loaded.devices],
+        "dtype": str(loaded.dtype).removeprefix("torch."),
+        "seconds": time.perf_counter() - began,
+        "density": sum(densities) / len(densities),
+        "prompts": prompts,
+        "answers": answers,
+    }
+
+
+def _ask(
+    loaded: LoadedModel, way: Way, mode: str, trial: Trial, tokenizer: TiktokenTokenizer
+) -> tuple[str, float, list[dict[str, Any]]]:
+    """A digest of the document's token ids, its density, and the answers; all as `LocalEngine`
+    has them, which chooses devices and chunks by itself."""
+    with TemporaryDirectory() as folder:
+        path = write_files(trial.files, Path(folder))
+        documents = open_documents(OpenOptions((str(path),)))
+    ids = tokenize_documents(documents, tokenizer).ids.tolist()
+    cache = KVCache(loaded.layers, len(ids) + Counter(tokenizer).room(trial.questions))
+    read = prefill(loaded, cache, ids, mode=mode, alpha=DEFAULT_ALPHA, chunk=way.chunk)
+    files = (
+        (path, " ".join(part.text for part in parts))
+        for path, parts in groupby(documents.parts, attrgetter("path"))
+    )
+    recorder = Recorder(files, tokenizer.token_bytes)
+    longest = max(question.answer_tokens for question in trial.questions)
+    finder = CitationFinder(documents)
+    conversation = Conversation(loaded, tokenizer, cache, finder, Ttft(), longest, recorder)
+    answers = []
+    for question in trial.questions:
+        events: list[Event] = []
+        conversation.ask("", question.text, events.append, never)
+        conversation.forget_turns()
+        answer = events[-1]
+        assert isinstance(answer, Answer)
+        score = RULES[question.rule](answer.text, question.expected)
+        answers.append(
+            {"ids": recorder.ids, "leads": recorder.leads, "score": score, "text": answer.text}
+        )
+    return sha256(json.dumps(ids).encode()).hexdigest()[:16], read.density, answers
+
+
+class Recorder(VerbatimDocument):
+    """Keeps the tokens of the last answer, its end included, and by how much the best logit led
+    the second at each."""
+
+    ids: list[int]
+    leads: list[float]
+
+    def chooser(self, stop_ids: Collection[int]) -> Callable[[Tensor], int]:  # type: ignore[override]
+        choose = super().chooser(stop_ids)
+        self.ids, self.leads = [], []
+
+        def recorded(logits: Tensor) -> int:
+            best, second = logits.float().topk(2).values.tolist()
+            self.leads.append(best - second)
+            self.ids.append(choose(logits))
+            return self.ids[-1]
+
+        return recorded
