@@ -90,7 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ways",
         type=_ways,
-        default=WAYS,
         metavar="NAME,NAME",
         help=f"of {', '.join(way.name for way in WAYS)} (default: all that have their devices)",
     )
@@ -109,16 +108,17 @@ def _run(args: argparse.Namespace) -> int:
     tokenizer = LocalEngine(EngineConfig(), lambda event: None).tokenizer
     assert isinstance(tokenizer, TiktokenTokenizer)  # the embedded reader's
     if args.against is None:
-        trials = _trials(args, tokenizer)
-        runs, settings = [], {name: getattr(args, name) for name in _SETTINGS}
+        trials, runs = _trials(args, tokenizer), list[dict[str, Any]]()
+        settings = {name: getattr(args, name) for name in _SETTINGS}
     else:
         trials, runs, settings = _saved(args.against)
+    ways_here = _possible(args.ways)
     report = Report("same-answers", settings, args.out, heading="The same answers in every way")
     count = sum(len(trial.questions) for trial in trials)
     print(f"{describe()}\n{count} questions to {len(trials)} documents", flush=True)
     done = {(run["mode"], run["way"]) for run in runs}
     for mode in args.modes:
-        missing = [way for way in _possible(args.ways) if (mode, way.name) not in done]
+        missing = [way for way in ways_here if (mode, way.name) not in done]
         for gpus, ways in groupby(missing, attrgetter("gpus")):
             loaded = load(gpus, torch.float32 if mode == "dense" else None)
             for way in ways:
@@ -138,9 +138,16 @@ def _run(args: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
-def _possible(ways: Sequence[Way]) -> list[Way]:
-    """Those whose devices are here."""
-    return [way for way in ways if way.gpus <= torch.cuda.device_count()]
+def _possible(wanted: Sequence[Way] | None) -> list[Way]:
+    """Those whose devices are here, of all.  Raises `UsageError` where they are not, for one that
+    is wanted: what was not asked must not seem to agree."""
+    gpus = torch.cuda.device_count()
+    if lacking := [way for way in wanted or () if way.gpus > gpus]:
+        raise UsageError(
+            f"{lacking[0].name} needs {lacking[0].gpus} GPU(s), and {gpus} can be seen.",
+            "Name other --ways, or none for all that are possible.",
+        )
+    return [way for way in wanted or WAYS if way.gpus <= gpus]
 
 
 def _trials(args: argparse.Namespace, tokenizer: TiktokenTokenizer) -> list[Trial]:

@@ -103,6 +103,8 @@ def shown(mode: str, rows: Sequence[Row], differences: Sequence[str]) -> str:
     ]
     wanted = "All tokens are the same" if mode == "dense" else "All scores are in the interval"
     verdict = "yes" if all(row["good"] for row in rows) else "NO"
+    if len(rows) == 1:
+        verdict = "nothing to compare yet"
     lines = "\n".join(f"- {line}" for line in differences)
     return "\n\n".join(
         part

@@ -168,6 +168,21 @@ def test_options_that_are_none_are_told(same, capsys, tmp_path):
     )
 
 
+def test_a_way_that_is_wanted_and_not_possible_is_an_error(same, monkeypatch, tmp_path, capsys):
+    file = tmp_path / "saved.json"
+    same._save(file, TRIALS, [run("cpu", *SAID)], {"seed": 1})
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert same.main(["--against", str(file), "--modes", "dense", "--ways", "cpu,gpus"]) == 2
+    assert "gpus needs 2 GPU(s), and 1 can be seen" in capsys.readouterr().err
+    assert [way.name for way in same._possible(None)] == [w.name for w in same.WAYS if w.gpus < 2]
+
+
+def test_a_way_alone_is_compared_with_nothing(same):
+    rows, differences = same.compare([run("cpu", *SAID)], TRIALS, TOKENIZER)
+    text = same.shown("dense", rows, differences)
+    assert text.endswith("All tokens are the same: nothing to compare yet.")
+
+
 def test_two_devices_have_half_of_the_layers_each(same, build_model, as_loaded):
     devices = torch.device("cpu"), torch.device("meta")
     loaded = same.split(as_loaded(build_model("qwen3")), devices)
