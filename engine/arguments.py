@@ -75,7 +75,7 @@ def add_kv_cache_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--kv-cache-dtype",
         default="auto",
-        metavar="auto|int8",
+        choices=("auto", "int8"),
         help="how keys and values are kept; int8 halves their memory (default: auto)",
     )
 

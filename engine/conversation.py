@@ -61,17 +61,26 @@ class Conversation:
         self._verbatim = verbatim
         self._sampling = sampling or Sampling()
         self._document_tokens = cache.length
-        self._turns: list[int] = []  # where each turn that the cache holds begins
+        self._last_turn: int | None = None  # where the last question's begins, if it left one
         self._forgot_turns = False  # since the last answer
 
-    def ask(self, ask_id: str, question: str, emit: Emit, cancelled: Callable[[], bool]) -> None:
+    def ask(
+        self,
+        ask_id: str,
+        question: str,
+        emit: Emit,
+        cancelled: Callable[[], bool],
+        replaces_last: bool = False,
+    ) -> None:
         """Answer in `TextDelta`s and one `Answer`.  A cancelled answer keeps what was said.
+
+        With `replaces_last` the last question and what was said to it are forgotten first.
 
         Where the room is used up, earlier turns are forgotten and the answer says so.  Raises
         `ContextOverflow` if the question alone does not fit beside the document.
         """
         writing = _Writing(time.perf_counter())
-        ids = self._turn(question)
+        ids = self._turn(question, replaces_last)
         before = self._cache.length
         try:
             logits = extend(self._loaded, self._cache, ids, cancelled=cancelled)
@@ -82,7 +91,7 @@ class Conversation:
             self._cache.truncate(before)
             raise
         if self._cache.length > before:
-            self._turns.append(before)
+            self._last_turn = before
         answer = self._answer(ask_id, question, writing)
         self._forgot_turns = False
         emit(answer)
@@ -90,14 +99,9 @@ class Conversation:
     def forget_turns(self) -> None:
         """Back to the document alone: the next question is the first."""
         self._cache.truncate(self._document_tokens)
-        self._turns.clear()
+        self._last_turn = None
 
-    def take_back(self) -> None:
-        """Forget the last turn, if there is one: the next question is in its place."""
-        if self._turns:
-            self._cache.truncate(self._turns.pop())
-
-    def _turn(self, question: str) -> list[int]:
+    def _turn(self, question: str, replaces_last: bool) -> list[int]:
         encoded = self._tokenizer.encode(question.strip())
         needed = len(self._tokenizer.chat.turn(encoded, True)) + _LEAST_ANSWER_TOKENS
         missing = needed - (self._cache.capacity - self._document_tokens)
@@ -106,6 +110,9 @@ class Conversation:
                 f"The question is {missing:,} tokens too long for the room beside the document.",
                 "Ask a shorter question.",
             )
+        if replaces_last and self._last_turn is not None:
+            self._cache.truncate(self._last_turn)
+        self._last_turn = None
         first = self._cache.length == self._document_tokens
         ids = self._tokenizer.chat.turn(encoded, first)
         if len(ids) + _LEAST_ANSWER_TOKENS <= self._cache.free:

@@ -94,9 +94,7 @@ class LocalEngine:
         if not question.strip():
             raise UsageError("The question is empty.", "Write what you want to know.")
         assert self._conversation is not None, "asked before a document was open"
-        if replaces_last:
-            self._conversation.take_back()
-        self._conversation.ask(ask_id, question, self._emit, self._stop.is_set)
+        self._conversation.ask(ask_id, question, self._emit, self._stop.is_set, replaces_last)
 
     def forget_turns(self) -> None:
         """The next question is the first again; the document stays in the cache."""

@@ -60,11 +60,11 @@ def _position(end: int, share: float, even_keys: float) -> int:
     return _EDGE * round(exact / _EDGE)
 
 
-def even_keys(loaded: LoadedModel, mode: str) -> float:
+def even_keys(loaded: LoadedModel, *, dense: bool) -> float:
     """See `pipelined_spans`: by multiplications, of which a token has one for each parameter of a
     layer, and two for each key in every dimension of its query heads."""
     config = loaded.model.config
     size = getattr(config, "head_dim", None) or config.hidden_size // loaded.heads
     linear = loaded.parameters / loaded.layers
     attention: int = 2 * loaded.heads * size
-    return linear / attention / (_SPARSE_TIME if mode == "sparse" else 1.0)
+    return linear / attention / (1.0 if dense else _SPARSE_TIME)

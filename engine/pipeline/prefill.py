@@ -101,7 +101,8 @@ def prefill(
     ahead = Ahead(loaded.devices, tell)
     tokens = on_device(ids, loaded)
     if chunk is None and len(loaded.devices) == 2:
-        spans = deque(pipelined_spans(len(ids), even_keys(loaded, mode)))
+        whole = settings is None or (settings.density is None and settings.alpha >= 1)
+        spans = deque(pipelined_spans(len(ids), even_keys(loaded, dense=whole)))
     else:
         spans = deque(chunk_spans(0, len(ids), loaded.device, chunk))
     while spans:

@@ -91,7 +91,7 @@ def test_the_bandwidth_counts_what_is_read_and_written(monkeypatch):
 def test_what_runs_out_of_memory_is_a_row(tmp_path, monkeypatch):
     fill = decode.filled_cache
 
-    def limited(loaded, filled, capacity):
+    def limited(loaded, filled, capacity, kept):
         if filled >= 500:
             raise torch.OutOfMemoryError
         return fill(loaded, filled, capacity)

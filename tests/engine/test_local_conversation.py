@@ -306,16 +306,21 @@ def test_a_question_too_long_is_refused_and_nothing_is_forgotten(model, note):
 def test_a_question_in_the_place_of_the_last_forgets_it(model, note):
     edited, straight = Chat(model, note), Chat(model, note)
     edited.ask("Who is it?")
-    length = edited.engine._cache.length
     edited.ask("What is a stone?")
     _, found = edited.ask("What is a bridge?", replaces_last=True)
     straight.ask("Who is it?")
     _, expected = straight.ask("What is a bridge?")
     assert found.text == expected.text
     assert edited.engine._cache.length == straight.engine._cache.length
-    for _ in range(3):  # one more than there are
-        edited.engine._conversation.take_back()
-    assert edited.engine._cache.length < length
-    _, first = edited.ask("Who is it?")
-    assert edited.engine._cache.length == length
-    assert first.text == Chat(model, note).ask("Who is it?")[1].text
+
+
+def test_what_left_no_turn_replaces_none(chat):
+    chat.ask("Who is it?")
+    length = chat.engine._cache.length
+    with pytest.raises(ContextOverflow):
+        chat.engine.ask("q", "stone " * 10_000, replaces_last=True)
+    assert chat.engine._cache.length == length  # too long: the last turn is still there
+    chat.engine._conversation.ask("q", "What is a stone?", lambda event: None, lambda: True)
+    assert chat.engine._cache.length == length  # stopped before its first token
+    chat.ask("What is a stone?", replaces_last=True)
+    assert chat.engine._cache.length > length

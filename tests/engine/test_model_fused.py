@@ -120,6 +120,31 @@ def test_gates_and_rotary_embedding_give_the_same_logits():
     subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, check=True)
 
 
+class Clamped(torch.nn.Module):
+    """A gated MLP as some families have it, whose gate is limited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate_proj, self.up_proj = torch.nn.Linear(64, 96), torch.nn.Linear(64, 96)
+        self.down_proj, self.act_fn = torch.nn.Linear(96, 64), torch.nn.SiLU()
+
+    def forward(self, x):
+        return self.down_proj(self.act_fn(self.gate_proj(x).clamp(max=7.0)) * self.up_proj(x))
+
+
+def test_a_limit_that_small_numbers_never_reach_keeps_an_mlp(monkeypatch):
+    monkeypatch.setattr(gate, "gate_on_cuda", lambda weight: True)
+    monkeypatch.setattr(
+        gate, "gate_in_place", lambda x, up: x.copy_(torch.nn.functional.silu(x) * up)
+    )
+    torch.manual_seed(2)
+    clamped = Clamped()
+    model = torch.nn.Sequential(torch.nn.ModuleDict({"mlp": clamped}))
+    assert fuse_gates(model) == 0
+    monkeypatch.setattr(Clamped, "forward", gate.GatedMLP.forward)
+    assert fuse_gates(model) == 1
+
+
 def test_nothing_is_replaced_on_a_cpu():
     model = _model(LlamaConfig(**SMALL), torch.float32)
     assert fuse_rotary(model) == fuse_gates(model) == 0

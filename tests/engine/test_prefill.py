@@ -263,7 +263,7 @@ def test_chunks_over_two_stages_cost_the_same(end, even):
 
 
 def test_attention_weighs_more_where_everything_is_computed(tiny):
-    assert even_keys(tiny, "sparse") == pytest.approx(5 * even_keys(tiny, "dense"))
+    assert even_keys(tiny, dense=False) == pytest.approx(5 * even_keys(tiny, dense=True))
 
 
 def test_the_host_is_told_of_chunks_in_order(monkeypatch):

@@ -27,7 +27,8 @@ class FusedRotary:
     def __call__(
         self, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        if args or kwargs or not rotate_on_cuda(q, k, cos, sin):
+        trains = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad)
+        if args or kwargs or trains or not rotate_on_cuda(q, k, cos, sin):
             return self._original(q, k, cos, sin, *args, **kwargs)
         return rotate(q, k, cos, sin)
 
