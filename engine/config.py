@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import UsageError
 
@@ -116,5 +116,9 @@ class OpenOptions:
 
     paths: tuple[str, ...]
     pages: str | None = None  # "1-20,25": positions from 1, not printed labels
-    include: tuple[str, ...] = ()  # glob patterns, relative to the folder
+    include: tuple[str, ...] = ()  # patterns of documents/patterns.py; empty: everything
     exclude: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()  # `Section.key` of sections to leave out
+    fit: bool = False  # leave out what does not fit, as `DocumentCounted.proposal` says
+    password: str | None = field(default=None, repr=False)  # of encrypted documents
+    ocr: bool = False  # recognise the text of pages that are pictures

@@ -38,6 +38,12 @@ class DocumentError(SaChatError):
     exit_code = 3
 
 
+class PasswordError(DocumentError):
+    """The document is encrypted, and the password is missing or wrong."""
+
+    kind = "password"
+
+
 class ContextOverflow(SaChatError):
     """The document does not fit the model's context."""
 
@@ -60,7 +66,14 @@ class EngineError(SaChatError):
 
 
 _BY_KIND: dict[str, type[SaChatError]] = {
-    cls.kind: cls for cls in (UsageError, DocumentError, ContextOverflow, ModelError, EngineError)
+    cls.kind: cls for cls in (
+        UsageError,
+        DocumentError,
+        PasswordError,
+        ContextOverflow,
+        ModelError,
+        EngineError,
+    )
 }
 
 EXIT_CODES: dict[str, int] = {kind: cls.exit_code for kind, cls in _BY_KIND.items()}

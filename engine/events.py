@@ -21,6 +21,16 @@ class Section:
     line: int  # 1-based line in `path` (or on the page) where it starts
     tokens: int  # including everything below it
 
+    @property
+    def key(self) -> str:
+        """Names this section among those of one opening; `OpenOptions.drop` takes it."""
+        return section_key(self.path, self.level, self.title, self.page, self.line)
+
+
+def section_key(path: str, level: int, title: str, page: str | None, line: int) -> str:
+    """See `Section.key`."""
+    return path if level == 0 else f"{path}#{title}@{page or ''}:{line}"
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -28,6 +38,17 @@ class LeftOut:
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One step of a proposal: leave this out, and the document is so much shorter."""
+
+    name: str  # for people: a folder, a file, a chapter, pages
+    why: str  # "tests", "examples", "appendix", "index", ... or "large"
+    tokens: int
+    flag: str  # the same on the command line: "--exclude 'tests/'", quoted for a shell
+    keys: tuple[str, ...]  # of the sections that go, for `OpenOptions.drop`; empty if it cuts one
 
 
 @dataclass(frozen=True)
@@ -138,7 +159,36 @@ class DocumentReady:
     prompt_tokens: int  # document and template, before any question
     context_tokens: int
     reserve_tokens: int  # kept free for questions and answers
+    dropped_tokens: int = 0  # of sections that were left out by choice; `left_out` names them
+
+
+@dataclass(frozen=True)
+class DocumentCounted:
+    """The document is parsed and counted, and is not read now: that was all that was asked, or
+    it does not fit.  Then `proposal` says how it would."""
+
+    title: str
+    paths: tuple[str, ...]
+    sections: tuple[Section, ...]
+    left_out: tuple[LeftOut, ...]
+    prompt_tokens: int
+    context_tokens: int
+    reserve_tokens: int
     dropped_tokens: int = 0
+    proposal: tuple[Drop, ...] = ()
+
+    @property
+    def excess_tokens(self) -> int:
+        """Too many for the context; 0 or less if the document fits."""
+        return self.prompt_tokens + self.reserve_tokens - self.context_tokens
+
+
+@dataclass(frozen=True)
+class DocumentText:
+    """A stretch of exactly what the model reads of the document."""
+
+    text: str
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -224,6 +274,8 @@ class Closed:
 Event = (
     LoadProgress
     | ModelReady
+    | DocumentCounted
+    | DocumentText
     | DocumentReady
     | PrefillProgress
     | PrefillDone

@@ -26,6 +26,15 @@ class Open:
 
 
 @dataclass(frozen=True)
+class Count:
+    """Read the documents and count them, and no more: ends in `DocumentCounted`, or, with
+    `text`, in the last `DocumentText`."""
+
+    options: OpenOptions
+    text: bool = False  # send what the model would read, too
+
+
+@dataclass(frozen=True)
 class Ask:
     """Answer one question.  Waits for the prefill; several wait in order."""
 
@@ -52,7 +61,7 @@ class Close:
     """Finish: the engine says `Closed` and its process ends with 0."""
 
 
-Request = Open | Ask | Cancel | Stats | Close
+Request = Open | Count | Ask | Cancel | Stats | Close
 
 _TYPES: dict[str, type] = {
     cls.__name__: cls for cls in (*typing.get_args(Request), *typing.get_args(events.Event))

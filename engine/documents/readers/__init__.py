@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from .base import Reader, Reading, Source
 from .pdf import PdfReader
 from .text import TextReader
 
+# The last one takes whatever no other recognises.
 READERS: tuple[Reader, ...] = (PdfReader(), TextReader())
+
+_HEAD_BYTES = 4096
 
 __all__ = ["READERS", "Reader", "Reading", "Source", "reader_for"]
 
@@ -20,11 +25,9 @@ def reader_for(path: Path) -> Reader:
         if suffix in reader.suffixes:
             return reader
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            head = file.read(_HEAD_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
         head = b""  # the reader reports it with its own words
-    for reader in READERS:
-        if reader.magic and head.startswith(reader.magic):
-            return reader
-    return READERS[-1]
+    return next(reader for reader in READERS if reader.recognises(head))

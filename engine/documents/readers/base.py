@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ...errors import DocumentError
 from ...events import LeftOut
+from .. import limits
 from ..model import OutlineEntry, Part
 from ..pages import PageSelection
 
@@ -21,18 +21,13 @@ class Source:
     shown: str  # its name in messages, markers and citations
     pages: PageSelection | None = None
     progress: Callable[[float], None] = lambda fraction: None
+    password: str | None = field(default=None, repr=False)
+    ocr: bool = False  # recognise the text of pages that are pictures
+    careful: bool = False  # a parser crashed on this file: use the one that cannot, if there is one
 
-    def content(self) -> bytes:
+    def content(self, most_bytes: int = limits.TEXT_BYTES) -> bytes:
         """The content.  Raises `DocumentError` if there is none or it cannot be had."""
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise DocumentError(
-                f"{self.shown} cannot be opened: {error.strerror}.", "Check the file's rights."
-            ) from error
-        if not data.strip():
-            raise DocumentError(f"{self.shown} is empty.", "Name a file with text in it.")
-        return data
+        return limits.read_file(self.path, self.shown, most_bytes)
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,12 @@ class Reader(Protocol):
         """In lower case, with the dot."""
 
     @property
-    def magic(self) -> bytes:
-        """How such files start; empty if they have no mark."""
+    def isolated(self) -> bool:
+        """Whether it runs in a process of its own, as the format is complicated enough to harm
+        its parser."""
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a file that starts with `head` (up to 4 KiB) is of this format."""
 
     def read(self, source: Source) -> Reading:
         """Read the file.  Raises `DocumentError` (and `UsageError` for its pages)."""

@@ -26,7 +26,10 @@ class PdfReader:
     """One part a page.  Blank pages stay, so that positions and labels keep their order."""
 
     suffixes = frozenset((".pdf",))
-    magic = b"%PDF-"
+    isolated = True
+
+    def recognises(self, head: bytes) -> bool:
+        return b"%PDF-" in head[:1024]
 
     def read(self, source: Source) -> Reading:
         """Raises `DocumentError` for a broken or protected file, or one without text.

@@ -16,7 +16,10 @@ class TextReader:
     """Any file that decodes to text, whatever its suffix."""
 
     suffixes = _MARKDOWN | _UNDERLINED
-    magic = b""
+    isolated = False
+
+    def recognises(self, head: bytes) -> bool:
+        return True
 
     def read(self, source: Source) -> Reading:
         try:

@@ -1,0 +1,64 @@
+"""How much of anything a document may have.  What is beyond is refused, never cut."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ..errors import DocumentError
+
+TEXT_BYTES = 64 << 20  # of a text file; 2**20 tokens are some 4 MiB
+CONTAINER_BYTES = 1 << 30  # of a file of pages or parts: PDF, EPUB, DOCX
+TEXT_CHARS = 64 << 20  # of the text found in one document
+MEMBER_BYTES = 64 << 20  # of one member of an archive, unpacked
+ARCHIVE_BYTES = 256 << 20  # of all members that are read, unpacked
+MEMBERS = 10_000  # of an archive
+NESTING = 200  # of elements in HTML and XML, of lists and objects in JSON
+FOLDER_DEPTH = 64
+FOLDER_FILES = 100_000
+PAGES = 20_000
+
+
+def read_file(path: Path, shown: str, most_bytes: int) -> bytes:
+    """The content of a regular file.
+
+    Never waits, as opening a named pipe would.  Raises `DocumentError` if the file cannot be
+    opened, is no regular file, is larger than `most_bytes`, or holds nothing but blanks.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise DocumentError(
+                    f"{shown} is no regular file.", "Save its content to a file first."
+                )
+            if status.st_size > most_bytes:
+                raise too_large(shown, f"{status.st_size / 2**20:,.0f} MiB", most_bytes)
+            data = file.read(most_bytes + 1)
+    except OSError as error:
+        raise DocumentError(
+            f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
+        ) from error
+    if len(data) > most_bytes:
+        raise too_large(shown, "it grows while it is read", most_bytes)
+    if not data.strip():
+        raise DocumentError(f"{shown} is empty.", "Name a file with text in it.")
+    return data
+
+
+def too_large(shown: str, has: str, most_bytes: int) -> DocumentError:
+    """The error for a file that has more bytes than are read."""
+    return DocumentError(
+        f"{shown} is too large ({has}; at most {most_bytes >> 20:,} MiB are read).",
+        "Give a part of it.",
+    )
+
+
+def check_chars(chars: int, shown: str) -> None:
+    """Raises `DocumentError` for more text than any model reads."""
+    if chars > TEXT_CHARS:
+        raise DocumentError(
+            f"{shown} holds more than {TEXT_CHARS:,} characters of text.", "Give a part of it."
+        )
