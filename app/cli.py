@@ -15,7 +15,9 @@ from sa_chat.engine.errors import SaChatError, UsageError
 
 from .launch import Launch
 from .printer import report
+from .stdin import STDIN, password_line, spooled
 
+PASSWORD = "SA_CHAT_PASSWORD"  # the environment variable
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
@@ -48,7 +50,9 @@ def build_parser() -> Parser:
         epilog="Exit codes: 0 answered; 2 usage; 3 the document cannot be read; "
         "4 it does not fit the context; 5 the model or the engine failed.",
     )
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="a file or folder to read")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a file or folder to read; - is standard input"
+    )
     parser.add_argument(
         "--demo",
         action="store_true",
@@ -72,8 +76,28 @@ def build_parser() -> Parser:
             action="append",
             default=[],
             metavar="GLOB",
-            help=f"of a folder, {what} the files that match; may be given several times",
+            help=f"{what} the files that match, or with '#TITLE' the chapters; several times",
         )
+    parser.add_argument(
+        "--fit", action="store_true", help="leave out what is proposed if not all of it fits"
+    )
+    parser.add_argument(
+        "--choose", action="store_true", help="choose on the screen what is read, before it is"
+    )
+    parser.add_argument(
+        "--count", action="store_true", help="print the tokens of all parts as a tree, and end"
+    )
+    parser.add_argument(
+        "--show-text", action="store_true", help="print what the model would read, and end"
+    )
+    parser.add_argument(
+        "--ocr", action="store_true", help="recognise the text of PDF pages that are pictures"
+    )
+    parser.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help=f"the first line of standard input is the document's password (or {PASSWORD})",
+    )
     add_config_arguments(parser)
     parser.add_argument("--fake-engine", metavar="SCRIPT", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"sa-chat {version('sa-chat')}")
@@ -91,20 +115,49 @@ def _fill_closed_streams() -> None:
 
 
 def _run(arguments: argparse.Namespace, can_print: bool) -> int:
-    launch = _launch(arguments)
     if not can_print:
         raise UsageError(
             "Standard output is closed, so that no answer could be seen.",
             "Leave out >&-, or write to a file: sa-chat book.pdf --ask TEXT > answer.txt",
         )
+    _check_modes(arguments)
+    with spooled(arguments.paths) as paths:
+        return _start(_launch(arguments, paths), arguments)
+
+
+def _check_modes(arguments: argparse.Namespace) -> None:
+    """Raises `UsageError` for options that do not go together."""
     if arguments.plain and (arguments.json or arguments.ask):
         raise UsageError(
             "--plain takes its questions from stdin, and prints no JSON.",
             "Leave out --plain, or leave out --ask and --json.",
         )
+    from_stdin = [
+        name
+        for name, given in (
+            ("--plain", arguments.plain),
+            ("--password-stdin", arguments.password_stdin),
+            (STDIN, STDIN in arguments.paths),
+        )
+        if given
+    ]
+    if len(from_stdin) > 1:
+        raise UsageError(
+            f"{' and '.join(from_stdin)} both read standard input.",
+            f"Give the password as {PASSWORD}, the document as a file, or questions by --ask.",
+        )
+    if arguments.count and arguments.show_text:
+        raise UsageError("--count and --show-text print different things.", "Give one of them.")
+    if not all(question.strip() for question in arguments.ask):
+        raise UsageError("A question is empty.", 'Ask something: --ask "Who is Ahab?"')
+
+
+def _start(launch: Launch, arguments: argparse.Namespace) -> int:
+    if arguments.count or arguments.show_text:
+        from .overview import run_count, run_show_text
+
+        return run_count(launch, arguments.json) if arguments.count else run_show_text(launch)
     if arguments.json or arguments.ask:
-        if not all(question.strip() for question in arguments.ask):
-            raise UsageError("A question is empty.", 'Ask something: --ask "Who is Ahab?"')
         from .oneshot import run_json, run_text
 
         run = run_json if arguments.json else run_text
@@ -123,7 +176,7 @@ def _run(arguments: argparse.Namespace, can_print: bool) -> int:
     return run_app(launch)
 
 
-def _launch(arguments: argparse.Namespace) -> Launch:
+def _launch(arguments: argparse.Namespace, paths: tuple[str, ...]) -> Launch:
     """Raises `UsageError` for what can be seen to be wrong before the engine starts."""
     if arguments.demo and arguments.paths:
         raise UsageError(
@@ -132,10 +185,18 @@ def _launch(arguments: argparse.Namespace) -> Launch:
     if not (arguments.demo or arguments.paths):
         raise UsageError("No document is given.", "Try sa-chat book.pdf, or sa-chat --demo.")
     config = config_from(arguments)
-    paths, include = tuple(arguments.paths), tuple(arguments.include)
+    include = tuple(arguments.include)
     if arguments.demo:
         from .demo import SOURCE_FILES, demo_paths
 
         paths, include = demo_paths(), include or SOURCE_FILES
-    options = OpenOptions(paths, arguments.pages, include, tuple(arguments.exclude))
-    return Launch(options, config, arguments.fake_engine, arguments.demo)
+    options = OpenOptions(
+        paths,
+        arguments.pages,
+        include,
+        tuple(arguments.exclude),
+        fit=arguments.fit,
+        password=password_line() if arguments.password_stdin else os.environ.get(PASSWORD),
+        ocr=arguments.ocr,
+    )
+    return Launch(options, config, arguments.fake_engine, arguments.demo, arguments.choose)

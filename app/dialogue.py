@@ -7,8 +7,16 @@ from collections.abc import Callable
 from itertools import count
 
 from sa_chat.engine.errors import EngineError, error_of_kind
-from sa_chat.engine.events import Answer, DeviceStats, Event, Failed, PrefillDone
-from sa_chat.engine.protocol import Ask, Open, Request, Stats
+from sa_chat.engine.events import (
+    Answer,
+    DeviceStats,
+    DocumentCounted,
+    DocumentText,
+    Event,
+    Failed,
+    PrefillDone,
+)
+from sa_chat.engine.protocol import Ask, Count, Open, Request, Stats
 
 from .bridge import EngineProcess
 from .launch import Launch
@@ -31,6 +39,17 @@ class Dialogue:
         """Start the engine and read the documents."""
         await self._engine.start()
         await self._run(Open(self._options), lambda event: isinstance(event, PrefillDone))
+
+    async def count(self, with_text: bool) -> None:
+        """Start the engine and have the documents counted; with their text if wanted."""
+        await self._engine.start()
+
+        def last(event: Event) -> bool:
+            if with_text:
+                return isinstance(event, DocumentText) and event.last
+            return isinstance(event, DocumentCounted)
+
+        await self._run(Count(self._options, with_text), last)
 
     async def ask(self, question: str) -> None:
         """Ask, and wait for the whole answer."""

@@ -6,6 +6,7 @@ from sa_chat.engine.events import (
     Answer,
     Citation,
     DeviceUse,
+    DocumentCounted,
     DocumentReady,
     PrefillDone,
     PrefillProgress,
@@ -36,7 +37,15 @@ def document(event: DocumentReady) -> list[str]:
     return lines + left_out(event)
 
 
-def left_out(event: DocumentReady) -> list[str]:
+def counted(event: DocumentCounted) -> list[str]:
+    """Size against the room, and what was left out."""
+    room = event.context_tokens - event.reserve_tokens
+    fits = f"{text.count(event.excess_tokens)} too many" if event.excess_tokens > 0 else "it fits"
+    line = f"{text.plural(event.prompt_tokens, 'token')}, {text.count(room)} fit: {fits}"
+    return [line, *left_out(event)]
+
+
+def left_out(event: DocumentReady | DocumentCounted) -> list[str]:
     """What the model does not see: files, and pages of a PDF."""
     return [
         f"left out: {text.one_line(item.path)} ({text.one_line(item.reason)})"

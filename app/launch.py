@@ -15,3 +15,4 @@ class Launch:
     config: EngineConfig
     fake_script: str | None = None  # play this script instead of a model
     demo: bool = False
+    choose: bool = False  # show what there is, and read nothing before it is chosen

@@ -22,7 +22,12 @@ class Engine(Protocol):
     def __init__(self, config: EngineConfig, emit: Emit) -> None: ...
 
     def open(self, options: OpenOptions) -> None:
-        """Read and prefill; ends with `PrefillDone`, or `Cancelled("prefill")`."""
+        """Read and prefill; ends with `PrefillDone`, or `Cancelled("prefill")`.  A document
+        that does not fit is told as `DocumentCounted` first."""
+
+    def count(self, options: OpenOptions, text: bool = False) -> None:
+        """Read and count, and leave the conversation as it is; ends with `DocumentCounted`, with
+        `text` with the last `DocumentText`, or with `Cancelled("count")`."""
 
     def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         """Answer, in the place of the last question and its answer if it replaces them; ends with

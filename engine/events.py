@@ -241,9 +241,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """The prefill was cancelled; `open` reads the document again from its beginning."""
+    """A prefill or a count was cancelled; `open` reads the document again from its beginning."""
 
-    what: str  # "prefill"
+    what: str  # "prefill" or "count"
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,18 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from .base import Emit
+from .budget import check_budget, propose
 from .config import EngineConfig, OpenOptions
-from .errors import ContextOverflow, UsageError, error_of_kind
+from .errors import PasswordError, UsageError, error_of_kind
 from .events import (
     Answer,
     AttentionFigures,
     Cancelled,
     DeviceUse,
+    DocumentCounted,
     DocumentReady,
+    DocumentText,
+    LeftOut,
     LoadProgress,
     ModelReady,
     PrefillDone,
@@ -51,6 +55,7 @@ class FakeEngine:
         self._ttft = Ttft()
         self._used_bytes = script.memory_bytes
         self._kv_bytes = 0
+        self._document_tokens = script.document_tokens
 
     def open(self, options: OpenOptions) -> None:
         self._stop.clear()
@@ -62,8 +67,17 @@ class FakeEngine:
         if script.open_failure is not None:
             failure = script.open_failure
             raise error_of_kind(failure.kind, failure.message, failure.hint)
+        if script.password is not None and options.password != script.password:
+            how = "is password-protected" if options.password is None else "has another password"
+            raise PasswordError(f"The document {how}.", "Give its password.")
         if not self._load(options) or not self._prefill():
             self._emit(Cancelled("prefill"))
+
+    def count(self, options: OpenOptions, text: bool = False) -> None:
+        self._stop.clear()
+        self._emit(self._counted(options))
+        if text:
+            self._emit(DocumentText("".join(f"{s.title}\n" for s in self._script.sections), True))
 
     def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         self._stop.clear()
@@ -127,24 +141,29 @@ class FakeEngine:
             if not self._wait(seconds):
                 return False
             self._emit(LoadProgress(stage, 1.0, seconds))
-        sections = script.sections or _sections(options.paths, script.document_tokens)
-        context = min(script.context_tokens, self._config.max_context or script.context_tokens)
-        room = context - script.reserve_tokens
-        if script.document_tokens > room:
-            raise ContextOverflow(
-                f"The document has {script.document_tokens} tokens and {room} fit: "
-                f"{script.document_tokens - room} too many.",
-                "Open fewer pages with --pages, or leave files out with --exclude.",
-            )
+        counted = self._counted(options)
+        if counted.excess_tokens > 0:
+            self._emit(counted)
+        if counted.excess_tokens > 0 and options.fit:
+            keys = tuple(key for step in counted.proposal for key in step.keys)
+            counted = self._counted(replace(options, drop=(*options.drop, *keys)))
+        check_budget(
+            counted.prompt_tokens,
+            counted.context_tokens,
+            counted.reserve_tokens,
+            counted.proposal,
+        )
+        self._document_tokens = counted.prompt_tokens
         self._emit(
             DocumentReady(
-                script.title or PurePath(options.paths[0]).name,
-                options.paths,
-                sections,
-                script.left_out,
-                script.document_tokens,
-                context,
-                script.reserve_tokens,
+                counted.title,
+                counted.paths,
+                counted.sections,
+                counted.left_out,
+                counted.prompt_tokens,
+                counted.context_tokens,
+                counted.reserve_tokens,
+                counted.dropped_tokens,
             )
         )
         self._emit(LoadProgress("model", 0.0, 0.0))
@@ -157,7 +176,7 @@ class FakeEngine:
                 _PARAMETERS,
                 script.layers,
                 script.heads,
-                context,
+                counted.context_tokens,
                 "bfloat16",
                 "cpu",
                 script.load_s,
@@ -165,9 +184,29 @@ class FakeEngine:
         )
         return True
 
+    def _counted(self, options: OpenOptions) -> DocumentCounted:
+        """The script's sections but those that are dropped; its tokens less theirs."""
+        script = self._script
+        sections = script.sections or _sections(options.paths, script.document_tokens)
+        gone = [section for section in sections if section.key in options.drop]
+        dropped = sum(section.tokens for section in gone)
+        context = min(script.context_tokens, self._config.max_context or script.context_tokens)
+        left_out = tuple(LeftOut(s.path, f"{s.title}: left out by choice") for s in gone)
+        counted = DocumentCounted(
+            script.title or PurePath(options.paths[0]).name,
+            options.paths,
+            tuple(section for section in sections if section not in gone),
+            (*script.left_out, *left_out),
+            script.document_tokens - dropped,
+            context,
+            script.reserve_tokens,
+            dropped,
+        )
+        return replace(counted, proposal=propose(counted.sections, counted.excess_tokens))
+
     def _prefill(self) -> bool:
         script = self._script
-        total = script.document_tokens
+        total = self._document_tokens
         chunks = math.ceil(total / script.chunk_tokens)
         for chunk in range(1, chunks + 1):
             if not self._wait(script.chunk_s):

@@ -64,6 +64,7 @@ class Script:
     sections: tuple[Section, ...] = ()  # empty: one for each path
     left_out: tuple[LeftOut, ...] = ()
     open_failure: Failure | None = None
+    password: str | None = None  # without it the document does not open
     noise: str = ""  # printed while opening, as a careless library would
     replies: tuple[Reply, ...] = (Reply("", _REFUSAL),)
 

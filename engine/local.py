@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from .base import Emit
 from .budget import check_budget, reserve_for
 from .citations import CitationFinder
 from .config import EMBEDDED_MODEL, EngineConfig, OpenOptions
+from .counting import Counted, count, fitted
 from .devices import device_use
 from .documents import DocumentSet, open_documents
 from .errors import UsageError
@@ -24,7 +26,8 @@ from .events import (
     AttentionFigures,
     Cancelled,
     DeviceUse,
-    DocumentReady,
+    DocumentText,
+    Drop,
     LoadProgress,
     ModelReady,
     PrefillDone,
@@ -34,7 +37,7 @@ from .events import (
 from .model import check_model, local_folder, reader_folder
 from .model.context import context_of, vocabulary_of
 from .stopping import Stopped
-from .tokens import Tokenizer, load_tokenizer, tokenize_documents
+from .tokens import Tokenizer, load_tokenizer
 from .tokens.prompt import TokenizedPrompt
 from .tokens.tiktoken_tokenizer import TiktokenTokenizer
 
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from .pipeline import ChunkReport
 
 _PROGRESS_PERIOD_S = 0.1
+_TEXT_CHARS = 1 << 20  # of an event
 
 
 class LocalEngine:
@@ -58,6 +62,8 @@ class LocalEngine:
         self._source: str | None = None  # the model's folder or hub id
         self._tokenizer: Tokenizer | None = None
         self._loaded: LoadedModel | None = None
+        # What was counted last and not read: opened next, it is not parsed again.
+        self._parsed: tuple[OpenOptions, DocumentSet] | None = None
         self._cache: KVCache | None = None  # that of the conversation, or being filled for it
         self._conversation: Conversation | None = None
 
@@ -70,23 +76,44 @@ class LocalEngine:
         self._conversation = self._cache = None
         try:
             check_model(self._config)
-            documents = open_documents(options, self._progress("parse"))
+            counted = self._count(options)
+            proposal: tuple[Drop, ...] = ()
+            if counted.excess_tokens > 0:
+                proposal = counted.proposal()
+                self._emit(counted.event(proposal))
+            if proposal and options.fit:
+                counted, proposal = fitted(counted, proposal, self.tokenizer), ()
+            check_budget(
+                len(counted.prompt.ids), counted.context_tokens, counted.reserve_tokens, proposal
+            )
+            self._parsed = None
+            self._emit(counted.ready())
             self._check_cancelled()
-            source = self._find_model()
-            context = context_of(self._config, source)
-            tokenizer = self._load_tokenizer(source)
-            prompt = tokenize_documents(documents, tokenizer, self._progress("tokenize"))
-            reserve = self._reserve(context)
-            self._check_budget(prompt, context, reserve)
-            self._emit(_document_ready(documents, prompt, options, context, reserve))
-            self._check_cancelled()
-            capacity = min(context, len(prompt.ids) + reserve)
-            self._prefill(self._load_model(capacity), tokenizer, prompt, capacity)
+            capacity = min(counted.context_tokens, len(counted.prompt.ids) + counted.reserve_tokens)
+            self._prefill(self._load_model(capacity), counted.prompt, capacity)
         except Stopped:
             self._emit(Cancelled("prefill"))
         finally:
             if self._conversation is None:
                 self._cache = None
+
+    def count(self, options: OpenOptions, text: bool = False) -> None:
+        """See `base.Engine`.  Raises DocumentError, ModelError or UsageError."""
+        self._stop.clear()
+        try:
+            counted = self._count(options)
+            proposal = counted.proposal()
+            if proposal and options.fit:
+                counted, proposal = fitted(counted, proposal, self.tokenizer), ()
+            self._emit(counted.event(proposal))
+            if text:
+                whole = counted.documents.text()
+                for at in range(0, max(len(whole), 1), _TEXT_CHARS):
+                    self._check_cancelled()
+                    last = at + _TEXT_CHARS >= len(whole)
+                    self._emit(DocumentText(whole[at : at + _TEXT_CHARS], last))
+        except Stopped:
+            self._emit(Cancelled("count"))
 
     def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         """See `base.Engine`.  Raises UsageError or ContextOverflow."""
@@ -135,6 +162,19 @@ class LocalEngine:
         self._loaded = None
         self._resources.close()
 
+    def _count(self, options: OpenOptions) -> Counted:
+        """All that the options name, parsed and counted."""
+        check_model(self._config)
+        what = replace(options, drop=(), fit=False)
+        if self._parsed is None or self._parsed[0] != what:
+            self._parsed = (what, open_documents(what, self._progress("parse")))
+        self._check_cancelled()
+        context = context_of(self._config, self._find_model())
+        progress = self._progress("tokenize")
+        reserve = self._reserve(context)
+        documents = self._parsed[1]
+        return count(documents, options, self.tokenizer, context, reserve, progress)
+
     def _find_model(self) -> str:
         """The model's folder or hub id."""
         if self._source is None:
@@ -179,10 +219,6 @@ class LocalEngine:
         wanted = self._config.reserve_tokens
         return reserve_for(context) if wanted is None else wanted
 
-    def _check_budget(self, prompt: TokenizedPrompt, context: int, reserve: int) -> None:
-        fitting = prompt.fitting_pages(context - reserve)
-        check_budget(len(prompt.ids), context, reserve, prompt.sections, fitting)
-
     def _check_cancelled(self) -> None:
         if self._stop.is_set():
             raise Stopped
@@ -214,16 +250,14 @@ class LocalEngine:
             )
         )
 
-    def _prefill(
-        self, loaded: LoadedModel, tokenizer: Tokenizer, prompt: TokenizedPrompt, capacity: int
-    ) -> None:
+    def _prefill(self, loaded: LoadedModel, prompt: TokenizedPrompt, capacity: int) -> None:
         from .cache import KVCache
         from .conversation import Conversation
         from .decode import Sampling, VerbatimDocument
         from .pipeline import prefill
         from .selection import SelectionSettings
 
-        config = self._config
+        config, tokenizer = self._config, self.tokenizer
         self._check_cancelled()
         cache = self._cache = KVCache(loaded.layers, capacity, config.kv_cache_dtype)
         result = prefill(
@@ -268,21 +302,3 @@ class LocalEngine:
                 result.tokens, ttft, figures, result.density_by_head, self.stats(), result.nll
             )
         )
-
-
-def _document_ready(
-    documents: DocumentSet,
-    prompt: TokenizedPrompt,
-    options: OpenOptions,
-    context: int,
-    reserve: int,
-) -> DocumentReady:
-    return DocumentReady(
-        title=documents.title,
-        paths=options.paths,
-        sections=prompt.sections,
-        left_out=documents.left_out,
-        prompt_tokens=len(prompt.ids),
-        context_tokens=context,
-        reserve_tokens=reserve,
-    )

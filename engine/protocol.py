@@ -78,7 +78,7 @@ def decode(line: str) -> Any:
     try:
         data = json.loads(line)
         cls = _TYPES[data.pop("type")]
-        return _build(cls, data)
+        return build(cls, data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EngineError(
             f"The engine protocol carried a line that is no message: {line[:80]!r}",
@@ -103,7 +103,8 @@ def from_line(line: bytes) -> Any:
 _hints = functools.cache(typing.get_type_hints)
 
 
-def _build(cls: type, data: dict[str, Any]) -> Any:
+def build(cls: type, data: dict[str, Any]) -> Any:
+    """The dataclass `cls` from what `asdict` and JSON made of it.  Raises `TypeError`."""
     hints = _hints(cls)
     unknown = data.keys() - hints.keys()
     if unknown:
@@ -114,7 +115,7 @@ def _build(cls: type, data: dict[str, Any]) -> Any:
 def _convert(hint: Any, value: Any) -> Any:
     """JSON has lists and objects where the dataclasses have tuples and dataclasses."""
     if isinstance(value, dict) and is_dataclass(hint):
-        return _build(typing.cast(type, hint), value)
+        return build(typing.cast(type, hint), value)
     if typing.get_origin(hint) is tuple and isinstance(value, list):
         inner = typing.get_args(hint)[0]
         return tuple(_convert(inner, item) for item in value)

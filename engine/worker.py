@@ -12,9 +12,9 @@ from .base import Emit, Engine
 from .errors import UsageError
 from .events import Answer, Cancelled, Closed, DeviceUse, Event, PrefillDone, Ttft
 from .failures import failure
-from .protocol import Ask, Open
+from .protocol import Ask, Count, Open
 
-Job = Open | Ask
+Job = Open | Count | Ask
 
 
 class _Document(enum.Enum):
@@ -27,7 +27,8 @@ class Worker:
     """Makes the engine when it is first needed, and runs every `Open` and `Ask` on it.
 
     Each job ends in exactly one event: `Open` in `PrefillDone`, `Cancelled` or `Failed`;
-    `Ask` in `Answer` or `Failed`.  After `finish` the last event is `Closed`.
+    `Count` in `DocumentCounted` (with text in `DocumentText`), `Cancelled` or `Failed`; `Ask` in
+    `Answer` or `Failed`.  After `finish` the last event is `Closed`.
     """
 
     def __init__(self, make_engine: Callable[[Emit], Engine], emit: Emit) -> None:
@@ -115,7 +116,7 @@ class Worker:
         if self._document is not _Document.CANCELLED:
             return self._waiting.popleft() if self._waiting else None
         for job in self._waiting:
-            if isinstance(job, Open):
+            if isinstance(job, (Open, Count)):
                 self._waiting.remove(job)
                 return job
         return None
@@ -123,7 +124,7 @@ class Worker:
     def _work(self, job: Job) -> None:
         if isinstance(job, Open):
             self._document = _Document.NONE
-        elif self._document is _Document.NONE:
+        elif isinstance(job, Ask) and self._document is _Document.NONE:
             raise UsageError("No document is open.", "Open one first, then ask.")
         if self._engine is None:
             self._engine = self._make_engine(self._forward)
@@ -131,6 +132,8 @@ class Worker:
             self._drop(job, self._forward)
         elif isinstance(job, Open):
             self._engine.open(job.options)
+        elif isinstance(job, Count):
+            self._engine.count(job.options, job.text)
         else:
             self._engine.ask(job.ask_id, job.question, job.replaces_last)
 
@@ -138,7 +141,7 @@ class Worker:
         # A job ends before its last event is heard: a cancel sent after it means the next job.
         if isinstance(event, PrefillDone):
             self._end(_Document.READY)
-        elif isinstance(event, Cancelled):
+        elif isinstance(event, Cancelled) and event.what == "prefill":
             self._end(_Document.CANCELLED)
         elif isinstance(event, Answer):
             self._end(self._document)
@@ -158,5 +161,7 @@ class Worker:
         if isinstance(job, Open):
             self._document = _Document.CANCELLED
             emit(Cancelled("prefill"))
+        elif isinstance(job, Count):
+            emit(Cancelled("count"))
         else:
             emit(Answer(job.ask_id, job.question, "", (), 0, 0.0, 0.0, "cancelled", Ttft()))

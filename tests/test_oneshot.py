@@ -136,7 +136,7 @@ def test_every_failure_has_its_exit_code(
 def test_overflow_names_numbers(write_script: WriteScript) -> None:
     done = sa_chat("a", "--ask", "x", "--max-context", "3000", "--fake-engine", write_script())
     assert done.returncode == 4
-    assert "4000 tokens and 952 fit" in done.stderr
+    assert "it has 4,000, and 952 fit" in done.stderr
 
 
 def test_crash_is_one_sentence_and_names_the_log(write_script: WriteScript) -> None:

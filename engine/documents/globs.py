@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
 from ..errors import UsageError
@@ -19,8 +19,9 @@ class FolderFilter:
     """`--include` and `--exclude`: globs on paths relative to the folder, or as shown.
 
     `*` stays inside a name, `**` crosses folders; a pattern without `/` matches a name at any
-    depth; a pattern that matches a folder takes all below it.  Raises `UsageError` for a
-    pattern that means nothing, such as `[z-a]`.
+    depth; a pattern that matches a folder takes all below it.  `GLOB#TITLE` is about chapters:
+    to include them includes their file, to exclude them excludes none.  Raises `UsageError` for
+    a pattern that means nothing, such as `[z-a]`.
     """
 
     include: tuple[str, ...] = ()
@@ -28,13 +29,56 @@ class FolderFilter:
 
     def __post_init__(self) -> None:
         for pattern in (*self.include, *self.exclude):
-            _compiled(pattern)
+            _compiled(split_pattern(pattern)[0])
 
     def excluded(self, relative: str, prefix: str = "") -> bool:
-        return _any_matches(self.exclude, relative, prefix)
+        return _any_matches(self._exclude_paths, relative, prefix)
 
     def included(self, relative: str, prefix: str = "") -> bool:
-        return not self.include or _any_matches(self.include, relative, prefix)
+        return (
+            not self.include
+            or "" in self._include_paths
+            or _any_matches(self._include_paths, relative, prefix)
+        )
+
+    def brings_in(self, relative: str, prefix: str = "") -> bool:
+        """Whether a pattern without wildcards names this path or a folder above it: it is
+        wanted even if something speaks against it."""
+        return _any_matches(self._literal_include, relative, prefix)
+
+    def leads_to(self, folder: str, prefix: str = "") -> bool:
+        """Whether a pattern without wildcards names, by its path, something in this folder."""
+        above = (f"{folder}/", f"{prefix}{folder}/")
+        return any(_unescaped(pattern).startswith(above) for pattern in self._literal_include)
+
+    @cached_property
+    def _include_paths(self) -> tuple[str, ...]:
+        return tuple(split_pattern(pattern)[0] for pattern in self.include)
+
+    @cached_property
+    def _literal_include(self) -> tuple[str, ...]:
+        return tuple(path for path in self._include_paths if path and _is_literal(path))
+
+    @cached_property
+    def _exclude_paths(self) -> tuple[str, ...]:
+        split = [split_pattern(pattern) for pattern in self.exclude]
+        return tuple(path for path, title in split if title is None)
+
+
+def split_pattern(pattern: str) -> tuple[str, str | None]:
+    """`GLOB#TITLE` as its globs for paths and titles; the latter is None if there is none.
+
+    The last `#` parts them, unless a `/` or nothing follows it or it stands in a class: `[#]`.
+    """
+    classes = [match.span() for match in _CLASS.finditer(pattern)]
+    at = len(pattern)
+    while (at := pattern.rfind("#", 0, at)) >= 0:
+        if not any(start < at < end for start, end in classes):
+            break
+    title = pattern[at + 1 :]
+    if at < 0 or not title or "/" in title:
+        return pattern, None
+    return pattern[:at], title
 
 
 def _any_matches(patterns: tuple[str, ...], relative: str, prefix: str) -> bool:
@@ -53,6 +97,21 @@ def matches(pattern: str, relative: str) -> bool:
     path = PurePosixPath(relative)
     levels = [path, *path.parents][:-1]
     return any(regex.fullmatch(level.as_posix() if anchored else level.name) for level in levels)
+
+
+def _is_literal(pattern: str) -> bool:
+    """Whether it names one path: a class of one character only escapes it."""
+    plain = _CLASS.sub(lambda match: "" if _escapes(match) else "*", pattern)
+    return "*" not in plain and "?" not in plain
+
+
+def _unescaped(pattern: str) -> str:
+    plain = _CLASS.sub(lambda match: match[2] if _escapes(match) else match[0], pattern)
+    return plain.removeprefix("./").lstrip("/")
+
+
+def _escapes(match: re.Match[str]) -> bool:
+    return not match[1] and len(match[2]) == 1
 
 
 @lru_cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..events import LeftOut
+from ..events import LeftOut, section_key
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class DocumentSet:
     outline: tuple[OutlineEntry, ...]
     left_out: tuple[LeftOut, ...]
     parse_s: float
+
+    def key(self, entry: OutlineEntry) -> str:
+        """The `Section.key` that an entry has."""
+        part = self.parts[entry.part]
+        return section_key(part.path, entry.level, entry.title, part.page, entry.line)
 
     def pieces(self) -> list[Piece]:
         """The text that the model sees: joined, it is title, markers and all parts.

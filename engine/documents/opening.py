@@ -12,8 +12,10 @@ from pathlib import Path
 from ..config import OpenOptions
 from ..errors import DocumentError, UsageError
 from ..events import LeftOut
-from .folder import walk_folder
+from .choosing import choose
+from .folders import walk_folder
 from .globs import FolderFilter
+from .isolation import IsolatedReaders
 from .model import DocumentSet, OutlineEntry, Part
 from .pages import PageSelection
 from .readers import Reading, Source, reader_for
@@ -32,8 +34,8 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
     """Read all of `options.paths`, in the order given; folders in sorted order.
 
     Raises `DocumentError` if a given file cannot be read or nothing readable is found, and
-    `UsageError` if `pages` cannot be applied.  Inside a folder an unreadable file does not
-    stop the rest: it is listed in `left_out` with its reason.
+    `UsageError` if `pages`, or a pattern for chapters, cannot be applied.  Inside a folder an
+    unreadable file does not stop the rest: it is listed in `left_out` with its reason.
     """
     started = time.perf_counter()
     if not options.paths:
@@ -43,20 +45,32 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
     title = ""
     parts: list[Part] = []
     outline: list[OutlineEntry] = []
-    for index, file in enumerate(files):
-        base = index / len(files)
-        source = Source(file.path, file.shown, pages, _scaled(on_progress, base, 1 / len(files)))
-        try:
-            reading = reader_for(file.path).read(source)
-        except DocumentError as error:
-            if not file.in_folder:
-                raise
-            left_out.append(LeftOut(file.shown, error.message))
-            continue
-        title = title or reading.title
-        outline += _outline_of(reading, file, offset=len(parts))
-        parts += reading.parts
-        left_out += reading.left_out
+    with IsolatedReaders() as isolated:
+        for index, file in enumerate(files):
+            source = Source(
+                file.path,
+                file.shown,
+                pages,
+                _scaled(on_progress, index / len(files), 1 / len(files)),
+                options.password,
+                options.ocr,
+            )
+            reader = reader_for(file.path)
+            try:
+                if reader.isolated:
+                    reading = isolated.read(reader, source)
+                else:
+                    reading = reader.read(source)
+                    source.progress(1.0)
+            except DocumentError as error:
+                if not file.in_folder:
+                    raise
+                left_out.append(LeftOut(file.shown, error.message))
+                continue
+            title = title or reading.title
+            outline += _outline_of(reading, file, offset=len(parts))
+            parts += reading.parts
+            left_out += reading.left_out
     if not any(part.text.strip() for part in parts):
         raise _nothing_readable(options.paths, left_out)
     if pages is not None and not any(part.page for part in parts):
@@ -66,13 +80,15 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
         )
     if on_progress:
         on_progress(1.0)
-    return DocumentSet(
+    documents = DocumentSet(
         title=title if len(options.paths) == 1 and not files[0].in_folder else _names(options),
         parts=tuple(parts),
         outline=tuple(outline),
         left_out=tuple(left_out),
-        parse_s=time.perf_counter() - started,
+        parse_s=0.0,
     )
+    documents = choose(documents, options.include, options.exclude)
+    return replace(documents, parse_s=time.perf_counter() - started)
 
 
 def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:

@@ -33,6 +33,12 @@ class PageSelection:
             ranges.append((first, last))
         return cls(tuple(ranges))
 
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        return ",".join(
+            str(a) if a == b else f"{a}-{'' if b is None else b}" for a, b in self.ranges
+        )
+
     def positions(self, count: int, name: str) -> list[int]:
         """The chosen positions among `count` pages, sorted, each once.
 

@@ -1,0 +1,129 @@
+"""`--count` and `--show-text`: what the model would read, and no reading."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from sa_chat.engine.errors import ContextOverflow
+from sa_chat.engine.events import DocumentCounted, DocumentText, Event
+
+from . import figures, text
+from .dialogue import Dialogue
+from .launch import Launch
+from .printer import Progress
+from .text import clean
+
+
+def run_count(launch: Launch, as_json: bool) -> int:
+    """The budget as a tree, or as one JSON object, to stdout; 0 if it fits.
+
+    Raises `ContextOverflow` after that if it does not, and `SaChatError` if the documents cannot
+    be read.
+    """
+    counted = asyncio.run(_counted(launch))
+    if as_json:
+        print(json.dumps(_object(counted), indent=2))
+    else:
+        for line in tree(counted):
+            print(clean(line) if sys.stdout.isatty() else line)
+    if counted.excess_tokens > 0:
+        raise ContextOverflow(
+            f"That is {text.plural(counted.excess_tokens, 'token')} too many.",
+            "Add --fit to leave out what is proposed." if counted.proposal else "Give less.",
+        )
+    return 0
+
+
+def run_show_text(launch: Launch) -> int:
+    """Exactly what the model would read, to stdout; what is left out, to stderr."""
+    progress = Progress()
+
+    def watch(event: Event) -> None:
+        progress.observe(event)
+        if isinstance(event, DocumentCounted):
+            progress.tell(figures.counted(event))
+        if isinstance(event, DocumentText):
+            sys.stdout.write(clean(event.text) if sys.stdout.isatty() else event.text)
+
+    asyncio.run(_run(launch, watch, with_text=True))
+    return 0
+
+
+async def _counted(launch: Launch) -> DocumentCounted:
+    progress, counted = Progress(), list[DocumentCounted]()
+
+    def watch(event: Event) -> None:
+        progress.observe(event)
+        if isinstance(event, DocumentCounted):
+            counted.append(event)
+
+    await _run(launch, watch, with_text=False)
+    progress.clear()
+    return counted[-1]
+
+
+async def _run(launch: Launch, watch: Callable[[Event], None], with_text: bool) -> None:
+    dialogue = Dialogue(launch, watch)
+    try:
+        await dialogue.count(with_text)
+    finally:
+        await dialogue.close()
+
+
+def tree(event: DocumentCounted) -> Iterator[str]:
+    """Folders, files and chapters with their tokens, then what is left out and what could be."""
+    total = text.count(event.prompt_tokens)
+    width = len(total)
+    room = event.context_tokens - event.reserve_tokens
+    yield (
+        f"{total}  {text.one_line(event.title)}: {text.count(room)} fit "
+        f"({text.count(event.context_tokens)} of context less "
+        f"{text.count(event.reserve_tokens)} for questions and answers)"
+    )
+    folders: dict[str, int] = {}
+    for section in event.sections:
+        if section.level == 0:
+            for folder in _folders(section.path):
+                folders[folder] = folders.get(folder, 0) + section.tokens
+    shown: set[str] = set()
+    for section in event.sections:
+        above = _folders(section.path)
+        for depth, folder in enumerate(above):
+            if folder not in shown:
+                shown.add(folder)
+                yield _row(folders[folder], width, depth, folder.rsplit("/", 2)[-2] + "/")
+        name = section.path.rsplit("/", 1)[-1] if section.level == 0 else section.title
+        yield _row(section.tokens, width, len(above) + section.level, name)
+    yield from figures.left_out(event)
+    for drop in event.proposal:
+        yield f"proposed: {drop.flag}  ({drop.why}, {text.plural(drop.tokens, 'token')})"
+
+
+def _row(tokens: int, width: int, depth: int, name: str) -> str:
+    return f"{text.count(tokens):>{width}}  {'  ' * (depth + 1)}{text.one_line(name)}"
+
+
+def _folders(path: str) -> list[str]:
+    steps = path.split("/")
+    return ["/".join(steps[:depth]) + "/" for depth in range(1, len(steps))]
+
+
+def _object(event: DocumentCounted) -> dict[str, object]:
+    return {
+        "documents": list(event.paths),
+        "prompt_tokens": event.prompt_tokens,
+        "context_tokens": event.context_tokens,
+        "reserve_tokens": event.reserve_tokens,
+        "dropped_tokens": event.dropped_tokens,
+        "excess_tokens": max(0, event.excess_tokens),
+        "sections": [asdict(section) for section in event.sections],
+        "left_out": [asdict(item) for item in event.left_out],
+        "proposal": [
+            {"name": d.name, "why": d.why, "tokens": d.tokens, "flag": d.flag}
+            for d in event.proposal
+        ],
+    }

@@ -1,0 +1,102 @@
+"""Hostile files cost their reader's process, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from hostile_readers import HostileReader
+
+from sa_chat.engine.documents.isolation import IsolatedReaders
+from sa_chat.engine.documents.readers import Source
+from sa_chat.engine.errors import DocumentError, UsageError
+
+COMMAND = (sys.executable, str(Path(__file__).with_name("hostile_readers.py")))
+
+
+@pytest.fixture
+def readers() -> Iterator[IsolatedReaders]:
+    with IsolatedReaders(stall_s=3.0, total_s=5.0, command=COMMAND) as readers:
+        yield readers
+    assert not psutil.Process().children()
+
+
+def source(folder: Path, content: str, **options: object) -> Source:
+    path = folder / "a.hostile"
+    path.write_text(content)
+    return Source(path, "a.hostile", **options)  # type: ignore[arg-type]
+
+
+def text(readers: IsolatedReaders, folder: Path, content: str) -> str:
+    return readers.read(HostileReader(), source(folder, content)).parts[0].text
+
+
+def test_one_process_reads_one_file_after_another(readers: IsolatedReaders, tmp_path: Path) -> None:
+    first, second = text(readers, tmp_path, "hello"), text(readers, tmp_path, "again")
+    assert first.startswith("hello \ud83d ")
+    assert second.startswith("again \ud83d ")
+    assert first.split()[-1] == second.split()[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("crash", r"crashes its parser \(Segmentation fault\)"),
+        ("leave", r"crashes its parser \(exit code 3\)"),
+        ("hang", r"takes too long to read: stopped after [34] s, at 0%"),
+        ("fill", "needs more than 1,024 MiB of memory"),
+        ("raise", "cannot be read: '/Pages'"),
+    ],
+)
+def test_each_fault_is_one_message_and_the_next_file_is_read(
+    readers: IsolatedReaders, tmp_path: Path, content: str, words: str
+) -> None:
+    with pytest.raises(DocumentError, match=words) as raised:
+        text(readers, tmp_path, content)
+    assert raised.value.message.startswith("a.hostile ")
+    assert raised.value.hint
+    assert text(readers, tmp_path, "hello").startswith("hello")
+
+
+def test_a_crash_is_followed_by_a_careful_attempt(readers: IsolatedReaders, tmp_path: Path) -> None:
+    assert text(readers, tmp_path, "crash-unless-careful").startswith("crash-unless-careful")
+
+
+def test_errors_keep_their_kind(readers: IsolatedReaders, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such page") as raised:
+        text(readers, tmp_path, "refuse")
+    assert raised.value.hint == "Choose another."
+
+
+def test_progress_does_not_extend_the_total_time(readers: IsolatedReaders, tmp_path: Path) -> None:
+    shares: list[float] = []
+    with pytest.raises(DocumentError, match="stopped after 5 s"):
+        readers.read(HostileReader(), source(tmp_path, "crawl", progress=shares.append))
+    assert max(shares) > 0.005
+    assert shares == sorted(shares)
+
+
+def test_what_listens_to_progress_can_cancel(readers: IsolatedReaders, tmp_path: Path) -> None:
+    def stop(share: float) -> None:
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        readers.read(HostileReader(), source(tmp_path, "hang", progress=stop))
+    assert time.monotonic() - began < 2.0
+    assert not psutil.Process().children()
+
+
+def test_what_a_parser_prints_is_no_answer(readers: IsolatedReaders, tmp_path: Path) -> None:
+    assert text(readers, tmp_path, "print").startswith("print")
+
+
+def test_no_file_can_be_written(readers: IsolatedReaders, tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    with pytest.raises(DocumentError):
+        text(readers, tmp_path, f"write {target}")
+    assert not target.exists() or target.stat().st_size == 0
