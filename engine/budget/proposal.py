@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import glob
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from ..events import Drop, Section
 from .likelihood import LARGE, ORDER, chapter_why, file_why, folder_why
+
+
+_WORTH_NAMING = 100  # what is hardly needed goes if it is at least this share of the excess
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,9 @@ class _Unit:
     first: int
     last: int
 
-    def overlaps(self, other: _Unit) -> bool:
-        return self.first <= other.last and other.first <= self.last
+    def holds(self, other: _Unit) -> bool:
+        """Whether the other is in it, or it itself."""
+        return self.first <= other.first and other.last <= self.last
 
 
 Tail = Callable[[str, int], Drop | None]
@@ -48,24 +53,31 @@ def propose(
     chosen: list[_Unit] = []
     freed = 0
 
-    def take(candidates: Iterable[_Unit]) -> None:
+    def gain(unit: _Unit) -> int:
+        """What it frees beside what is chosen; 0 for what must stay, that something does."""
+        if any(other.holds(unit) for other in chosen):
+            return 0
+        new = unit.tokens - sum(other.tokens for other in chosen if unit.holds(other))
+        return new if new < everything - freed else 0
+
+    def take(unit: _Unit) -> None:
         nonlocal freed
-        for unit in candidates:
-            if freed >= excess:
-                return
-            if 0 < unit.tokens < everything - freed and not _taken(unit, chosen):
-                chosen.append(unit)
-                freed += unit.tokens
+        freed += gain(unit)
+        chosen[:] = [other for other in chosen if not unit.holds(other)]
+        chosen.append(unit)
 
     for why in ORDER:
-        take(sorted((u for u in units if u.why == why), key=lambda u: (-u.tokens, -u.last)))
+        alike = (u for u in units if u.why == why and u.tokens * _WORTH_NAMING >= excess)
+        for unit in sorted(alike, key=lambda u: (-u.tokens, -u.last)):
+            if freed < excess and gain(unit):
+                take(unit)
     while freed < excess:
-        most = everything - freed  # something must stay
-        rest = [u for u in units if 0 < u.tokens < most and not _taken(u, chosen)]
-        if enough := [u for u in rest if u.tokens >= excess - freed]:
-            take([min(enough, key=lambda u: (u.tokens, -u.first))])
-        elif rest:
-            take([max(rest, key=lambda u: (u.tokens, u.first))])
+        gains = [(gain(unit), -unit.first, unit) for unit in units]
+        enough = [item for item in gains if item[0] >= excess - freed]
+        if enough:
+            take(min(enough, key=itemgetter(0, 1))[2])
+        elif any(item[0] for item in gains):
+            take(max(gains, key=itemgetter(0, 1))[2])
         else:
             break
     for unit in reversed(chosen):  # what a larger step made needless
@@ -83,10 +95,6 @@ def propose(
         steps, freed = (), 0
     last = tail(left[0], excess - freed)
     return () if last is None else (*steps, last)
-
-
-def _taken(unit: _Unit, chosen: Iterable[_Unit]) -> bool:
-    return any(unit.overlaps(other) for other in chosen)
 
 
 def _units(sections: Sequence[Section]) -> list[_Unit]:
