@@ -94,7 +94,8 @@ class Counted:
         offsets = prompt.starts[at]
         inside = min(max(end - tokens - starts[at], 0), len(offsets) - 1)
         line_start = part.text.rfind("\n", 0, int(offsets[inside])) + 1
-        if prompt.pieces[at].part is None or (line_start == 0 and at == pieces[0] + 1):
+        first_text = next(i for i in pieces if prompt.pieces[i].part is not None)
+        if at < first_text or (at == first_text and line_start == 0):
             return None
         line = part.line + part.text.count("\n", 0, line_start)
         freed = end - starts[at] - int(np.searchsorted(offsets, line_start))

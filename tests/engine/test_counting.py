@@ -1,0 +1,146 @@
+"""Counted, proposed, fitted: with the reader's own tokenizer, down to the last token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sa_chat.engine.config import EngineConfig, OpenOptions
+from sa_chat.engine.errors import ContextOverflow
+from sa_chat.engine.events import DocumentCounted, DocumentText, Event
+from sa_chat.engine.local import LocalEngine
+
+
+def put(root: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+def prose(lines: int, word: str = "harbour") -> str:
+    return "".join(f"Line {n} of the {word} book, and no more of it.\n" for n in range(lines))
+
+
+class Counter:
+    """An engine of small context that only counts."""
+
+    def __init__(self, context: int = 4096, reserve: int = 256) -> None:
+        self.events: list[Event] = []
+        config = EngineConfig(max_context=context, reserve_tokens=reserve)
+        self.engine = LocalEngine(config, self.events.append)
+
+    def count(self, *paths: Path, text: bool = False, **options: object) -> DocumentCounted:
+        self.events.clear()
+        names = tuple(map(str, paths))
+        self.engine.count(OpenOptions(names, **options), text)  # type: ignore[arg-type]
+        (counted,) = [event for event in self.events if isinstance(event, DocumentCounted)]
+        return counted
+
+    @property
+    def text(self) -> str:
+        return "".join(e.text for e in self.events if isinstance(e, DocumentText))
+
+
+@pytest.fixture(scope="module")
+def counter() -> Counter:
+    return Counter()
+
+
+def test_every_token_is_in_one_file_or_in_head_and_title(counter: Counter, tmp_path: Path) -> None:
+    root = put(tmp_path / "r", {"a.md": "# A\nx\n# B\ny\n", "b/c.py": "def f(): ...\n"})
+    counted = counter.count(root, text=True)
+    files = [section for section in counted.sections if section.level == 0]
+    assert [section.path for section in files] == ["r/a.md", "r/b/c.py"]
+    tokenizer = counter.engine.tokenizer
+    title = len(tokenizer.encode("r\n"))
+    assert counted.prompt_tokens == len(tokenizer.chat.head) + title + sum(s.tokens for s in files)
+    assert counted.excess_tokens < 0
+    assert counted.proposal == ()
+    assert counter.text == "r\n=== r/a.md ===\n# A\nx\n# B\ny\n=== r/b/c.py ===\ndef f(): ...\n"
+
+
+def test_what_is_proposed_is_what_fit_does(counter: Counter, tmp_path: Path) -> None:
+    root = put(
+        tmp_path / "r",
+        {"main.py": "x = 1\n" * 700, "tests/a.py": prose(80), "tests/b.py": prose(90)},
+    )
+    counted = counter.count(root)
+    assert counted.excess_tokens > 0
+    (step,) = counted.proposal
+    assert (step.name, step.why) == ("r/tests/", "tests")
+    fitted = counter.count(root, fit=True, text=True)
+    assert fitted.excess_tokens <= 0
+    assert fitted.dropped_tokens == counted.prompt_tokens - fitted.prompt_tokens
+    # A file that is left alone needs no marker, so a little more may go than the tests had.
+    assert step.tokens <= fitted.dropped_tokens < step.tokens + 20
+    assert "harbour" not in counter.text
+    reasons = {item.path: item.reason for item in fitted.left_out}
+    assert reasons.keys() == {"r/tests/a.py", "r/tests/b.py"}
+    assert all(reason.startswith("left out to fit (") for reason in reasons.values())
+
+
+@pytest.mark.parametrize("lines", [400, 1000, 5000])
+def test_a_text_without_chapters_keeps_its_beginning(
+    counter: Counter, tmp_path: Path, lines: int
+) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text(prose(lines))
+    counted = counter.count(path)
+    (step,) = counted.proposal
+    (key,) = step.keys
+    assert step.flag == f"--exclude '{key}'"
+    fitted = counter.count(path, fit=True, text=True)
+    room = fitted.context_tokens - fitted.reserve_tokens
+    assert room - 20 < fitted.prompt_tokens <= room
+    assert fitted.dropped_tokens == step.tokens
+    read = counter.text.removeprefix("book\n")
+    assert read.endswith(".\n")
+    assert prose(lines).startswith(read)
+    by_flag = counter.count(path, exclude=(key,))
+    assert by_flag.prompt_tokens == fitted.prompt_tokens
+
+
+def test_chapters_are_dropped_by_their_keys(counter: Counter, tmp_path: Path) -> None:
+    path = tmp_path / "book.md"
+    path.write_text(f"# One\n{prose(10)}# Two\n{prose(10, 'mountain')}# Index\nentry\n")
+    counted = counter.count(path)
+    two = next(section for section in counted.sections if section.title == "Two")
+    fewer = counter.count(path, drop=(two.key,), text=True)
+    assert "mountain" not in counter.text
+    assert "entry" in counter.text
+    assert fewer.dropped_tokens == counted.prompt_tokens - fewer.prompt_tokens
+    assert abs(fewer.dropped_tokens - two.tokens) <= 1
+    assert [s.title for s in fewer.sections] == ["book", "One", "Index"]
+    index = next(section for section in fewer.sections if section.title == "Index")
+    assert index.line == next(s for s in counted.sections if s.title == "Index").line
+
+
+def test_an_overflow_is_told_before_it_fails(counter: Counter, tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text(prose(1000))
+    counter.events.clear()
+    with pytest.raises(ContextOverflow) as raised:
+        counter.engine.open(OpenOptions((str(path),)))
+    (counted,) = [event for event in counter.events if isinstance(event, DocumentCounted)]
+    assert f"{counted.excess_tokens:,} tokens too long" in raised.value.message
+    assert counted.proposal[0].flag in raised.value.hint
+
+
+def test_nothing_can_be_proposed_for_one_long_line(counter: Counter, tmp_path: Path) -> None:
+    path = tmp_path / "line.txt"
+    path.write_text("word " * 20_000)
+    assert counter.count(path).proposal == ()
+    with pytest.raises(ContextOverflow, match="too long"):
+        counter.engine.open(OpenOptions((str(path),), fit=True))
+
+
+def test_the_end_of_the_last_file_of_several(counter: Counter, tmp_path: Path) -> None:
+    root = put(tmp_path / "r", {"a.txt": prose(600), "b.txt": prose(900)})
+    counted = counter.count(root)
+    assert [step.why for step in counted.proposal] == ["large", "the end"]
+    fitted = counter.count(root, fit=True)
+    assert fitted.excess_tokens <= 0
+    assert fitted.prompt_tokens > 3000
