@@ -146,6 +146,11 @@ def _check_modes(arguments: argparse.Namespace) -> None:
             f"{' and '.join(from_stdin)} both read standard input.",
             f"Give the password as {PASSWORD}, the document as a file, or questions by --ask.",
         )
+    if arguments.choose and (arguments.json or arguments.ask or arguments.plain):
+        raise UsageError(
+            "--choose needs the screen.",
+            "Leave it out; --count shows what --exclude can leave out.",
+        )
     if arguments.count and arguments.show_text:
         raise UsageError("--count and --show-text print different things.", "Give one of them.")
     if not all(question.strip() for question in arguments.ask):

@@ -113,7 +113,7 @@ def _units(sections: Sequence[Section]) -> list[_Unit]:
         for start, end in zip(starts, ends, strict=True)
     ]
     several = len(files) > 1
-    units = [*files, *_folders(files)] if several else []
+    units = [*_folders(files), *files] if several else []  # where both are the same, the folder
     for index, section in enumerate(sections):
         why = chapter_why(section.title) if section.level else None
         is_page = section.title == f"Page {section.page}"  # of a document without an outline
