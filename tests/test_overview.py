@@ -46,7 +46,8 @@ def test_count_prints_a_tree_that_adds_up(project: Path) -> None:
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert "fit (131,072 of context less 8,192" in lines[0]
-    rows = {line.split(maxsplit=1)[1].strip(): int(line.split()[0].replace(",", "")) for line in lines[1:-1]}
+    split = [line.split(maxsplit=1) for line in lines[1:-1]]
+    rows = {name.strip(): int(tokens.replace(",", "")) for tokens, name in split}
     assert list(rows) == [
         "project/", "README.md", "Project", "Use", "main.py", "tests/", "test_main.py"
     ]  # fmt: skip

@@ -49,6 +49,26 @@ def propose(
     units = _units(sections)
     files = [section for section in sections if section.level == 0]
     everything = sum(section.tokens for section in files)
+    # Whole folders may leave too little to choose from; files alone find a way if there is one.
+    for candidates in (units, [unit for unit in units if not unit.name.endswith("/")]):
+        chosen = _choose(candidates, excess, everything)
+        steps = tuple(_drop(unit, sections) for unit in chosen)
+        freed = sum(step.tokens for step in steps)
+        if freed >= excess:
+            return steps
+        gone = {key for step in steps for key in step.keys}
+        left = [file.path for file in files if file.key not in gone]
+        if len(left) == 1:
+            if len(files) == 1:  # whatever chapters were chosen, its end alone is simpler
+                steps, freed = (), 0
+            last = tail(left[0], excess - freed)
+            if last is not None:
+                return (*steps, last)
+    return ()
+
+
+def _choose(units: Sequence[_Unit], excess: int, everything: int) -> list[_Unit]:
+    """Units that free at least `excess` tokens, or as many as these can; never everything."""
     chosen: list[_Unit] = []
     freed = 0
 
@@ -83,17 +103,7 @@ def propose(
         if freed - unit.tokens >= excess:
             chosen.remove(unit)
             freed -= unit.tokens
-    steps = tuple(_drop(unit, sections) for unit in chosen)
-    if freed >= excess:
-        return steps
-    gone = {key for step in steps for key in step.keys}
-    left = [file.path for file in files if file.key not in gone]
-    if len(left) != 1:
-        return ()
-    if len(files) == 1:  # whatever chapters were chosen, its end alone is simpler
-        steps, freed = (), 0
-    last = tail(left[0], excess - freed)
-    return () if last is None else (*steps, last)
+    return chosen
 
 
 def _units(sections: Sequence[Section]) -> list[_Unit]:
