@@ -26,7 +26,7 @@ class SaChatApp(App[None]):
     def __init__(self, launch: Launch, client_factory: ClientFactory | None = None) -> None:
         super().__init__()
         factory = client_factory or partial(EngineProcess, launch.config, launch.fake_script)
-        self.session = Session(launch.options, factory)
+        self.session = Session(launch.options, factory, choose=launch.choose)
         self._quit_asked_at = -_QUIT_WITHIN_S
         self.register_theme(DARK)
         self.register_theme(LIGHT)

@@ -13,9 +13,10 @@ from typing import Protocol
 
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.events import Event, Failed
-from sa_chat.engine.protocol import Ask, Cancel, Open, Request
+from sa_chat.engine.events import DocumentCounted, DocumentReady, Drop, Event, Failed
+from sa_chat.engine.protocol import Ask, Cancel, Count, Open, Request
 
+from .budget import Budget
 from .state import ChatState, Phase, Turn, TurnStatus, apply, asked, reopened
 
 
@@ -39,10 +40,18 @@ ClientFactory = Callable[[], EngineClient]
 
 
 class Session:
-    """Drives one engine at a time and holds the state of the conversation."""
+    """Drives one engine at a time and holds the state of the conversation.
 
-    def __init__(self, options: OpenOptions, client_factory: ClientFactory) -> None:
+    With `choose` the document is counted first, and read once `read_chosen` is called.
+    """
+
+    def __init__(
+        self, options: OpenOptions, client_factory: ClientFactory, *, choose: bool = False
+    ) -> None:
         self.state = ChatState()
+        self.budget: Budget | None = None  # over all that there is; what is chosen is out of it
+        self.proposal: tuple[Drop, ...] = ()  # of the last opening
+        self._choose = choose
         self._options = options
         self._client_factory = client_factory
         self._client: EngineClient | None = None
@@ -76,6 +85,36 @@ class Session:
     def take(self, event: Event) -> None:
         """Move the state on by one event."""
         self.state = apply(self.state, event)
+        match event:
+            case DocumentCounted():
+                self._counted(event)
+            case DocumentReady():
+                self._fits(event)
+            case Failed(kind="usage", ask_id=None):  # parts that are there no more
+                self._options = replace(self._options, drop=())
+
+    @property
+    def has_password(self) -> bool:
+        """Whether one was given, right or wrong."""
+        return self._options.password is not None
+
+    @property
+    def choosing(self) -> bool:
+        """Whether the engine counts, and nothing is read before it is chosen."""
+        return self._choose
+
+    async def read_chosen(self) -> None:
+        """Read the document again with the parts that the budget has in."""
+        assert self.budget is not None, "chosen before it was counted"
+        self._choose = False
+        self._options = replace(self._options, drop=self.budget.drop(), fit=False)
+        await self.cancel()
+        await self.reopen()
+
+    async def unlock(self, password: str) -> None:
+        """Open the document again with its password."""
+        self._options = replace(self._options, password=password)
+        await self.reopen()
 
     async def ask(self, question: str) -> None:
         """Put `question` in the queue, and send it if the engine can take it.
@@ -117,11 +156,31 @@ class Session:
             await client.stop()
 
     async def _open(self) -> None:
-        """Send `Open`, then what waits; questions asked meanwhile wait too."""
+        """Send `Open`, then what waits; questions asked meanwhile wait too.
+
+        Before the choice it is `Count`, and everything waits for `Open`.
+        """
         self._ready = False
+        if self._choose:
+            await self._send(Count(replace(self._options, fit=False)))
+            return
         await self._send(Open(self._options))
         self._ready = True
         await self._ask_what_waits()
+
+    def _counted(self, event: DocumentCounted) -> None:
+        self.proposal = event.proposal
+        if not self._options.drop:
+            self.budget = Budget(event)
+
+    def _fits(self, event: DocumentReady) -> None:
+        """Keeps the full list: a document without some of its parts is none."""
+        if self.state.counted is not None:
+            if self._options.fit and self.budget is not None:
+                self.budget.accept(self.proposal)
+        elif not self._options.drop:
+            self.proposal = ()
+            self.budget = Budget(whole(event))
 
     async def _ask_what_waits(self) -> None:
         """Send each waiting question once, in order, also those asked while others are sent."""
@@ -142,6 +201,19 @@ class Session:
             await self._client.send(request)
         except SaChatError as error:
             self.take(_fatal(error))
+
+
+def whole(document: DocumentReady) -> DocumentCounted:
+    """The count of a document that was opened with all its parts."""
+    return DocumentCounted(
+        document.title,
+        document.paths,
+        document.sections,
+        document.left_out,
+        document.prompt_tokens,
+        document.context_tokens,
+        document.reserve_tokens,
+    )
 
 
 def _fatal(error: SaChatError) -> Failed:

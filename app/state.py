@@ -21,6 +21,7 @@ class Phase(Enum):
 
     STARTING = "starting"
     LOADING = "loading"
+    CHOOSING = "choosing"  # counted, and not read: the user says which parts are
     PREFILLING = "prefilling"
     READY = "ready"
     PAUSED = "paused"  # the user stopped the prefill
@@ -71,6 +72,7 @@ class ChatState:
     phase: Phase = Phase.STARTING
     load: events.LoadProgress | None = None
     model: events.ModelReady | None = None
+    counted: events.DocumentCounted | None = None  # in this opening, before anything was left out
     document: events.DocumentReady | None = None
     progress: events.PrefillProgress | None = None
     marks: tuple[tuple[int, float], ...] = ()  # (tokens done, seconds) of the last progress events
@@ -82,6 +84,12 @@ class ChatState:
     @property
     def turns(self) -> tuple[Turn, ...]:
         return tuple(entry for entry in self.entries if isinstance(entry, Turn))
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the document is not open because it does not fit."""
+        excess = self.counted.excess_tokens if self.counted is not None else 0
+        return self.phase is Phase.FAILED and excess > 0
 
     @property
     def writing(self) -> Turn | None:
@@ -116,6 +124,10 @@ def apply(state: ChatState, event: Event) -> ChatState:
             return replace(state, phase=Phase.LOADING, load=event)
         case events.ModelReady():
             return replace(state, model=event)
+        case events.DocumentCounted():
+            return replace(state, phase=Phase.CHOOSING, counted=event)
+        case events.DocumentText():
+            return state
         case events.DocumentReady():
             return replace(state, phase=Phase.PREFILLING, document=event)
         case events.PrefillProgress():

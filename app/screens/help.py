@@ -20,6 +20,7 @@ KEYS = (
     ("PgUp, PgDn", "scroll the conversation; Ctrl+End returns to the newest text"),
     ("F2", "light or dark"),
     ("F3", "figures: hide or show the panel"),
+    ("F4", "parts: what is read, with its tokens, and everything that is left out"),
     ("F1", "this help"),
     ("Ctrl+Q", "quit; pressing Ctrl+C twice quits too"),
 )

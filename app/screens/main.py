@@ -12,7 +12,13 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer
 
-from sa_chat.engine.events import DeviceStats, Failed, PrefillProgress, TextDelta
+from sa_chat.engine.events import (
+    DeviceStats,
+    DocumentCounted,
+    Failed,
+    PrefillProgress,
+    TextDelta,
+)
 
 from ..messages import EngineSaid, QuestionAsked
 from ..session import Session
@@ -23,11 +29,16 @@ from ..widgets.panel import FigureStrip, LivePanel
 from ..widgets.prefill_bar import PrefillBar
 from ..widgets.question_box import QuestionBox
 from ..widgets.title_bar import TitleBar
+from .budget import BudgetScreen
 from .help import HelpScreen
+from .password import PasswordScreen
 
 _FRAME_S = 0.12  # events that come in a stream are drawn together
 _STREAMED = (TextDelta, PrefillProgress, DeviceStats)
-_KEYS_THAT_HIDE = ("stop", "copy_answer", "read_again")
+_KEYS_THAT_HIDE = ("stop", "copy_answer", "read_again", "choose_parts")
+_UNREAD = (Phase.FAILED, Phase.CHOOSING)
+_NOT_READ = "Nothing of it is read yet."
+_AGAIN = "Another choice reads the document again; the conversation stays."
 
 
 class MainScreen(Screen[None]):
@@ -48,6 +59,7 @@ class MainScreen(Screen[None]):
         Binding("ctrl+r", "read_again", "Read again", priority=True),
         Binding("f2", "app.toggle_light", "Light/dark", key_display="F2", priority=True),
         Binding("f3", "figures", "Figures", key_display="F3", priority=True),
+        Binding("f4", "choose_parts", "Parts", key_display="F4", priority=True),
         Binding("pageup", "scroll_conversation(-1)", "Scroll", show=False, priority=True),
         Binding("pagedown", "scroll_conversation(1)", "Scroll", show=False, priority=True),
         Binding("ctrl+end", "follow", "Newest", show=False, priority=True),
@@ -90,6 +102,24 @@ class MainScreen(Screen[None]):
         elif self._frame is None:
             self._frame = self.set_timer(_FRAME_S, self._draw)
 
+        if isinstance(event, Failed) and not event.fatal and event.ask_id is None:
+            self._answer_failure(event)
+        elif isinstance(event, DocumentCounted) and self._session.choosing:
+            self.action_choose_parts()
+
+    def _answer_failure(self, failed: Failed) -> None:
+        """What the user can mend at once is asked for at once."""
+        if failed.kind == "password":
+            asked = PasswordScreen(failed.message, again=self._session.has_password)
+            self.app.push_screen(asked, self._unlock)
+        elif failed.kind == "overflow":
+            self.action_choose_parts()
+
+    async def _unlock(self, password: str | None) -> None:
+        if password is not None:
+            await self._session.unlock(password)
+            await self._draw()
+
     async def on_question_asked(self, message: QuestionAsked) -> None:
         await self._session.ask(message.question)
         await self._draw()
@@ -120,6 +150,8 @@ class MainScreen(Screen[None]):
                 return state.last_answer is not None
             case "read_again":
                 return state.phase in (Phase.PAUSED, Phase.FAILED, Phase.DEAD)
+            case "choose_parts":
+                return self._session.budget is not None
         return True
 
     def action_help(self) -> None:
@@ -142,6 +174,27 @@ class MainScreen(Screen[None]):
             self._listen()
         else:
             await self._session.reopen()
+        await self._draw()
+
+    def action_choose_parts(self) -> None:
+        """Show what there is, and read what is chosen of it."""
+        budget = self._session.budget
+        if budget is None or isinstance(self.app.screen, BudgetScreen):
+            return
+        unread = self._session.state.phase in _UNREAD
+        screen = BudgetScreen(budget, self._session.proposal, _NOT_READ if unread else _AGAIN)
+        self.app.push_screen(screen, self._read_chosen)
+
+    async def _read_chosen(self, read: bool | None) -> None:
+        state = self._session.state
+        if not read:
+            if state.phase in _UNREAD:
+                self.notify("The document is not read. F4 chooses again.", markup=False)
+            return
+        await self._session.read_chosen()
+        if state.phase is Phase.DEAD:
+            self._session.begin_again()
+            self._listen()
         await self._draw()
 
     def action_figures(self) -> None:

@@ -43,5 +43,7 @@ def _card(document: DocumentReady) -> Content:
         )
     more = len(document.left_out) - _LEFT_OUT_SHOWN
     if more > 0:
-        content = Content.assemble(content, (f"\nand {plural(more, 'other')} left out", "$warning"))
+        content = Content.assemble(
+            content, (f"\nand {plural(more, 'other')} left out: F4 lists all", "$warning")
+        )
     return content

@@ -59,10 +59,14 @@ def _parts(state: ChatState) -> tuple[str, float | None, str]:
             return label, state.load.fraction, seconds(state.load.seconds)
         case Phase.LOADING:
             return "Loading", None, ""
+        case Phase.CHOOSING:
+            return "Nothing is read yet", None, "F4 chooses the parts"
         case Phase.PREFILLING:
             return _reading(state)
         case Phase.PAUSED:
             return "Reading stopped", _fraction(state), "Ctrl+R or a question starts over"
+        case Phase.FAILED if state.too_long:
+            return "The document was not read", None, "F4 chooses the parts"
         case Phase.FAILED:
             return "No document is open", None, "Ctrl+R tries again"
         case Phase.DEAD:

@@ -15,6 +15,7 @@ from ..text import count, one_line
 _PHASES = {
     Phase.STARTING: ("○ starting", "$label"),
     Phase.LOADING: ("◔ loading", "$accent"),
+    Phase.CHOOSING: ("◇ choosing", "$accent"),
     Phase.PREFILLING: ("◑ reading", "$accent"),
     Phase.READY: ("● ready", "$success"),
     Phase.PAUSED: ("◐ reading stopped", "$warning"),

@@ -36,13 +36,13 @@ def read_file(path: Path, shown: str, most_bytes: int) -> bytes:
                 )
             if status.st_size > most_bytes:
                 raise too_large(shown, f"{status.st_size / 2**20:,.0f} MiB", most_bytes)
-            data = file.read(most_bytes + 1)
+            data = file.read(min(most_bytes, status.st_size) + 1)  # one more: does it grow?
     except OSError as error:
         raise DocumentError(
             f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
         ) from error
-    if len(data) > most_bytes:
-        raise too_large(shown, "it grows while it is read", most_bytes)
+    if len(data) > status.st_size:
+        raise DocumentError(f"{shown} grows while it is read.", "Try again when it is whole.")
     if not data.strip():
         raise DocumentError(f"{shown} is empty.", "Name a file with text in it.")
     return data

@@ -13,7 +13,7 @@ from ..config import OpenOptions
 from ..errors import DocumentError, UsageError
 from ..events import LeftOut
 from .choosing import choose
-from .folders import walk_folder
+from .folders import shown_path, walk_folder
 from .globs import FolderFilter
 from .isolation import IsolatedReaders
 from .model import DocumentSet, OutlineEntry, Part
@@ -99,7 +99,7 @@ def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
     left_out: list[LeftOut] = []
     for given in options.paths:
         path = Path(given).expanduser()
-        name = _name(path) if names[_name(path)] == 1 else path.as_posix()
+        name = _name(path) if names[_name(path)] == 1 else shown_path(path.as_posix())
         try:
             is_folder = path.is_dir()
             if not is_folder and not path.exists():
@@ -112,7 +112,7 @@ def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
             prefix = f"{name}/"  # also for one folder: the reader looks for folder/file
             found, skipped = walk_folder(path, wanted, prefix)
             for file in found:
-                shown = prefix + file.relative_to(path).as_posix()
+                shown = prefix + shown_path(file.relative_to(path).as_posix())
                 files.setdefault(file.resolve(), _File(file, shown, in_folder=True))
             left_out += skipped
         elif wanted.excluded(name):
@@ -138,7 +138,7 @@ def _outline_of(reading: Reading, file: _File, offset: int) -> list[OutlineEntry
 
 def _name(path: Path) -> str:
     """A name for paths like `.` too."""
-    return path.name or path.resolve().name or os.sep
+    return shown_path(path.name or path.resolve().name or os.sep)
 
 
 def _names(options: OpenOptions) -> str:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from ..config import OpenOptions
 from ..documents import Part, open_documents
-from ..documents.folder import walk_folder
+from ..documents.folders import walk_folder
 from ..documents.globs import FolderFilter
 from ..errors import DocumentError
 from .prose import paragraphs_of

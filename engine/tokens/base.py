@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +53,17 @@ class Tokenizer(Protocol):
     def encode_with_starts(self, text: str) -> tuple[Ids, Starts]:
         """The same ids, and for each the offset in `text` of its first character (of the
         character that it continues, where a token starts inside one)."""
+
+    def prepare(self, characters: int) -> None:
+        """Called before texts of so many characters are encoded; may take a second where that
+        saves more."""
+
+    def stretches(self, text: str) -> list[str]:
+        """A long text cut where its tokens fall apart: the ids of the stretches, joined, are
+        its own."""
+
+    def encode_many_with_starts(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
+        """As `encode_with_starts` of each, on all cores."""
 
     def detokenizer(self) -> Detokenizer:
         """A fresh one for each answer."""

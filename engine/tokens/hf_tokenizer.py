@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,18 +10,24 @@ import numpy as np
 
 from ..errors import ModelError
 from .base import Detokenizer, Ids, Starts
+from .bpe_json import Unlike
+from .byte_level import ByteLevel
 from .chat import ChatFormat, plain_chat
 from .damage import first_line, reason, unloadable
 from .detokenizers import WindowDetokenizer
+from .stretches import stretches
 from .template import Message, split_template
 
+_LOG = logging.getLogger(__name__)
 _PROBE = "a"
+_WORTH = 1_000_000  # characters from which on a proof of tiktoken saves more than it takes
 _PREFIX = "\n"  # merges with nothing in the vocabularies that prepend a blank
 
 
 class HFTokenizer:
     """Works on the Rust tokenizer inside, whose offsets lead back to the text.
 
+    Many characters are encoded by tiktoken where that is proven equal (`byte_level`).
     It must not be used elsewhere at the same time: its settings are changed here.
     """
 
@@ -42,6 +49,8 @@ class HFTokenizer:
         self.vocab_size = max(len(tokenizer), backend.get_vocab_size(with_added_tokens=True))
         beginning = _beginning(tokenizer)
         self._backend = backend
+        self._byte_level: ByteLevel | None = None
+        self._tried = False
         backend.no_truncation()
         backend.no_padding()
         backend.post_processor = None  # adds no tokens, trims no offsets
@@ -85,6 +94,28 @@ class HFTokenizer:
     def encode_with_starts(self, text: str) -> tuple[Ids, Starts]:
         return self._encode(text)
 
+    def prepare(self, characters: int) -> None:
+        """Proves tiktoken equal, once, where that is worth it."""
+        if self._tried or characters < _WORTH:
+            return
+        self._tried = True
+        try:
+            if self._prepends:
+                raise Unlike("it puts a blank before texts")
+            self._byte_level = ByteLevel.proven(self._backend, self._encode_many)
+        except Unlike as why:
+            _LOG.info("%s counts with its own tokenizer: %s", self.name, why)
+
+    def stretches(self, text: str) -> list[str]:
+        return stretches(text) if self._byte_level else [text]
+
+    def encode_many_with_starts(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
+        if self._byte_level is None:
+            return self._encode_many(texts)
+        rows = self._byte_level.encode_many_with_starts(texts)
+        own = iter(self._encode_many([t for t, row in zip(texts, rows, strict=True) if not row]))
+        return [row or next(own) for row in rows]
+
     def detokenizer(self) -> Detokenizer:
         return WindowDetokenizer(
             lambda ids: str(self._backend.decode(list(ids), skip_special_tokens=False)),
@@ -92,21 +123,30 @@ class HFTokenizer:
         )
 
     def _encode(self, text: str) -> tuple[Ids, Starts]:
+        return self._encode_many([text])[0]
+
+    def _encode_many(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
         """Without the blank that SentencePiece-like tokenizers put before a text: a piece of
         a text is not its start."""
         if not self._prepends:
-            return self._raw(text)
-        ids, starts = self._raw(_PREFIX + text)
+            return self._raw(texts)
+        rows = self._raw([_PREFIX + text for text in texts])
+        return [self._without_prefix(*row, text) for row, text in zip(rows, texts, strict=True)]
+
+    def _without_prefix(self, ids: Ids, starts: Starts, text: str) -> tuple[Ids, Starts]:
         kept = starts >= len(_PREFIX)
         if text and kept.any() and starts[kept][0] > len(_PREFIX):
-            return self._raw(text)  # the prefix merged with the text
+            return self._raw([text])[0]  # the prefix merged with the text
         return ids[kept], starts[kept] - len(_PREFIX)
 
-    def _raw(self, text: str) -> tuple[Ids, Starts]:
-        encoding = self._backend.encode(text, add_special_tokens=False)
-        ids = np.asarray(encoding.ids, dtype=np.int32)
-        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        return ids, np.maximum.accumulate(offsets[:, 0]) if len(ids) else offsets[:, 0]
+    def _raw(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
+        """On all cores if there are several texts."""
+        rows = []
+        for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False):
+            ids = np.asarray(encoding.ids, dtype=np.int32)
+            offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+            rows.append((ids, np.maximum.accumulate(offsets[:, 0])))
+        return rows
 
 
 def _beginning(tokenizer: Any) -> str:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import tiktoken
 
 from ..errors import ModelError
 from .base import Detokenizer, Ids, Starts
+from .byte_encoder import ByteEncoder
 from .chat import READER_CHAT, ChatFormat
 from .damage import first_line, reason
 from .detokenizers import ByteDetokenizer
+from .stretches import stretches
 
 RANKS_FILE = "reader.tiktoken"
 SETTINGS_FILE = "tiktoken.json"
-_LONG_BLANK = re.compile(r"\s{10000}")  # tiktoken's regex engine backtracks over such runs
 _STOPS = ("<|im_end|>", "<|endoftext|>")
 
 
@@ -37,7 +37,7 @@ class TiktokenTokenizer:
         self.chat = ChatFormat.encode(
             READER_CHAT, lambda text: encoding.encode(text, allowed_special="all")
         )
-        self._chars, self._continues = _character_tables(encoding)
+        self._encoder = ByteEncoder(encoding)
 
     @classmethod
     def load(cls, folder: Path) -> TiktokenTokenizer:
@@ -61,17 +61,20 @@ class TiktokenTokenizer:
             ) from error
 
     def encode(self, text: str) -> list[int]:
-        ids: list[int] = []
-        done = 0
-        for run in _LONG_BLANK.finditer(text):
-            ids += self._encoding.encode_ordinary(text[done : run.end()])
-            done = run.end()
-        return ids + self._encoding.encode_ordinary(text[done:])
+        ids: list[int] = self._encoder.encode(text).tolist()
+        return ids
 
     def encode_with_starts(self, text: str) -> tuple[Ids, Starts]:
-        ids = np.asarray(self.encode(text), dtype=np.int32)
-        ends = np.cumsum(self._chars[ids])
-        return ids, ends - self._chars[ids] - self._continues[ids]
+        return self._encoder.encode_with_starts(text)
+
+    def prepare(self, characters: int) -> None:
+        """Nothing to do."""
+
+    def stretches(self, text: str) -> list[str]:
+        return stretches(text)
+
+    def encode_many_with_starts(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
+        return self._encoder.encode_many_with_starts(texts)
 
     def detokenizer(self) -> Detokenizer:
         return ByteDetokenizer(self.token_bytes)
@@ -95,16 +98,3 @@ def _read_ranks(path: Path) -> dict[bytes, int]:
     if not all(bytes([byte]) in ranks for byte in range(256)):
         raise ValueError(f"{path.name} does not have a token for every byte")
     return ranks
-
-
-def _character_tables(encoding: tiktoken.Encoding) -> tuple[Starts, Starts]:
-    """For each id [V]: how many characters start in it, and 1 if it starts inside one.
-
-    In UTF-8 every byte that is not 10xxxxxx starts a character.
-    """
-    starting = np.zeros(encoding.n_vocab, dtype=np.int64)
-    continues = np.zeros(encoding.n_vocab, dtype=np.int64)
-    for token, token_id in encoding._mergeable_ranks.items():
-        starting[token_id] = sum(byte & 0xC0 != 0x80 for byte in token)
-        continues[token_id] = token[0] & 0xC0 == 0x80
-    return starting, continues

@@ -16,6 +16,7 @@ from .reasons import Reason
 
 SNIFF_BYTES = 1 << 16
 _GENERATED_BYTES = 1 << 10
+_CODE_LINES = 3
 _LONG_LINE = 500  # bytes, on average; hand-written sources stay far below
 _ENDLESS_LINE = 5000
 _MINIFIED_BYTES = 1 << 10  # shorter ones cost nothing
@@ -23,14 +24,14 @@ _MINIFIED_JSON_BYTES = 4 << 10
 
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _CONTAINERS = {".pdf", ".epub", ".docx"}  # their readers judge what is in them
-_NOTEBOOKS = {".ipynb"}  # mostly pictures, which are not read
+_WRAPPED = {".ipynb", ".html", ".htm", ".xhtml"}  # pictures or markup for the most part
 _DATA = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".geojson"}
 _MINIFIABLE = {".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".vue", ".css", ".json"}
 _PROSE = {".md", ".markdown", ".mdx", ".rst", ".txt", ".text", ".adoc", ".tex", ".html", ".htm"}
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of UTF-16 and UTF-32, full of NULs
 
 # What the program that wrote a file says of it, in a comment.
-_COMMENT = re.compile(rb"^[ \t]*(?:#|//|/\*|\*|--|;|<!--|%|\(\*|dnl\b)(.*)", re.MULTILINE)
+_COMMENT = re.compile(rb"^[ \t]*(?:#(?!!)|//|/\*|\*|--|;|<!--|%|\(\*|dnl\b)(.*)")
 _SAYS_GENERATED = re.compile(
     rb"""
     (?:^|[\s*/])@generated\b
@@ -86,7 +87,7 @@ def content_reasons(name: str, content: Content) -> Iterator[Reason]:
         yield reasons.BINARY
     if size > limits.TEXT_BYTES:
         yield reasons.TEXT_TOO_LARGE
-    if suffix not in _NOTEBOOKS:
+    if suffix not in _WRAPPED:
         if size > reasons.FOLDER_TEXT_BYTES:
             yield reasons.LARGE
         if size > reasons.DATA_BYTES and suffix in _DATA:
@@ -99,14 +100,24 @@ def content_reasons(name: str, content: Content) -> Iterator[Reason]:
 
 def says_generated(head: bytes) -> bool:
     """Whether comments near the top say that a program wrote the file."""
-    comments = b"\n".join(_COMMENT.findall(head[:_GENERATED_BYTES]))
-    if not comments:
-        return False
+    lines = list(_opening_comments(head[:_GENERATED_BYTES]))
+    comments = b"\n".join(lines)
     if _FORBIDS_POLITELY.search(comments) and _GENERATED_WORD.search(comments):
         return True
-    return any(
-        _FORBIDS.search(line) or _SAYS_GENERATED.search(line) for line in comments.split(b"\n")
-    )
+    return any(_FORBIDS.search(line) or _SAYS_GENERATED.search(line) for line in lines)
+
+
+def _opening_comments(head: bytes) -> Iterator[bytes]:
+    """Those above the code, but for a few lines: a package, a pragma, a docstring."""
+    code = 0
+    for line in head.split(b"\n"):
+        comment = _COMMENT.match(line)
+        if comment:
+            yield comment[1]
+        elif line.strip():
+            code += 1
+            if code > _CODE_LINES:
+                return
 
 
 def _is_minified(suffix: str, head: bytes) -> bool:

@@ -68,7 +68,7 @@ _GENERATED = re.compile(
     r"|\.snap|\.ambr|\.(?:js|mjs|cjs|css|ts)\.map)",
     re.IGNORECASE,
 )
-_MINIFIED = re.compile(r".*[.-]min\.(?:js|mjs|cjs|css|html?|json)", re.IGNORECASE)
+_MINIFIED = re.compile(r".*[.-]min\.(?:js|mjs|cjs|css|json)")
 _NOT_TEXT = """
 .png .jpg .jpeg .gif .webp .avif .bmp .ico .icns .tif .tiff .heic .psd .xcf
 .woff .woff2 .ttf .otf .eot

@@ -51,7 +51,7 @@ def _declared(lines: Sequence[str], language: Language) -> Iterator[tuple[int, s
 def _title(groups: dict[str, str | None]) -> str:
     named = {key: value for key, value in groups.items() if value}
     if "name" in named:
-        title = f"{named.get('kind', 'function')} {named['name']}"
+        title = f"{named.get('kind', 'function').lower()} {named['name']}"
     else:
         key, value = next(iter(named.items()))
         title = value if key.startswith("whole") else f"{key} {value}"

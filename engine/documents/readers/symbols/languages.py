@@ -101,7 +101,7 @@ _SQL = _language(
     r"(?:if\s+not\s+exists\s+)?(?P<name>[\w.\"`\[\]]+)",
     flags=re.IGNORECASE,
 )
-_MAKE = _language(r"(?P<function>[\w./%-]+)\s*:(?![:=])", None)
+_MAKE = _language(r"(?P<target>[\w./%-]+)\s*:(?![:=])", None)
 _TABLES = _language(r"(?P<whole>\[{1,2}[^\]\[]{1,80}\]{1,2})", None)
 _TERRAFORM = _language(
     r"(?P<kind>resource|data|module|variable|output|provider)\s+(?P<name>\"[^\"]{1,80}\"(?:\s+\"[^\"]{1,80}\")?)"

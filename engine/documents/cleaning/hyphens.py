@@ -1,0 +1,104 @@
+"""Words that are divided at line ends, joined on the line where they begin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_HYPHENS = "-\u2010\u00ad"
+_SOFT = "\u00ad"
+_WORD = r"[^\W_]+"
+_LEFT = re.compile(rf"((?:{_WORD}[-\u2010])*)({_WORD})([{_HYPHENS}])$")
+_RIGHT = re.compile(rf"\s*({_WORD})\S*")
+_WORDS = re.compile(_WORD)
+_COMPOUNDS = re.compile(rf"{_WORD}(?:[-\u2010]{_WORD})+")
+# "first- and second-hand" is not divided.
+_SUSPENDING = frozenset(("and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "e", "o"))
+
+
+@dataclass(frozen=True)
+class _Division:
+    """A hyphen at the end of a line, and the word that goes on after it."""
+
+    compound: str  # what the word has before its last part, with hyphens
+    left: str
+    hyphen: str
+    right: str
+    end: int  # of the characters that move, in the next line
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    """What the document has elsewhere, in lower case."""
+
+    words: frozenset[str]
+    compounds: frozenset[str]  # pairs, such as "well-known"
+
+
+def join_words(pages: list[list[str]]) -> list[list[str]]:
+    """Join what is one word; the rest of it moves up, so that lines stay as many.
+
+    What the document writes elsewhere decides: the joined word, else the compound.  Else a
+    compound it is whose halves are words, and one word if it goes on in lower case.  Across
+    pages, only what is written elsewhere is joined.
+    """
+    joined = [list(lines) for lines in pages]
+    places = [(page, line) for page, lines in enumerate(joined) for line in range(len(lines))]
+    flat = [joined[page][line] for page, line in places]
+    vocabulary = _vocabulary(flat)
+    for number in reversed(range(len(places) - 1)):
+        division = _division(flat[number], flat[number + 1])
+        if division is None:
+            continue
+        same_page = places[number][0] == places[number + 1][0]
+        hyphen = _hyphen(division, vocabulary, evident=not same_page)
+        if hyphen is None:
+            continue
+        following = flat[number + 1]
+        moved = following[: division.end].lstrip()
+        flat[number] = flat[number][: -len(division.hyphen)] + hyphen + moved
+        flat[number + 1] = following[division.end :].lstrip()
+    for (page, line), text in zip(places, flat, strict=True):
+        joined[page][line] = text
+    return joined
+
+
+def _hyphen(division: _Division, vocabulary: _Vocabulary, evident: bool) -> str | None:
+    """What stands between the halves once joined; None if they are to stay apart."""
+    left, right = division.left.casefold(), division.right.casefold()
+    if division.hyphen == _SOFT or left + right in vocabulary.words:
+        return ""
+    if f"{left}-{right}" in vocabulary.compounds:
+        return division.hyphen
+    if evident or right in _SUSPENDING or not (left.isalpha() and right.isalpha()):
+        return None
+    if division.compound or {left, right} <= vocabulary.words:
+        return division.hyphen
+    return "" if division.right[0].islower() else None
+
+
+def _division(line: str, following: str) -> _Division | None:
+    left = _LEFT.search(line) if line.endswith(tuple(_HYPHENS)) else None
+    right = _RIGHT.match(following) if left is not None else None
+    if left is None or right is None:
+        return None
+    return _Division(left[1], left[2], left[3], right[1], right.end())
+
+
+def _vocabulary(lines: list[str]) -> _Vocabulary:
+    """Of all that is not divided."""
+    words: set[str] = set()
+    compounds: set[str] = set()
+    start = 0
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        division = _division(line, following)
+        whole = line[start:]
+        if division is not None:
+            whole = whole[: -len(division.left) - len(division.hyphen)]
+        whole = whole.casefold().replace("\u2010", "-")
+        words.update(_WORDS.findall(whole))
+        for compound in _COMPOUNDS.findall(whole):
+            parts = compound.split("-")
+            compounds.update(map("-".join, zip(parts, parts[1:], strict=False)))
+        start = 0 if division is None else division.end
+    return _Vocabulary(frozenset(words), frozenset(compounds))

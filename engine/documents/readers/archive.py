@@ -1,0 +1,157 @@
+"""Members of a zip archive, by name, as many bytes of them as are allowed."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ...errors import DocumentError, PasswordError
+from .. import limits
+
+_CHUNK = 1 << 16
+_LOCAL_HEADER = 30  # bytes, before the name
+_DIRECTORY_BYTES = 256 * limits.MEMBERS  # at once, while the directory is read
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class BadMember(ValueError):
+    """One member cannot be read; the text says why."""
+
+
+class Archive:
+    """An open archive.  Members are only looked up: no name leads to a file outside."""
+
+    def __init__(self, archive: zipfile.ZipFile, shown: str) -> None:
+        self._archive = archive
+        self._shown = shown
+        self._unpacked = 0
+        self._members = {
+            normal_name(info.filename): info for info in archive.infolist() if not info.is_dir()
+        }
+
+    def __contains__(self, name: str) -> bool:
+        return normal_name(name) in self._members
+
+    def read(self, name: str) -> bytes:
+        """A member, unpacked.
+
+        Raises `BadMember` if it is missing or damaged, and `DocumentError` beyond the limits.
+        """
+        info = self._members.get(normal_name(name))
+        if info is None:
+            raise BadMember("it is missing")
+        if info.flag_bits & 1:
+            raise PasswordError(
+                f"{self._shown} is an archive with a password.", "Save a copy without it."
+            )
+        if info.compress_type not in _PACKED:
+            raise BadMember(f"its compression (method {info.compress_type}) is not read")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            with self._archive.open(info) as member:
+                while chunk := member.read(_CHUNK):
+                    size += len(chunk)
+                    self._check(size, len(chunk))
+                    chunks.append(chunk)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            raise BadMember(f"it is damaged ({error or 'it ends early'})") from error
+        return b"".join(chunks)
+
+    def _check(self, size: int, more: int) -> None:
+        self._unpacked += more
+        if size > limits.MEMBER_BYTES:
+            raise limits.too_large(
+                self._shown, "unpacked, one member is larger", limits.MEMBER_BYTES
+            )
+        if self._unpacked > limits.ARCHIVE_BYTES:
+            raise limits.too_large(self._shown, "unpacked, it is larger", limits.ARCHIVE_BYTES)
+
+
+@contextmanager
+def open_archive(path: Path, shown: str) -> Iterator[Archive]:
+    """Raises `DocumentError` for what is no archive, or one made to trouble its readers."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise DocumentError(
+            f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
+        ) from error
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise DocumentError(f"{shown} is no regular file.", "Save its content to a file first.")
+        if status.st_size == 0:
+            raise DocumentError(f"{shown} is empty.", "Name a file with text in it.")
+        if status.st_size > limits.CONTAINER_BYTES:
+            has = f"{status.st_size / 2**20:,.0f} MiB"
+            raise limits.too_large(shown, has, limits.CONTAINER_BYTES)
+        bounded = _BoundedFile(file, shown)
+        try:
+            archive = zipfile.ZipFile(bounded)  # type: ignore[call-overload]
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise DocumentError(
+                f"{shown} is damaged: it is no complete archive.",
+                "Copy or download it once more, or save it anew in its own program.",
+            ) from error
+        with archive:
+            _check_directory(archive, shown)
+            yield Archive(archive, shown)
+
+
+def normal_name(name: str) -> str:
+    """`OEBPS/../text/./a.xhtml` as `text/a.xhtml`; never upwards out of the archive."""
+    return posixpath.normpath("/" + name.replace("\\", "/")).lstrip("/")
+
+
+def _check_directory(archive: zipfile.ZipFile, shown: str) -> None:
+    members = archive.infolist()
+    if len(members) > limits.MEMBERS:
+        raise _too_many(shown)
+    end = 0
+    for info in sorted(members, key=lambda member: member.header_offset):
+        if info.header_offset < end:
+            raise DocumentError(
+                f"{shown} is an archive whose members overlap, made to fill the memory.",
+                "Do not open it; if you trust it, unpack it and name the files.",
+            )
+        end = info.header_offset + _LOCAL_HEADER + info.compress_size
+
+
+def _too_many(shown: str) -> DocumentError:
+    return DocumentError(
+        f"{shown} is an archive of more than {limits.MEMBERS:,} members.",
+        "Unpack it and name the files.",
+    )
+
+
+class _BoundedFile:
+    """Reads no directory of members that is larger than any that is accepted."""
+
+    def __init__(self, file: IO[bytes], shown: str) -> None:
+        self._file = file
+        self._shown = shown
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _DIRECTORY_BYTES:
+            raise _too_many(self._shown)
+        return self._file.read(min(size, _DIRECTORY_BYTES) if size >= 0 else _DIRECTORY_BYTES)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """The owner closes the file."""

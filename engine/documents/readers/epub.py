@@ -1,0 +1,153 @@
+"""EPUB 2 and 3: the chapters in reading order, with printed pages if the book names them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from ...errors import DocumentError
+from ...events import LeftOut
+from ..model import OutlineEntry, Part
+from ..pages import ranges_of
+from .archive import Archive, BadMember, open_archive
+from .base import Reading, Source
+from .flow import PARAGRAPH, Flow, Titled
+from .html import parse
+from .markup import write
+from .navigation import read_navigation
+from .package import Package, Target, read_package
+
+_MIMETYPE = b"mimetypeapplication/epub+zip"
+_BLANK = re.compile(r"\s|\Z")
+
+
+class EpubReader:
+    """One part for the whole book, or one a printed page; blank pages stay."""
+
+    suffixes = frozenset((".epub",))
+    isolated = True
+
+    def recognises(self, head: bytes) -> bool:
+        return head.startswith(b"PK\x03\x04") and _MIMETYPE in head[:128]
+
+    def read(self, source: Source) -> Reading:
+        """Raises `DocumentError` for a damaged or protected book, or one without text."""
+        with open_archive(source.path, source.shown) as archive:
+            package = read_package(archive, source.shown)
+            flow = Flow(source.shown)
+            left_out = _write_chapters(archive, package, flow, source)
+            chapters, pages = read_navigation(archive, package)
+        text = flow.finish()
+        if not text:
+            raise DocumentError(
+                f"{source.shown} has no text: its pages are pictures.",
+                "Name an edition with text.",
+            )
+        starts = _page_starts(flow, pages, text)
+        parts = _parts(source.shown, text, starts)
+        headings = _places(chapters, flow) or flow.headings
+        outline = _outline(headings, parts, starts)
+        title = package.title or source.path.stem
+        if source.pages is None or not starts:
+            return Reading(title, tuple(parts), outline, tuple(left_out))
+        return _chosen(Reading(title, tuple(parts), outline, tuple(left_out)), source)
+
+
+def _write_chapters(
+    archive: Archive, package: Package, flow: Flow, source: Source
+) -> list[LeftOut]:
+    """Add all chapters; those that cannot be read are returned with the reason."""
+    left_out: list[LeftOut] = []
+    for done, member in enumerate(package.spine):
+        share = done / len(package.spine)
+        source.progress(share)
+        flow.ask_break(PARAGRAPH)
+        flow.anchor(member)
+        try:
+            root = parse(archive.read(member), f"{source.shown}/{member}", xml=True)
+        except BadMember as error:
+            left_out.append(LeftOut(f"{source.shown}/{member}", f"cannot be read: {error}"))
+            continue
+        if root is not None:
+            write(root, flow, member, lambda steps, share=share: source.progress(share))
+    return left_out
+
+
+def _places(targets: list[Target], flow: Flow) -> list[Titled]:
+    """Where the targets lead, in the order of the text; those that lead nowhere are dropped."""
+    found: list[Titled] = []
+    for target in targets:
+        name = f"{target.member}#{target.fragment}" if target.fragment else target.member
+        offset = flow.anchors.get(name, flow.anchors.get(target.member))
+        if offset is not None and target.title:
+            found.append(Titled(offset, target.level, target.title))
+    return sorted(found, key=lambda place: place.offset)
+
+
+def _page_starts(flow: Flow, pages: list[Target], text: str) -> list[tuple[int, str]]:
+    """Offset and label of each printed page; no page begins within a word."""
+    marked = [(place.offset, place.title) for place in _places(pages, flow)] or flow.pages
+    starts: list[tuple[int, str]] = []
+    for offset, label in marked:
+        if offset and not text[offset - 1].isspace():
+            blank = _BLANK.search(text, offset)
+            offset = blank.end() if blank else len(text)
+        starts.append((offset, label))
+    return starts
+
+
+def _parts(shown: str, text: str, starts: list[tuple[int, str]]) -> list[Part]:
+    if not starts:
+        return [Part(shown, None, text)]
+    parts = [Part(shown, None, text[: starts[0][0]])] if text[: starts[0][0]].strip() else []
+    ends = [offset for offset, _ in starts[1:]] + [len(text)]
+    for position, ((offset, label), end) in enumerate(zip(starts, ends, strict=True), start=1):
+        parts.append(Part(shown, label, text[offset:end], position=position))
+    return parts
+
+
+def _outline(
+    headings: list[Titled], parts: list[Part], starts: list[tuple[int, str]]
+) -> tuple[OutlineEntry, ...]:
+    offsets = [offset for offset, _ in starts]
+    if len(parts) > len(starts):
+        offsets.insert(0, 0)
+    top = min((heading.level for heading in headings), default=1)
+    entries: list[OutlineEntry] = []
+    part = at = 0
+    line = 1
+    for heading in headings:
+        index = max(0, bisect_right(offsets, heading.offset) - 1)
+        if index != part:
+            part, at, line = index, 0, 1
+        within = max(0, heading.offset - offsets[index])
+        line += parts[index].text.count("\n", at, within)
+        at = within
+        entries.append(OutlineEntry(heading.title, heading.level - top + 1, index, line))
+    return tuple(entries)
+
+
+def _chosen(reading: Reading, source: Source) -> Reading:
+    """The pages that `source.pages` names."""
+    assert source.pages is not None
+    count = reading.parts[-1].position
+    wanted = source.pages.positions(count, source.shown)
+    kept = [index for index, part in enumerate(reading.parts) if part.position in set(wanted)]
+    unread = sorted(set(range(1, count + 1)) - set(wanted))
+    left_out = list(reading.left_out)
+    if unread:
+        left_out.append(LeftOut(source.shown, f"pages {ranges_of(unread)} not chosen"))
+    if not reading.parts[0].position:
+        left_out.append(LeftOut(source.shown, "what stands before its first page not chosen"))
+    parts = tuple(reading.parts[index] for index in kept)
+    if not any(part.text.strip() for part in parts):
+        raise DocumentError(
+            f"No chosen page of {source.shown} has text.", "Choose other pages with --pages."
+        )
+    number = {index: new for new, index in enumerate(kept)}
+    outline = tuple(
+        OutlineEntry(entry.title, entry.level, number[entry.part], entry.line)
+        for entry in reading.outline
+        if entry.part in number
+    )
+    return Reading(reading.title, parts, outline, tuple(left_out))

@@ -1,0 +1,198 @@
+"""Text put together piece by piece: lines, paragraphs, list items and table rows.
+
+Line ends and markers are asked for and come with the next text, so that none is doubled and
+none is left at the end.  Places are offsets into the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .. import limits
+from ..decoding import normalise_lines
+
+LINE, PARAGRAPH = 1, 2  # line ends before the next text
+_BLANKS = re.compile(r"[ \t\n\r\f]+")
+# Soft hyphens only say where a word may break.
+_LETTERS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u00ad": None, "\x00": None})
+
+
+@dataclass(frozen=True)
+class Titled:
+    """A heading in a text."""
+
+    offset: int
+    level: int  # from 1
+    title: str
+
+
+@dataclass
+class _Row:
+    """The row of a table that is being written."""
+
+    breaks: int  # before it
+    cells: int = 0
+    separators: int = 0  # due before the next text
+    has_text: bool = False
+    waits: bool = False  # the open cell has no text yet
+    in_cell: bool = False
+    broken: bool = False  # the last cell with text has several lines
+
+
+@dataclass
+class Flow:
+    """The text of one document as it grows.  Raises `DocumentError` when it gets too long."""
+
+    shown: str
+    chars: int = 0
+    headings: list[Titled] = field(default_factory=list)
+    anchors: dict[str, int] = field(default_factory=dict)
+    pages: list[tuple[int, str]] = field(default_factory=list)  # offset, printed label
+    _text: list[str] = field(default_factory=list)
+    _breaks: int = 0
+    _blank: bool = False  # a blank is due before the next word
+    _marker: str = ""
+    _row: _Row | None = None
+    _waiting: list[str] = field(default_factory=list)  # anchors
+    _page: str | None = None
+    _heading: tuple[int, int] | None = None  # offset, index in `_text`
+    _in_heading: bool = False
+
+    def ask_break(self, breaks: int) -> None:
+        """The next text starts a line (`LINE`) or a paragraph (`PARAGRAPH`)."""
+        self._breaks = max(self._breaks, breaks)
+        self._blank = False
+
+    def line_end(self) -> None:
+        """A line end that counts even beside others."""
+        self._breaks += 1
+        self._blank = False
+
+    def words(self, text: str) -> None:
+        """Add text whose blanks and line ends collapse, as a browser shows them."""
+        text = _BLANKS.sub(" ", text)
+        inner = text.strip(" ")
+        if not inner.strip():
+            self._blank = self._blank or bool(text)
+            return
+        self._blank = self._blank or text.startswith(" ")
+        self._add(inner)
+        self._blank = text.endswith(" ")
+
+    def verbatim(self, text: str) -> None:
+        """Add text as it is; its last line end is asked for instead."""
+        text = normalise_lines(text)
+        inner = text.rstrip("\n")
+        if inner:
+            self._add(inner)
+        self._breaks = max(self._breaks, len(text) - len(inner))
+
+    def mark(self, marker: str) -> None:
+        """The next text starts a line with this before it, such as the number of an item."""
+        self.ask_break(LINE)
+        self._marker = marker
+
+    def row(self) -> None:
+        """A row of a table begins."""
+        self.ask_break(LINE)
+        self._row = _Row(self._breaks)
+
+    def cell(self) -> None:
+        """A cell begins: beside the one before, or below that if it has several lines."""
+        if self._row is None:
+            self.row()
+        assert self._row is not None
+        self._row.separators += self._row.cells > 0
+        self._row.cells += 1
+        self._row.waits = self._row.in_cell = True
+
+    def end_cell(self) -> None:
+        """It ends: the line ends after its last paragraph do not end the row."""
+        row = self._row
+        if row is None:
+            return
+        row.in_cell = row.waits = False
+        if not row.broken:
+            self._breaks = 0 if row.has_text else row.breaks
+
+    def end_table(self) -> None:
+        """A table ends, perhaps in a cell of another."""
+        self.ask_break(PARAGRAPH)
+        self._row = None
+
+    def anchor(self, name: str) -> None:
+        """`name` leads to the next text."""
+        self._waiting.append(name)
+
+    def page(self, label: str) -> None:
+        """The next text is the first of the printed page `label`."""
+        self._page = label
+
+    def start_heading(self) -> None:
+        self.ask_break(PARAGRAPH)
+        self._heading, self._in_heading = None, True
+
+    def end_heading(self, level: int) -> None:
+        """Note it, if it has words."""
+        if self._heading is not None:
+            offset, index = self._heading
+            title = " ".join("".join(self._text[index:]).split())
+            self.headings.append(Titled(offset, level, title))
+        self._heading, self._in_heading = None, False
+        self.ask_break(PARAGRAPH)
+
+    def finish(self) -> str:
+        """The whole text.  Anchors after its last word lead to its end."""
+        self._settle()
+        return "".join(self._text)
+
+    def _add(self, text: str) -> None:
+        text = text.translate(_LETTERS)
+        if not text:
+            return
+        before = self._due()
+        if self._breaks and self.chars:
+            self._put("\n" * self._breaks)
+        elif self._blank and self.chars:
+            before = before or " "
+        self._breaks, self._blank = 0, False
+        self._settle()
+        if self._marker:
+            before, self._marker = before + self._marker, ""
+        if before:
+            self._put(before)
+        if self._in_heading and self._heading is None:
+            self._heading = (self.chars, len(self._text))
+        self._put(text)
+
+    def _due(self) -> str:
+        """What separates cells before the next text; sets the line ends that go with it."""
+        row = self._row
+        if row is None or not row.in_cell:
+            return ""
+        if not row.waits:
+            row.broken = row.broken or self._breaks > 0
+            return ""
+        bars = "| " * row.separators
+        if not row.has_text:
+            self._breaks = row.breaks
+        elif row.broken:
+            self._breaks, bars = LINE, ""
+        else:
+            self._breaks, bars = 0, f" {bars}"
+        row.separators, row.has_text, row.waits, row.broken = 0, True, False, False
+        return bars
+
+    def _settle(self) -> None:
+        for name in self._waiting:
+            self.anchors.setdefault(name, self.chars)
+        self._waiting.clear()
+        if self._page is not None:
+            self.pages.append((self.chars, self._page))
+            self._page = None
+
+    def _put(self, text: str) -> None:
+        self._text.append(text)
+        self.chars += len(text)
+        limits.check_chars(self.chars, self.shown)

@@ -1,0 +1,144 @@
+"""The pages of an open PDF file as a reading."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from ....errors import DocumentError
+from ....events import LeftOut
+from ... import limits
+from ...cleaning import Page, clean_pages
+from ...decoding import clean, normalise_lines
+from ...model import OutlineEntry, Part
+from ...pages import ranges_of
+from ..base import Reading, Source
+from .backends import PdfFile
+from .textless import Textless
+
+_log = logging.getLogger(__name__)
+_Read = TypeVar("_Read")
+
+
+def assemble(source: Source, file: PdfFile) -> Reading:
+    """Raises `DocumentError` if no page has text, and for more pages or text than are read."""
+    count = file.count()
+    if count == 0:
+        raise DocumentError(f"{source.shown} has no pages.", "Name a PDF with text in it.")
+    everything = range(1, count + 1)
+    chosen = source.pages.positions(count, source.shown) if source.pages else list(everything)
+    if len(chosen) > limits.PAGES:
+        raise DocumentError(
+            f"{source.shown} has {len(chosen):,} pages; at most {limits.PAGES:,} are read.",
+            f"Choose some, for example with --pages 1-{limits.PAGES}.",
+        )
+    labels = _labels(file, count)
+    left_out: list[LeftOut] = []
+    texts, textless = _texts(source, file, chosen, labels, left_out)
+    if not any(texts):
+        raise textless.error(source, len(chosen), left_out)
+    left_out += textless.left_out(source)
+    pages = [
+        Page(text, labels[position - 1], position)
+        for position, text in zip(chosen, texts, strict=True)
+    ]
+    parts = [
+        Part(source.shown, page.label, text, position=page.position)
+        for page, text in zip(pages, clean_pages(pages), strict=True)
+    ]
+    if file.repaired():
+        reason = f"the file is damaged: {count} pages were found in it, and others may be lost"
+        left_out.append(LeftOut(source.shown, reason))
+    unread = sorted(set(everything) - set(chosen))
+    if unread:
+        left_out.append(LeftOut(source.shown, f"pages {ranges_of(unread)} not chosen"))
+    return Reading(
+        title=_title(file) or source.path.stem,
+        parts=tuple(parts),
+        outline=_outline(file, parts) or _pages_as_outline(parts),
+        left_out=tuple(left_out),
+    )
+
+
+def _texts(
+    source: Source,
+    file: PdfFile,
+    chosen: list[int],
+    labels: list[str],
+    left_out: list[LeftOut],
+) -> tuple[list[str], Textless]:
+    """The text of each chosen page, empty for those without; what they are."""
+    texts: list[str] = []
+    textless = Textless()
+    chars = 0
+    for done, position in enumerate(chosen, start=1):
+        text = ""
+        try:
+            text = clean(normalise_lines(file.text(position)))
+            if not text.strip():
+                text = textless.add(source, file, position)
+        except (DocumentError, MemoryError):
+            raise
+        except Exception as error:
+            # One malformed page must not cost the other pages; it is reported as left out.
+            reason = str(error).rstrip(".") or type(error).__name__
+            message = f"page {labels[position - 1]} cannot be read: {reason}"
+            left_out.append(LeftOut(source.shown, message))
+        chars += len(text)
+        limits.check_chars(chars, source.shown)
+        texts.append(text if text.strip() else "")
+        source.progress(done / len(chosen))
+    return texts, textless
+
+
+def _labels(file: PdfFile, count: int) -> list[str]:
+    """Printed labels; the position where the file has none or its label tree is broken."""
+    found = _or_else(file.labels, [], "page labels")
+    labels = [" ".join(clean(label).split()) for label in found[:count]]
+    labels += [""] * (count - len(labels))
+    return [label or str(position) for position, label in enumerate(labels, start=1)]
+
+
+def _title(file: PdfFile) -> str:
+    return " ".join(clean(_or_else(file.title, "", "title")).split())
+
+
+def _or_else(read: Callable[[], _Read], otherwise: _Read, what: str) -> _Read:
+    """What is read; `otherwise` if the file is malformed there."""
+    try:
+        return read()
+    except Exception as error:
+        _log.info("%s ignored: %s", what, error)
+        return otherwise
+
+
+def _outline(file: PdfFile, parts: list[Part]) -> tuple[OutlineEntry, ...]:
+    """The file's outline, as far as it leads to pages that were read."""
+    part_of = {part.position: index for index, part in enumerate(parts)}
+    entries: list[OutlineEntry] = []
+    try:
+        for bookmark in file.bookmarks():
+            title = " ".join(clean(bookmark.title).split())
+            part = part_of.get(bookmark.position)
+            if part is not None and title:
+                line = _line_of(title, parts[part])
+                entries.append(OutlineEntry(title, bookmark.level, part, line))
+    except Exception as error:
+        _log.info("outline ends early: %s", error)
+    return tuple(entries)
+
+
+def _line_of(title: str, part: Part) -> int:
+    """The line of the page that holds this heading (it may carry a number); else the first."""
+    wanted = "".join(title.split()).casefold()
+    for number, line in enumerate(part.text.split("\n"), start=part.line):
+        if wanted in "".join(line.split()).casefold():
+            return number
+    return part.line
+
+
+def _pages_as_outline(parts: list[Part]) -> tuple[OutlineEntry, ...]:
+    return tuple(
+        OutlineEntry(f"Page {part.page}", 1, index, part.line) for index, part in enumerate(parts)
+    )

@@ -1,0 +1,70 @@
+"""PDF files through PDFium.  Not to be used from several threads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+
+import pypdfium2
+import pypdfium2.raw as raw
+
+from ..base import Source
+from .backends import Bookmark, Locked, PdfFile, Unreadable
+
+_log = logging.getLogger(__name__)
+_FORM_DEPTH = 3  # of pictures in forms in forms
+logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # what it skips is told by what is missing
+
+
+class PdfiumFile(PdfFile):
+    """The file is read as it is needed, and never held as a whole."""
+
+    def __init__(self, source: Source) -> None:
+        self._document = _open(source)
+
+    def close(self) -> None:
+        self._document.close()
+
+    def count(self) -> int:
+        return len(self._document)
+
+    def repaired(self) -> bool:
+        return not raw.FPDF_DocumentHasValidCrossReferenceTable(self._document.raw)
+
+    def title(self) -> str:
+        return str(self._document.get_metadata_value("Title"))
+
+    def labels(self) -> list[str]:
+        return [self._document.get_page_label(index) for index in range(self.count())]
+
+    def bookmarks(self) -> Iterator[Bookmark]:
+        for item in self._document.get_toc():
+            place = item.get_dest()
+            index = None if place is None else place.get_index()
+            if index is not None:
+                yield Bookmark(item.get_title(), item.level + 1, index + 1)
+
+    def text(self, position: int) -> str:
+        with (
+            closing(self._document[position - 1]) as page,
+            closing(page.get_textpage()) as text,
+        ):
+            return str(text.get_text_range())
+
+    def has_picture(self, position: int) -> bool:
+        with closing(self._document[position - 1]) as page:
+            pictures = page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=_FORM_DEPTH)
+            return next(iter(pictures), None) is not None
+
+
+def _open(source: Source) -> pypdfium2.PdfDocument:
+    """With the empty password, as viewers do; else with the given one."""
+    for password in dict.fromkeys((None, source.password)):
+        try:
+            return pypdfium2.PdfDocument(source.path, password=password)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code != raw.FPDF_ERR_PASSWORD:
+                raise Unreadable(f"PDFium cannot open it ({error})") from error
+            _log.info("%s needs a password", source.shown)
+    raise Locked

@@ -1,0 +1,146 @@
+"""A `tokenizer.json` of byte-level BPE as ranks and a pattern for tiktoken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .base import Ids
+from .stretches import is_seam
+
+GPT2_PATTERN = (
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # ByteLevel's own
+)
+_REFUSED_SETTINGS = (
+    "dropout",
+    "unk_token",
+    "continuing_subword_prefix",
+    "end_of_word_suffix",
+    "byte_fallback",
+)
+
+
+class Unlike(Exception):
+    """The tokenizer is not one that tiktoken can stand in for; says why."""
+
+
+@dataclass(frozen=True)
+class ByteBPE:
+    """What tiktoken needs."""
+
+    pattern: str
+    ranks: dict[bytes, int]  # in the order of merges, after the bytes
+    ids: Ids  # [ranks]
+    tokens: tuple[str, ...]  # as the vocabulary writes them, by rank
+    several: bool  # some tokens are made by several merges
+    nfc: bool  # texts are normalised first
+    added: tuple[str, ...]  # tokens that are cut out of texts before all else
+
+
+def read(data: Mapping[str, Any]) -> ByteBPE:
+    """Raises `Unlike`."""
+    model = data["model"]
+    if model.get("type") != "BPE":
+        raise Unlike(f"its model is {model.get('type')}")
+    for setting in _REFUSED_SETTINGS:
+        if model.get(setting):
+            raise Unlike(f"it has {setting}")
+    tokens, several = _merged(model)
+    written = _written_bytes()
+    ranks = {bytes(map(written.__getitem__, token)): i for i, token in enumerate(tokens)}
+    whole = bool(model.get("ignore_merges"))
+    if whole and several and _is_complete(ranks, len(model["merges"])):
+        for token in model["vocab"].keys() - set(tokens):
+            if all(char in written for char in token):
+                ranks[bytes(map(written.__getitem__, token))] = len(tokens)
+                tokens.append(token)
+    elif whole and len(tokens) < len(model["vocab"]):
+        raise Unlike("it has tokens that no merge makes")
+    return ByteBPE(
+        pattern=_pattern(data["pre_tokenizer"]),
+        ranks=ranks,
+        ids=np.asarray([model["vocab"][token] for token in tokens], dtype=np.int32),
+        tokens=tuple(tokens),
+        several=several,
+        nfc=_is_nfc(data["normalizer"]),
+        added=_added(data["added_tokens"]),
+    )
+
+
+def _pattern(pre: Mapping[str, Any] | None) -> str:
+    steps = pre["pretokenizers"] if pre and pre["type"] == "Sequence" else [pre]
+    *splits, last = steps or [None]
+    if last is None or last["type"] != "ByteLevel" or last["add_prefix_space"]:
+        raise Unlike("its texts are not cut as GPT-2's")
+    if last["use_regex"] and not splits:
+        return GPT2_PATTERN
+    if last["use_regex"] or len(splits) != 1:
+        raise Unlike("its texts are cut in several steps")
+    (split,) = splits
+    if split["type"] != "Split" or split["behavior"] != "Isolated" or split["invert"]:
+        raise Unlike(f"its texts are cut by {split['type']}")
+    if "Regex" not in split["pattern"]:
+        raise Unlike("its texts are cut at a string")
+    return str(split["pattern"]["Regex"])
+
+
+def _is_nfc(normalizer: Mapping[str, Any] | None) -> bool:
+    steps = [] if normalizer is None else normalizer.get("normalizers", [normalizer])
+    if any(step["type"] != "NFC" for step in steps):
+        raise Unlike("it normalises texts")
+    return bool(steps)
+
+
+def _added(tokens: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    ordinary = [token for token in tokens if not token["special"]]
+    for token in ordinary:
+        if token["lstrip"] or token["rstrip"] or token["single_word"]:
+            raise Unlike("it has added tokens that look at what is around them")
+        if is_seam(token["content"]):
+            raise Unlike("it has added tokens with blanks")
+    return tuple(token["content"] for token in ordinary)
+
+
+def _merged(model: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """Bytes first, then what each merge makes; and whether several make the same.
+
+    tiktoken ranks what a merge makes, the library the pairs: pairs that make the same must
+    follow one another.
+    """
+    written = _written_bytes()
+    if not all(char in model["vocab"] for char in written):
+        raise Unlike("it does not have a token for every byte")
+    tokens = list(written)
+    seen = set(tokens)
+    for merge in model["merges"]:
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        token = left + right
+        if token == tokens[-1]:
+            continue
+        if token in seen:
+            raise Unlike("its merges make a token twice")
+        if not written.keys() >= set(token):
+            raise Unlike("it merges characters that stand for no byte")
+        seen.add(token)
+        tokens.append(token)
+    return tokens, len(tokens) - len(written) < len(model["merges"])
+
+
+def _is_complete(ranks: Mapping[bytes, int], merges: int) -> bool:
+    """Whether each two tokens that make a token are merged, as in tiktoken."""
+    splits = sum(
+        token[:at] in ranks and token[at:] in ranks for token in ranks for at in range(1, len(token))
+    )
+    return splits == merges
+
+
+def _written_bytes() -> dict[str, int]:
+    """The character that stands for each byte: itself where it is visible, else the next one
+    from U+0100 on."""
+    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    hidden = [byte for byte in range(256) if byte not in visible]
+    written = {chr(byte): byte for byte in sorted(visible)}
+    return written | {chr(0x100 + i): byte for i, byte in enumerate(hidden)}
