@@ -42,7 +42,7 @@ ClientFactory = Callable[[], EngineClient]
 class Session:
     """Drives one engine at a time and holds the state of the conversation.
 
-    With `choose` the document is counted first, and read once `read_chosen` is called.
+    With `choose` the document is counted first, and read after `accept_choice`.
     """
 
     def __init__(
@@ -103,13 +103,11 @@ class Session:
         """Whether the engine counts, and nothing is read before it is chosen."""
         return self._choose
 
-    async def read_chosen(self) -> None:
-        """Read the document again with the parts that the budget has in."""
+    def accept_choice(self) -> None:
+        """From the next opening on, only what the budget has in is read."""
         assert self.budget is not None, "chosen before it was counted"
         self._choose = False
         self._options = replace(self._options, drop=self.budget.drop(), fit=False)
-        await self.cancel()
-        await self.reopen()
 
     async def unlock(self, password: str) -> None:
         """Open the document again with its password."""

@@ -26,7 +26,6 @@ class BudgetScreen(Screen[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle", "In/out"),
         Binding("f", "accept", "Fit as proposed"),
         Binding("a", "take_all_in", "All in"),
         Binding("r,ctrl+r", "read", "Read", key_display="r"),
@@ -61,10 +60,6 @@ class BudgetScreen(Screen[bool]):
         """Hide the proposal where there is none."""
         return action != "accept" or bool(self._proposal)
 
-    def action_toggle(self) -> None:
-        branch = self.query_one(BudgetTree).cursor_node
-        self._toggle(branch.data if branch is not None else None)
-
     def action_accept(self) -> None:
         self._budget.accept(self._proposal)
         self._accepted = True
@@ -91,6 +86,7 @@ class BudgetScreen(Screen[bool]):
     def _toggle(self, part: Node | LeftOut | None) -> None:
         if isinstance(part, Node):
             self._budget.toggle(part)
+            self._accepted = False
             self._draw()
 
     def _draw(self) -> None:

@@ -36,6 +36,7 @@ from .password import PasswordScreen
 _FRAME_S = 0.12  # events that come in a stream are drawn together
 _STREAMED = (TextDelta, PrefillProgress, DeviceStats)
 _KEYS_THAT_HIDE = ("stop", "copy_answer", "read_again", "choose_parts")
+_ASKED_AT_ONCE = ("password", "overflow")  # kinds of failures that open a screen
 _UNREAD = (Phase.FAILED, Phase.CHOOSING)
 _NOT_READ = "Nothing of it is read yet."
 _AGAIN = "Another choice reads the document again; the conversation stays."
@@ -95,7 +96,8 @@ class MainScreen(Screen[None]):
     async def on_engine_said(self, message: EngineSaid) -> None:
         event, before = message.event, self._session.state
         self._session.take(event)
-        if isinstance(event, Failed) and self._session.state != before:
+        asked_at_once = isinstance(event, Failed) and event.kind in _ASKED_AT_ONCE
+        if isinstance(event, Failed) and self._session.state != before and not asked_at_once:
             self.notify(clean(event.message), severity="error", markup=False)
         if not isinstance(event, _STREAMED):
             await self._draw()
@@ -151,7 +153,8 @@ class MainScreen(Screen[None]):
             case "read_again":
                 return state.phase in (Phase.PAUSED, Phase.FAILED, Phase.DEAD)
             case "choose_parts":
-                return self._session.budget is not None
+                counting = state.phase in (Phase.STARTING, Phase.LOADING)
+                return self._session.budget is not None and not counting
         return True
 
     def action_help(self) -> None:
@@ -186,16 +189,10 @@ class MainScreen(Screen[None]):
         self.app.push_screen(screen, self._read_chosen)
 
     async def _read_chosen(self, read: bool | None) -> None:
-        state = self._session.state
-        if not read:
-            if state.phase in _UNREAD:
-                self.notify("The document is not read. F4 chooses again.", markup=False)
-            return
-        await self._session.read_chosen()
-        if state.phase is Phase.DEAD:
-            self._session.begin_again()
-            self._listen()
-        await self._draw()
+        if read:
+            self._session.accept_choice()
+            await self._session.cancel()
+            await self.action_read_again()
 
     def action_figures(self) -> None:
         """Show the panel in place of the conversation where both do not fit; else hide it."""

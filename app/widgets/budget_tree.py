@@ -29,6 +29,7 @@ class BudgetTree(Tree[Node | LeftOut | None]):
     ICON_NODE_EXPANDED = "▾ "
     COMPONENT_CLASSES: ClassVar[set[str]] = {*_STYLES.values(), "budget--bar", "budget--why"}
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select_cursor", "In/out"),
         Binding("right", "open_branch", "Open", show=False),
         Binding("left", "close_branch", "Close", show=False),
     ]
@@ -130,7 +131,7 @@ class BudgetTree(Tree[Node | LeftOut | None]):
             kept = 0 if mark is Mark.OUT else part.tokens - part.gone
             filled, rest = bar(kept / max(self._budget.room_tokens, 1), _BAR_CELLS)
             ink = self.get_component_rich_style("budget--bar", partial=True)
-            label.append(f" {filled}{rest} ", ink + style)
+            label.append(f" {filled}{rest} ", style + ink)
         label.append(tokens, colour)
 
 

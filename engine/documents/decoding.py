@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from .legacy import guess
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before utf-16, whose mark it starts with
@@ -16,6 +18,37 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
 _MAX_CONTROL_SHARE = 0.01
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
+_DECLARED = re.compile(
+    rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{2,40})"
+    rb"|<meta\b[^>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})"
+    rb"|^#[^\n]{0,200}?coding[:=][ \t]*([\w.-]{2,40})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DECLARATION_BYTES = 4096
+# As browsers and Microsoft's programs mean these names.
+_MEANT = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+# What has no NULs is not wide, and escapes in a source file are its own.
+_NEVER_MEANT = (
+    "utf-16",
+    "utf-32",
+    "utf-7",
+    "unicode",
+    "raw-unicode",
+    "raw_unicode",
+    "idna",
+    "puny",
+)
+_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_WIDE_SAMPLE = 4096
+
 
 class NotText(ValueError):
     """The bytes are not text in any encoding that we know."""
@@ -24,8 +57,10 @@ class NotText(ValueError):
 def decode(data: bytes) -> str:
     """The text of `data` with `\\n` line ends.
 
-    A byte order mark decides; else it is UTF-8 if it is valid UTF-8; else Windows-1252, and
-    Latin-1 where that has holes.  Raises `NotText` for NUL bytes or many control characters.
+    A byte order mark decides; else it is UTF-8 if it is valid UTF-8, UTF-16 or 32 if its NULs
+    stand so, or what it declares itself to be; else the likeliest of the older encodings, which
+    is Windows-1252 where nothing speaks for another, and Latin-1 where that has holes.  Raises
+    `NotText` for NUL bytes or many control characters.
     """
     text = _decode(data)
     if len(_CONTROLS.findall(text)) > _MAX_CONTROL_SHARE * len(text):
@@ -51,10 +86,46 @@ def _decode(data: bytes) -> str:
             except UnicodeDecodeError as error:
                 raise NotText from error
     if b"\x00" in data:
-        raise NotText
-    for encoding in ("utf-8", "cp1252"):
+        return _decode_wide(data)
+    for find in (lambda _: "utf-8", _declared, guess, lambda _: "cp1252"):
+        encoding = find(data)
         try:
-            return data.decode(encoding)
+            if encoding:
+                return data.decode(encoding)
         except UnicodeDecodeError:
             continue
     return data.decode("latin-1")
+
+
+def _decode_wide(data: bytes) -> str:
+    """UTF-16 or 32 without a mark: most of a text's characters, or its blanks, have NULs in
+    always the same places."""
+    sample = data[:_WIDE_SAMPLE]
+    for encoding in _WIDE:
+        blanks = sum(sample.count(char.encode(encoding)) for char in " \n,.、。，")
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if blanks and "\x00" not in text and _is_mostly_assigned(text[:_WIDE_SAMPLE]):
+            return text
+    raise NotText
+
+
+def _is_mostly_assigned(text: str) -> bool:
+    odd = sum(not (char.isprintable() or char in "\n\r\t\f\ufeff") for char in text)
+    return odd <= _MAX_CONTROL_SHARE * len(text)
+
+
+def _declared(data: bytes) -> str:
+    """The encoding that the beginning names; empty if there is none that we know."""
+    found = _DECLARED.search(data[:_DECLARATION_BYTES])
+    if found is None:
+        return ""
+    name = next(group for group in found.groups() if group).decode("ascii", "replace")
+    try:
+        name = codecs.lookup(name).name
+        "".encode(name)  # codecs between bytes are none of text
+    except LookupError:
+        return ""
+    return "" if name.startswith(_NEVER_MEANT) else _MEANT.get(name, name)

@@ -71,9 +71,11 @@ def read(data: Mapping[str, Any]) -> ByteBPE:
 
 
 def _pattern(pre: Mapping[str, Any] | None) -> str:
-    steps = pre["pretokenizers"] if pre and pre["type"] == "Sequence" else [pre]
-    *splits, last = steps or [None]
-    if last is None or last["type"] != "ByteLevel" or last["add_prefix_space"]:
+    steps: list[Mapping[str, Any]] = [] if pre is None else pre.get("pretokenizers", [pre])
+    if not steps:
+        raise Unlike("its texts are not cut")
+    *splits, last = steps
+    if last["type"] != "ByteLevel" or last["add_prefix_space"]:
         raise Unlike("its texts are not cut as GPT-2's")
     if last["use_regex"] and not splits:
         return GPT2_PATTERN
@@ -132,7 +134,9 @@ def _merged(model: Mapping[str, Any]) -> tuple[list[str], bool]:
 def _is_complete(ranks: Mapping[bytes, int], merges: int) -> bool:
     """Whether each two tokens that make a token are merged, as in tiktoken."""
     splits = sum(
-        token[:at] in ranks and token[at:] in ranks for token in ranks for at in range(1, len(token))
+        token[:at] in ranks and token[at:] in ranks
+        for token in ranks
+        for at in range(1, len(token))
     )
     return splits == merges
 

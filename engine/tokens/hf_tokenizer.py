@@ -20,7 +20,7 @@ from .template import Message, split_template
 
 _LOG = logging.getLogger(__name__)
 _PROBE = "a"
-_WORTH = 1_000_000  # characters from which on a proof of tiktoken saves more than it takes
+_WORTH = 3_000_000  # characters from which on tiktoken saves more than its proof takes
 _PREFIX = "\n"  # merges with nothing in the vocabularies that prepend a blank
 
 

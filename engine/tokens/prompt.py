@@ -15,6 +15,7 @@ from ..documents import DocumentSet, OutlineEntry, Piece
 from ..documents.pages import ranges_of
 from ..events import Section
 from .base import Ids, Starts, Tokenizer
+from .batches import encode_all
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class TokenizedPrompt:
         title belong to no section."""
         outline = self.documents.outline
         begins = [self._begin(entry) for entry in outline]
+        ends = self._ends(begins)
         return tuple(
             Section(
                 title=entry.title,
@@ -50,7 +52,7 @@ class TokenizedPrompt:
                 level=entry.level,
                 page=self.documents.parts[entry.part].page,
                 line=entry.line,
-                tokens=self._end(index, begins) - begins[index],
+                tokens=ends[index] - begins[index],
             )
             for index, entry in enumerate(outline)
         )
@@ -63,7 +65,7 @@ class TokenizedPrompt:
         line = part.line
         if piece.part is not None:
             offset = int(self.starts[at][index - int(self.piece_starts[at])])
-            line += bisect_left(self._newlines(piece.part), offset)
+            line += int(np.searchsorted(self._newlines(piece.part), offset))
         return Place(part.path, part.page, line)
 
     def fitting_pages(self, tokens: int) -> str | None:
@@ -85,14 +87,15 @@ class TokenizedPrompt:
         return [piece.about for piece in self.pieces[1:]]
 
     @cached_property
-    def _newline_cache(self) -> dict[int, list[int]]:
+    def _newline_cache(self) -> dict[int, npt.NDArray[np.int64]]:
         return {}
 
-    def _newlines(self, part: int) -> list[int]:
+    def _newlines(self, part: int) -> npt.NDArray[np.int64]:
         """Offsets of the line ends in a part."""
         if part not in self._newline_cache:
-            text = self.documents.parts[part].text
-            self._newline_cache[part] = [i for i, char in enumerate(text) if char == "\n"]
+            text = self.documents.parts[part].text.encode("utf-32-le", "surrogatepass")
+            ends = np.flatnonzero(np.frombuffer(text, dtype="<u4") == ord("\n"))
+            self._newline_cache[part] = ends.astype(np.int64)
         return self._newline_cache[part]
 
     def _begin(self, entry: OutlineEntry) -> int:
@@ -103,7 +106,7 @@ class TokenizedPrompt:
         if lines_before <= 0:
             return self._part_begin(entry.part)
         at = bisect_right(self._abouts, entry.part)  # its last piece is its text
-        offset = newlines[lines_before - 1] + 1
+        offset = int(newlines[lines_before - 1]) + 1
         return int(self.piece_starts[at]) + int(np.searchsorted(self.starts[at], offset))
 
     def _part_begin(self, part: int) -> int:
@@ -111,12 +114,18 @@ class TokenizedPrompt:
         at = 1 + bisect_left(self._abouts, part)
         return int(self.piece_starts[at]) if at < len(self.pieces) else len(self.ids)
 
-    def _end(self, index: int, begins: list[int]) -> int:
-        level = self.documents.outline[index].level
-        for later in range(index + 1, len(begins)):
-            if self.documents.outline[later].level <= level:
-                return begins[later]
-        return len(self.ids)
+    def _ends(self, begins: list[int]) -> list[int]:
+        """Where each entry ends: at the next one of the same or a lower level."""
+        ends = [len(self.ids)] * len(begins)
+        following: list[int] = []  # entries that may end an earlier one, the nearest last
+        for index in reversed(range(len(begins))):
+            level = self.documents.outline[index].level
+            while following and self.documents.outline[following[-1]].level > level:
+                following.pop()
+            if following:
+                ends[index] = begins[following[-1]]
+            following.append(index)
+        return ends
 
 
 def tokenize_documents(
@@ -129,21 +138,14 @@ def tokenize_documents(
     Pieces apart keep the counts of pages and files exact, and the tokenizer's work linear.
     """
     started = time.perf_counter()
-    rows: list[Ids] = [np.asarray(tokenizer.chat.head, dtype=np.int32)]
-    starts: list[Starts] = []
     pieces = documents.pieces()
-    for done, piece in enumerate(pieces, start=1):
-        ids, offsets = tokenizer.encode_with_starts(piece.text)
-        rows.append(ids)
-        starts.append(offsets)
-        if on_progress:
-            on_progress(done / len(pieces))
-    lengths = [len(row) for row in rows]
+    encoded = encode_all([piece.text for piece in pieces], tokenizer, on_progress)
+    rows = [np.asarray(tokenizer.chat.head, dtype=np.int32), *(ids for ids, _ in encoded)]
     return TokenizedPrompt(
         ids=np.concatenate(rows),
         documents=documents,
         pieces=tuple(pieces),
-        piece_starts=np.cumsum(lengths[:-1], dtype=np.int64),
-        starts=tuple(starts),
+        piece_starts=np.cumsum([len(row) for row in rows[:-1]], dtype=np.int64),
+        starts=tuple(starts for _, starts in encoded),
         tokenize_s=time.perf_counter() - started,
     )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
+import typst
 from pdfs import write_pdf
 from pypdf.errors import DependencyError
 
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, open_documents
 from sa_chat.engine.documents.pages import PageSelection, ranges_of
-from sa_chat.engine.errors import DocumentError, UsageError
+from sa_chat.engine.documents.readers import Source
+from sa_chat.engine.documents.readers import pdf as pdf_module
+from sa_chat.engine.documents.readers.pdf import PdfReader
+from sa_chat.engine.errors import DocumentError, PasswordError, UsageError
 
 PAGES = [
     ["Preface", "Some words before."],
@@ -120,8 +127,55 @@ def test_aes_without_its_package_says_what_to_install(
 
     monkeypatch.setattr("pypdf.PdfReader", refuse)
     with pytest.raises(DocumentError, match="encrypted with AES") as raised:
-        read(book)
+        PdfReader().read(Source(book, "book.pdf", careful=True))
     assert "pip install cryptography" in raised.value.hint
+
+
+@pytest.mark.parametrize("careful", [False, True])
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
+def test_passwords(tmp_path: Path, algorithm: str, careful: bool) -> None:
+    file = tmp_path / "secret.pdf"
+    file.write_bytes(write_pdf(PAGES, password="pw", algorithm=algorithm))
+    source = Source(file, "secret.pdf", careful=careful)
+    assert "dark night" in PdfReader().read(replace(source, password="pw")).parts[2].text
+    with pytest.raises(PasswordError, match="is password-protected") as raised:
+        PdfReader().read(source)
+    assert "SA_CHAT_PASSWORD" in raised.value.hint
+    with pytest.raises(PasswordError, match=r"password for secret\.pdf is wrong"):
+        PdfReader().read(replace(source, password="no"))
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_both_libraries_read_the_same(book: Path, careful: bool) -> None:
+    reading = PdfReader().read(Source(book, "book.pdf", careful=careful))
+    assert reading.title == "A Book"
+    assert [part.page for part in reading.parts] == ["i", "ii", "1", "2"]
+    assert reading.parts[2].text.splitlines() == PAGES[2]
+    assert [(e.title, e.level, e.part) for e in reading.outline] == [
+        ("Preface", 1, 0),
+        ("The Beginning", 1, 2),
+        ("The End", 2, 3),
+    ]
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_typeset_text_is_recovered(tmp_path: Path, columns: int) -> None:
+    words = re.findall(r"[^\W_]+", Path(pdf_module.__file__).read_text("utf-8") * 12)
+    template = tmp_path / "book.typ"
+    template.write_text(
+        f'#set page(width: 148mm, height: 210mm, columns: {columns}, numbering: "1",\n'
+        "header: [The Whole of the Book])\n"
+        f'#set text(size: 9pt, lang: "en", hyphenate: true)\n#set par(justify: true)\n'
+        + " ".join(words)
+    )
+    file = tmp_path / "book.pdf"
+    typst.compile(template, output=file)
+    parts = PdfReader().read(Source(file, "book.pdf")).parts
+    found = re.findall(r"[^\W_]+", "\n".join(part.text for part in parts))
+    blocks = SequenceMatcher(None, words, found, autojunk=False).get_matching_blocks()
+    assert len(parts) >= 4
+    assert sum(block.size for block in blocks) >= 0.995 * len(words)
+    assert sum("The Whole of the Book" in part.text for part in parts) == 1
 
 
 @pytest.mark.parametrize(("user_password", "opens"), [("", True), ("secret", False)])
@@ -191,6 +245,6 @@ def test_one_malformed_page_does_not_cost_the_others(
         return text
 
     monkeypatch.setattr(pypdf.PageObject, "extract_text", extract)
-    documents = read(book)
+    documents = PdfReader().read(Source(book, "book.pdf", careful=True))
     assert documents.parts[3].text == ""
     assert "page 2 cannot be read" in documents.left_out[0].reason

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tokenizers import (
+    AddedToken,
+    Regex,
     Tokenizer,
     decoders,
     models,
@@ -82,6 +86,71 @@ def sentence_piece_like(template: str | None = None) -> PreTrainedTokenizerFast:
     data = json.loads(tokenizer.to_str())  # bytes are ordinary tokens
     data["added_tokens"] = [t for t in data["added_tokens"] if not t["content"].startswith("<0x")]
     return _wrapped(Tokenizer.from_str(json.dumps(data)), template, eos="</s>")
+
+
+QWEN_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+LLAMA_PATTERN = QWEN_PATTERN.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
+MERGED = [
+    *SAMPLE,
+    "It's 2026; they'll read 1234 pages, naïve café,\n\n\tand  日本語の文字 русский текст ???\n"
+    * 3,
+    "====    ----\n" * 4,
+]
+
+
+def merged_bytes(
+    pattern: str | None = None,
+    nfc: bool = False,
+    added: Sequence[AddedToken] = (),
+    change: Callable[[dict[str, Any]], None] | None = None,
+) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with some 500 merges; GPT-2's pattern if none is given.
+
+    Args:
+        added: ordinary tokens that are cut out of texts.
+        change: edits its `tokenizer.json`.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pattern is None)
+    tokenizer.pre_tokenizer = last
+    if pattern is not None:
+        split = pre_tokenizers.Split(Regex(pattern), "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, last])
+    if nfc:
+        tokenizer.normalizer = normalizers.NFC()
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=700,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=["<s>", "<|im_end|>"],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(MERGED, trainer)
+    tokenizer.add_tokens(list(added))
+    if change is not None:
+        data = json.loads(tokenizer.to_str())
+        change(data)
+        tokenizer = Tokenizer.from_str(json.dumps(data))
+    return _wrapped(tokenizer, None, eos="<|im_end|>")
+
+
+def every_split_merged(data: dict[str, Any]) -> None:
+    """Makes a `tokenizer.json` as Llama 3's, which was a tiktoken file: all pairs that make a
+    token merge, whole words that are tokens are taken as they are."""
+    model = data["model"]
+    specials = {token["content"] for token in data["added_tokens"]}
+    model["vocab"] = {t: i for t, i in model["vocab"].items() if t not in specials}
+    tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
+    model["merges"] = [
+        [token[:at], token[at:]]
+        for token in tokens
+        for at in range(1, len(token))
+        if token[:at] in model["vocab"] and token[at:] in model["vocab"]
+    ]
+    model["ignore_merges"] = True
 
 
 def _wrapped(tokenizer: Tokenizer, template: str | None, eos: str) -> PreTrainedTokenizerFast:

@@ -138,7 +138,7 @@ def main() -> None:
             f"-max_total_time={round(args.minutes * 60)}",
             f"-timeout={args.timeout}",
             f"-rss_limit_mb={args.memory}",
-            "-max_len=65536",
+            "-max_len=16384",
             f"-artifact_prefix={args.work}/found-",
             "-print_final_stats=1",
         ],
@@ -153,7 +153,7 @@ def _take_seeds(seeds: Path, work: Path) -> None:
     for number, path in enumerate(sorted(seeds.iterdir())):
         if path.suffix in kinds and path.is_file():
             kind = bytes([kinds.index(path.suffix)])
-            (work / f"seed-{number}").write_bytes(kind + path.read_bytes()[:65_000])
+            (work / f"seed-{number}").write_bytes(kind + path.read_bytes()[:16_000])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ _LIGATURES = str.maketrans(
 _DIVISION = re.compile("[\ufffe\x02]\n?")
 _SOFT_HYPHEN = re.compile("\u00ad(?![ \t]*\n)")  # one at a line end says how to join
 _BREAKS = re.compile("[\x0b\x0c]")
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile("[\x00-\x08\x0d-\x1f\x7f-\x9f]")
 
 
 def plain_characters(text: str) -> str:

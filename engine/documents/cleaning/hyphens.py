@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 
 _HYPHENS = "-\u2010\u00ad"
 _SOFT = "\u00ad"
@@ -90,7 +91,7 @@ def _vocabulary(lines: list[str]) -> _Vocabulary:
     words: set[str] = set()
     compounds: set[str] = set()
     start = 0
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip_longest(lines, lines[1:], fillvalue=""):
         division = _division(line, following)
         whole = line[start:]
         if division is not None:
@@ -99,6 +100,6 @@ def _vocabulary(lines: list[str]) -> _Vocabulary:
         words.update(_WORDS.findall(whole))
         for compound in _COMPOUNDS.findall(whole):
             parts = compound.split("-")
-            compounds.update(map("-".join, zip(parts, parts[1:], strict=False)))
+            compounds.update(map("-".join, pairwise(parts)))
         start = 0 if division is None else division.end
     return _Vocabulary(frozenset(words), frozenset(compounds))

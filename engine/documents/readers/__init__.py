@@ -7,11 +7,24 @@ import stat
 from pathlib import Path
 
 from .base import Reader, Reading, Source
+from .docx import DocxReader
+from .epub import EpubReader
+from .html import HtmlReader
+from .notebook import NotebookReader
+from .packed import PackedReader
 from .pdf import PdfReader
 from .text import TextReader
 
 # The last one takes whatever no other recognises.
-READERS: tuple[Reader, ...] = (PdfReader(), TextReader())
+READERS: tuple[Reader, ...] = (
+    PdfReader(),
+    EpubReader(),
+    HtmlReader(),
+    DocxReader(),
+    NotebookReader(),
+    PackedReader(),
+    TextReader(),
+)
 
 _HEAD_BYTES = 4096
 

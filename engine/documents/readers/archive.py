@@ -18,6 +18,8 @@ from .. import limits
 _CHUNK = 1 << 16
 _LOCAL_HEADER = 30  # bytes, before the name
 _DIRECTORY_BYTES = 256 * limits.MEMBERS  # at once, while the directory is read
+# ValueError and NotImplementedError: flags and names that `zipfile` cannot take.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -33,7 +35,9 @@ class Archive:
         self._shown = shown
         self._unpacked = 0
         self._members = {
-            normal_name(info.filename): info for info in archive.infolist() if not info.is_dir()
+            normal_name(info.filename): info
+            for info in archive.infolist()
+            if not info.filename.endswith("/")
         }
 
     def __contains__(self, name: str) -> bool:
@@ -61,8 +65,8 @@ class Archive:
                     size += len(chunk)
                     self._check(size, len(chunk))
                     chunks.append(chunk)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise BadMember(f"it is damaged ({error or 'it ends early'})") from error
+        except _DAMAGE as error:
+            raise BadMember(f"it is damaged ({str(error) or 'it ends early'})") from error
         return b"".join(chunks)
 
     def _check(self, size: int, more: int) -> None:
@@ -80,11 +84,12 @@ def open_archive(path: Path, shown: str) -> Iterator[Archive]:
     """Raises `DocumentError` for what is no archive, or one made to trouble its readers."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open(descriptor, "rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise DocumentError(
             f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
         ) from error
-    with open(descriptor, "rb") as file:
+    with file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise DocumentError(f"{shown} is no regular file.", "Save its content to a file first.")
@@ -95,8 +100,8 @@ def open_archive(path: Path, shown: str) -> Iterator[Archive]:
             raise limits.too_large(shown, has, limits.CONTAINER_BYTES)
         bounded = _BoundedFile(file, shown)
         try:
-            archive = zipfile.ZipFile(bounded)  # type: ignore[call-overload]
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            archive = zipfile.ZipFile(bounded)
+        except _DAMAGE as error:
             raise DocumentError(
                 f"{shown} is damaged: it is no complete archive.",
                 "Copy or download it once more, or save it anew in its own program.",

@@ -47,7 +47,7 @@ def read_styles(styles: Any, numbering: Any) -> Styles:
         identity = attribute(style, "styleId") if name_of(style) == "style" else None
         if identity is None:
             continue
-        above = value(style, "basedOn")
+        above = value(style, "basedon")
         if above:
             based[identity] = above
         level = value(style, "ppr", "outlinelvl")

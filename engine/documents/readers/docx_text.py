@@ -14,8 +14,23 @@ from .markup import name_of
 
 # Deleted text, what a newer program draws instead (read as its Choice), and what is no text.
 _UNSEEN = frozenset(
-    "del movefrom fallback deltext delinstrtext instrtext ppr rpr tblpr tcpr trpr sectpr "
-    "sdtpr sdtendpr binddata".split()
+    [
+        "del",
+        "movefrom",
+        "fallback",
+        "deltext",
+        "delinstrtext",
+        "instrtext",
+        "ppr",
+        "rpr",
+        "tblpr",
+        "tcpr",
+        "trpr",
+        "sectpr",
+        "sdtpr",
+        "sdtendpr",
+        "binddata",
+    ]
 )
 _NOTES = {"footnotereference": "footnote", "endnotereference": "endnote"}
 _CHARACTERS = {"tab": "\t", "nobreakhyphen": "\u2011", "ptab": "\t"}
@@ -109,7 +124,7 @@ class _Writer:
             level = self._levels.pop()
             if level:
                 flow.end_heading(level)
-            flow.ask_break(LINE if self._tables else PARAGRAPH)
+            flow.ask_break(LINE)
         elif name == "tc":
             flow.end_cell()
         elif name == "tr":
@@ -129,7 +144,7 @@ class _Writer:
         if level:
             self._flow.start_heading()
             return
-        self._flow.ask_break(LINE)
+        self._flow.ask_break(LINE if self._tables or number != "0" else PARAGRAPH)
         if number != "0":
             depth = value(element, "ppr", "numpr", "ilvl") or "0"
             self._item(number, min(int(depth), 8) if depth.isdecimal() else 0)

@@ -8,16 +8,63 @@ from typing import Any
 from .flow import LINE, PARAGRAPH, Flow
 
 _UNSEEN = frozenset(
-    "script style noscript svg template iframe head title datalist rp annotation "
-    "annotation-xml".split()
+    [
+        "script",
+        "style",
+        "noscript",
+        "svg",
+        "template",
+        "iframe",
+        "head",
+        "title",
+        "datalist",
+        "rp",
+        "annotation",
+        "annotation-xml",
+    ]
 )
 _LINES = frozenset(
-    "address caption dd div dt fieldset figcaption footer form header legend li main nav optgroup "
-    "option summary tbody tfoot thead".split()
+    [
+        "address",
+        "caption",
+        "dd",
+        "div",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "footer",
+        "form",
+        "header",
+        "legend",
+        "li",
+        "main",
+        "nav",
+        "optgroup",
+        "option",
+        "summary",
+        "tbody",
+        "tfoot",
+        "thead",
+    ]
 )
 _PARAGRAPHS = frozenset(
-    "article aside blockquote body center details dl figure hgroup hr ol p section table "
-    "ul".split()
+    [
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "details",
+        "dl",
+        "figure",
+        "hgroup",
+        "hr",
+        "ol",
+        "p",
+        "section",
+        "table",
+        "ul",
+    ]
 )
 _VERBATIM = frozenset(("pre", "listing", "plaintext", "textarea", "xmp"))
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -95,6 +142,8 @@ class Writer:
             flow.end_table()
         elif name in ("sup", "q", "rt"):
             self.text(self._closings.pop())
+        elif name == "p" and self._lists:
+            flow.ask_break(LINE)  # the next item follows closely, the next paragraph does not
         else:
             self._separate(name)
 

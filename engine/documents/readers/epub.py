@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from functools import partial
 
 from ...errors import DocumentError
 from ...events import LeftOut
@@ -39,10 +40,7 @@ class EpubReader:
             chapters, pages = read_navigation(archive, package)
         text = flow.finish()
         if not text:
-            raise DocumentError(
-                f"{source.shown} has no text: its pages are pictures.",
-                "Name an edition with text.",
-            )
+            raise _without_text(source.shown, left_out)
         starts = _page_starts(flow, pages, text)
         parts = _parts(source.shown, text, starts)
         headings = _places(chapters, flow) or flow.headings
@@ -69,8 +67,23 @@ def _write_chapters(
             left_out.append(LeftOut(f"{source.shown}/{member}", f"cannot be read: {error}"))
             continue
         if root is not None:
-            write(root, flow, member, lambda steps, share=share: source.progress(share))
+            write(root, flow, member, partial(_tell, source, share))
     return left_out
+
+
+def _tell(source: Source, share: float, steps: int) -> None:
+    source.progress(share)
+
+
+def _without_text(shown: str, left_out: list[LeftOut]) -> DocumentError:
+    if left_out:
+        return DocumentError(
+            f"No chapter of {shown} can be read; {left_out[0].path} {left_out[0].reason}.",
+            "Download it once more, or convert it with Calibre or pandoc.",
+        )
+    return DocumentError(
+        f"{shown} has no text: its pages are pictures.", "Name an edition with text."
+    )
 
 
 def _places(targets: list[Target], flow: Flow) -> list[Titled]:

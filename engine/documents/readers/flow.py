@@ -60,8 +60,12 @@ class Flow:
     _in_heading: bool = False
 
     def ask_break(self, breaks: int) -> None:
-        """The next text starts a line (`LINE`) or a paragraph (`PARAGRAPH`)."""
-        self._breaks = max(self._breaks, breaks)
+        """The next text starts a line (`LINE`) or a paragraph (`PARAGRAPH`).
+
+        A paragraph at the start of a list item stands on the line of its marker.
+        """
+        if not self._marker:
+            self._breaks = max(self._breaks, breaks)
         self._blank = False
 
     def line_end(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ...errors import DocumentError
-from ..decoding import NotText, decode_declared
+from ..decoding import NotText, decode
 from ..model import OutlineEntry, Part
 from .base import Reading, Source
 from .flow import Flow, Titled
@@ -63,7 +63,7 @@ def parse(data: bytes, shown: str, xml: bool) -> object:
         except NotXml:
             pass  # read as HTML, as browsers that forgive do
     try:
-        return parse_html(decode_declared(data), shown)
+        return parse_html(decode(data), shown)
     except NotText as error:
         raise DocumentError(
             f"{shown} is a binary file.", "Name an HTML page, or rename the file."

@@ -44,7 +44,8 @@ class NotebookReader:
             body = _text(cell.get("source", cell.get("input"))).strip("\n").split("\n")
             if kind == "heading":  # version 3
                 level = cell.get("level")
-                body = ["#" * (level if level in range(1, 7) else 1) + " " + " ".join(body)]
+                depth = level if isinstance(level, int) and 1 <= level <= 6 else 1
+                body = [f"{'#' * depth} {' '.join(body)}"]
             if kind in ("markdown", "heading"):
                 for heading in markdown_headings(body):
                     line = len(lines) + heading.line
@@ -121,4 +122,3 @@ def _output(output: dict[str, Any], shown: str) -> str:
     flow = Flow(shown)
     write(root, flow)
     return flow.finish()
-

@@ -6,7 +6,8 @@ from ...errors import DocumentError
 from ..decoding import NotText, clean, decode
 from ..model import OutlineEntry, Part
 from .base import Reading, Source
-from .headings import markdown_headings, underlined_headings
+from .headings import Heading, markdown_headings, underlined_headings
+from .symbols import SYMBOL_SUFFIXES, symbols
 
 _MARKDOWN = frozenset((".md", ".markdown", ".mdx"))
 _UNDERLINED = frozenset((".rst", ".txt", ".text"))
@@ -27,15 +28,18 @@ class TextReader:
         except NotText as error:
             raise DocumentError(
                 f"{source.shown} is a binary file.",
-                "sa-chat reads .pdf, .md, .txt and source files; convert it to one of them.",
+                "sa-chat reads .pdf, .epub, .docx, .html, .ipynb, .md, .txt and source files; "
+                "convert it to one of them.",
             ) from error
         suffix = source.path.suffix.lower()
         lines = text.split("\n")
-        found = []
+        found: list[Heading] = []
         if suffix in _MARKDOWN:
             found = markdown_headings(lines)
         elif suffix in _UNDERLINED:
             found = underlined_headings(lines)
+        elif suffix in SYMBOL_SUFFIXES:
+            found = symbols(lines, suffix)
         source.progress(1.0)
         return Reading(
             title=source.path.stem,

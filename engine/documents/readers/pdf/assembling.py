@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from ....errors import DocumentError
@@ -72,12 +73,13 @@ def _texts(
     texts: list[str] = []
     textless = Textless()
     chars = 0
-    for done, position in enumerate(chosen, start=1):
+    for done, position in enumerate(chosen):
         text = ""
+        tell = partial(source.progress, done / len(chosen))
         try:
             text = clean(normalise_lines(file.text(position)))
             if not text.strip():
-                text = textless.add(source, file, position)
+                text = textless.add(source, file, position, tell)
         except (DocumentError, MemoryError):
             raise
         except Exception as error:
@@ -88,13 +90,14 @@ def _texts(
         chars += len(text)
         limits.check_chars(chars, source.shown)
         texts.append(text if text.strip() else "")
-        source.progress(done / len(chosen))
+        source.progress((done + 1) / len(chosen))
     return texts, textless
 
 
 def _labels(file: PdfFile, count: int) -> list[str]:
     """Printed labels; the position where the file has none or its label tree is broken."""
-    found = _or_else(file.labels, [], "page labels")
+    none: list[str] = []
+    found = _or_else(file.labels, none, "page labels")
     labels = [" ".join(clean(label).split()) for label in found[:count]]
     labels += [""] * (count - len(labels))
     return [label or str(position) for position, label in enumerate(labels, start=1)]

@@ -26,11 +26,20 @@ class Bookmark:
     position: int  # of its page, from 1
 
 
+@dataclass(frozen=True)
+class Picture:
+    """How a page looks: rows from the top, three bytes a pixel: blue, green, red."""
+
+    width: int
+    height: int
+    pixels: bytes
+
+
 class PdfFile(ABC):
     """An open file.  Positions of pages count from 1.
 
-    `text` and `has_picture` raise errors of any class for a malformed page, `bookmarks` for a
-    malformed outline.
+    `text`, `has_picture` and `picture` raise errors of any class for a malformed page,
+    `bookmarks` for a malformed outline.
     """
 
     @abstractmethod
@@ -67,3 +76,7 @@ class PdfFile(ABC):
     @abstractmethod
     def has_picture(self, position: int) -> bool:
         """Whether the page shows a picture."""
+
+    @abstractmethod
+    def picture(self, position: int) -> Picture | None:
+        """What the page shows; None if the library draws no pages."""

@@ -10,9 +10,10 @@ import pypdfium2
 import pypdfium2.raw as raw
 
 from ..base import Source
-from .backends import Bookmark, Locked, PdfFile, Unreadable
+from .backends import Bookmark, Locked, PdfFile, Picture, Unreadable
 
 _log = logging.getLogger(__name__)
+_PICTURE_SIDE = 2000  # pixels of its longer side: some 170 dots per inch of A4
 _FORM_DEPTH = 3  # of pictures in forms in forms
 logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # what it skips is told by what is missing
 
@@ -56,6 +57,16 @@ class PdfiumFile(PdfFile):
         with closing(self._document[position - 1]) as page:
             pictures = page.get_objects([raw.FPDF_PAGEOBJ_IMAGE], max_depth=_FORM_DEPTH)
             return next(iter(pictures), None) is not None
+
+    def picture(self, position: int) -> Picture | None:
+        with closing(self._document[position - 1]) as page:
+            longer = max(page.get_size())
+            scale = _PICTURE_SIDE / longer
+            with closing(page.render(scale=scale, force_bitmap_format=raw.FPDFBitmap_BGR)) as drawn:
+                width, height, stride = drawn.width, drawn.height, drawn.stride
+                data = memoryview(drawn.buffer).cast("B")
+                rows = (bytes(data[y * stride : y * stride + 3 * width]) for y in range(height))
+                return Picture(width, height, b"".join(rows))
 
 
 def _open(source: Source) -> pypdfium2.PdfDocument:

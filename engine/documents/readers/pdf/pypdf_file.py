@@ -14,7 +14,7 @@ from pypdf.errors import DependencyError
 from ....errors import DocumentError
 from ... import limits
 from ..base import Source
-from .backends import Bookmark, Locked, PdfFile, Unreadable
+from .backends import Bookmark, Locked, PdfFile, Picture, Unreadable
 
 _log = logging.getLogger(__name__)
 _FORM_DEPTH = 3  # of pictures in forms in forms
@@ -75,6 +75,9 @@ class PypdfFile(PdfFile):
 
     def has_picture(self, position: int) -> bool:
         return _has_picture(self._reader.pages[position - 1], _FORM_DEPTH)
+
+    def picture(self, position: int) -> Picture | None:
+        return None
 
     def _be_quiet(self) -> None:
         """Keep pypdf's remarks on odd files off stderr: what matters is raised or left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ....errors import DocumentError
@@ -9,6 +10,7 @@ from ....events import LeftOut
 from ...pages import ranges_of
 from ..base import Source
 from .backends import PdfFile
+from .ocr import Recogniser
 
 
 @dataclass
@@ -16,24 +18,49 @@ class Textless:
     """Positions of pages that show pictures and hold no text; blank pages are not in it."""
 
     pictures: list[int] = field(default_factory=list)
+    recognised: list[int] = field(default_factory=list)
+    _recogniser: Recogniser | None = None
 
-    def add(self, source: Source, file: PdfFile, position: int) -> str:
-        """Note the page if it shows a picture.  Its text, where it is recognised."""
-        if file.has_picture(position):
-            self.pictures.append(position)
+    def add(self, source: Source, file: PdfFile, position: int, alive: Callable[[], None]) -> str:
+        """Note the page if it shows a picture.  Its text, where it is recognised.
+
+        Raises `DocumentError` if that is asked for and its packages are missing.
+        """
+        if not file.has_picture(position):
+            return ""
+        picture = file.picture(position) if source.ocr else None
+        if picture is not None:
+            if self._recogniser is None:
+                self._recogniser = Recogniser()
+            text = self._recogniser.text(picture, alive)
+            if text.strip():
+                self.recognised.append(position)
+                return text
+        self.pictures.append(position)
         return ""
 
     def left_out(self, source: Source) -> list[LeftOut]:
         """What is told when other pages have text."""
-        if not self.pictures:
-            return []
-        one = len(self.pictures) == 1
-        reason = f"{_pages(self.pictures)} {'is a picture' if one else 'are pictures'}"
-        reason += f" without a text layer (--ocr recognises {'it' if one else 'them'})"
-        return [LeftOut(source.shown, reason)]
+        told = []
+        if self.recognised:
+            told.append(f"{_pages(self.recognised)} read from pictures, perhaps with mistakes")
+        if self.pictures:
+            one = len(self.pictures) == 1
+            reason = f"{_pages(self.pictures)} {'is a picture' if one else 'are pictures'}"
+            if source.ocr:
+                told.append(f"{reason} in which no text was recognised")
+            else:
+                remedy = f"--ocr recognises {'it' if one else 'them'}"
+                told.append(f"{reason} without a text layer ({remedy})")
+        return [LeftOut(source.shown, reason) for reason in told]
 
     def error(self, source: Source, pages: int, left_out: list[LeftOut]) -> DocumentError:
         """The error when none of the `pages` that were chosen has text."""
+        if source.ocr and self.pictures:
+            return DocumentError(
+                f"No text was recognised in the pictures of {source.shown}.",
+                "Check in a PDF viewer that they show text, upright and sharp.",
+            )
         which = "chosen page" if source.pages else "page"
         if len(left_out) == pages:
             return DocumentError(
@@ -49,7 +76,8 @@ class Textless:
         return DocumentError(
             f"{source.shown} has no text layer: no text was found on its "
             f"{'only page' if pages == 1 else f'{pages} pages'}.",
-            "If its pages show text, add --ocr to recognise it.",
+            "If its pages show text, add --ocr to recognise it, or do so first, for example: "
+            "ocrmypdf in.pdf out.pdf",
         )
 
 

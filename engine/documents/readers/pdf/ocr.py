@@ -1,0 +1,65 @@
+"""The text of pages that are pictures, through RapidOCR (the `ocr` extra).
+
+Its models come with it: nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ....errors import DocumentError
+from .backends import Picture
+
+_BEAT_S = 2.0
+_MOST_S = 120.0  # for one page
+
+
+class Recogniser:
+    """Loads its models (about 2 s) when it is made.  A dense page takes some seconds."""
+
+    def __init__(self) -> None:
+        """Raises `DocumentError` if the extra is not installed."""
+        try:
+            from rapidocr import RapidOCR
+        except ImportError as error:
+            raise DocumentError(
+                "The packages that recognise the text of pictures are missing.",
+                "Install them with: pip install 'sa-chat[ocr]'",
+            ) from error
+        self._engine: Any = RapidOCR(params={"Global.log_level": "critical"})
+
+    def text(self, picture: Picture, alive: Callable[[], None]) -> str:
+        """Its lines from top to bottom; empty if there are none.
+
+        `alive` is called every few seconds, as one page can take longer than a reader may be
+        silent.
+        """
+        import numpy
+
+        shape = (picture.height, picture.width, 3)
+        pixels = numpy.frombuffer(picture.pixels, dtype=numpy.uint8).reshape(shape)
+        with _beating(alive):
+            result = self._engine(pixels)
+        return "\n".join(result.txts or ())
+
+
+@contextmanager
+def _beating(alive: Callable[[], None]) -> Iterator[None]:
+    done = threading.Event()
+
+    def beat() -> None:
+        for _ in range(int(_MOST_S / _BEAT_S)):
+            if done.wait(_BEAT_S):
+                return
+            alive()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
