@@ -66,7 +66,8 @@ class EngineError(SaChatError):
 
 
 _BY_KIND: dict[str, type[SaChatError]] = {
-    cls.kind: cls for cls in (
+    cls.kind: cls
+    for cls in (
         UsageError,
         DocumentError,
         PasswordError,

@@ -22,7 +22,11 @@ from sa_chat.engine.config import DEFAULT_ALPHA
 from sa_chat.engine.errors import SaChatError
 from sa_chat.engine.selection import SelectionSettings
 
-_ERRORS = {cls.__name__ for cls in SaChatError.__subclasses__()}
+_ERRORS = {
+    cls.__name__
+    for parent in SaChatError.__subclasses__()
+    for cls in (parent, *parent.__subclasses__())
+}
 # Met only by who speaks the protocol or scripts the fake engine, or kept out by earlier checks.
 _NOT_FOR_USERS = {
     "engine/fake.py",

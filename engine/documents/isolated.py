@@ -58,6 +58,7 @@ def _answer(request: dict[str, Any], out: BinaryIO, memory_bytes: int) -> dict[s
         progress=_teller(out),
         password=request["password"],
         ocr=request["ocr"],
+        in_folder=request["in_folder"],
         careful=request["careful"],
     )
     try:

@@ -194,6 +194,7 @@ def _request(reader: Reader, source: Source) -> dict[str, Any]:
         "pages": None if source.pages is None else str(source.pages),
         "password": source.password,
         "ocr": source.ocr,
+        "in_folder": source.in_folder,
         "careful": source.careful,
     }
 

@@ -20,14 +20,15 @@ FOLDER_FILES = 100_000
 PAGES = 20_000
 
 
-def read_file(path: Path, shown: str, most_bytes: int) -> bytes:
+def read_file(path: Path, shown: str, most_bytes: int, follow: bool = True) -> bytes:
     """The content of a regular file.
 
-    Never waits, as opening a named pipe would.  Raises `DocumentError` if the file cannot be
+    Never waits, as opening a named pipe would; opens a link only to `follow` it.  Raises `DocumentError` if the file cannot be
     opened, is no regular file, is larger than `most_bytes`, or holds nothing but blanks.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+        descriptor = os.open(path, flags)
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

@@ -54,6 +54,7 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
                 _scaled(on_progress, index / len(files), 1 / len(files)),
                 options.password,
                 options.ocr,
+                file.in_folder,
             )
             reader = reader_for(file.path)
             try:
@@ -113,7 +114,7 @@ def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
             found, skipped = walk_folder(path, wanted, prefix)
             for file in found:
                 shown = prefix + shown_path(file.relative_to(path).as_posix())
-                files.setdefault(file.resolve(), _File(file, shown, in_folder=True))
+                files.setdefault(path.resolve() / file.relative_to(path), _File(file, shown, True))
             left_out += skipped
         elif wanted.excluded(name):
             left_out.append(LeftOut(name, "excluded"))

@@ -123,7 +123,7 @@ def test_progress_reaches_one_and_never_falls(tmp_path: Path) -> None:
         ("empty.txt", b"", "is empty"),
         ("blank.md", b" \n\n", "is empty"),
         ("image.txt", b"\x89PNG\r\n\x1a\n\x00\x00", "is a binary file"),
-        ("book.epub", b"PK\x03\x04\x00\x00", "is a binary file"),
+        ("book.epub", b"PK\x03\x04\x00\x00", "is damaged: it is no complete archive"),
         ("missing.txt", None, "There is no file or folder"),
     ],
 )

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_files import read
 
+from sa_chat.engine.documents.readers import Source
 from sa_chat.engine.documents.readers.flow import Flow
+from sa_chat.engine.documents.readers.html import HtmlReader
 from sa_chat.engine.documents.readers.markup import parse_html, write
 from sa_chat.engine.errors import DocumentError
 
@@ -100,3 +102,10 @@ def test_every_word_stays_in_order_whatever_the_tags(pieces: list[str]) -> None:
     shown = text_of("".join(pieces))
     words = "".join(c if c.isalpha() else "" for c in shown)
     assert words == "".join(piece for piece in pieces if piece.isalpha())
+
+
+def test_a_heading_of_blanks_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text("<h1>\x1f \x0b</h1><h2>Two</h2><p>text</p>")
+    reading = HtmlReader().read(Source(path, "a.html"))
+    assert [entry.title for entry in reading.outline] == ["Two"]

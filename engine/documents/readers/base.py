@@ -23,11 +23,12 @@ class Source:
     progress: Callable[[float], None] = lambda fraction: None
     password: str | None = field(default=None, repr=False)
     ocr: bool = False  # recognise the text of pages that are pictures
+    in_folder: bool = False  # found there, where links are not followed
     careful: bool = False  # a parser crashed on this file: use the one that cannot, if there is one
 
     def content(self, most_bytes: int = limits.TEXT_BYTES) -> bytes:
         """The content.  Raises `DocumentError` if there is none or it cannot be had."""
-        return limits.read_file(self.path, self.shown, most_bytes)
+        return limits.read_file(self.path, self.shown, most_bytes, follow=not self.in_folder)
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,8 @@ class Flow:
         if self._heading is not None:
             offset, index = self._heading
             title = " ".join("".join(self._text[index:]).split())
-            self.headings.append(Titled(offset, level, title))
+            if title:
+                self.headings.append(Titled(offset, level, title))
         self._heading, self._in_heading = None, False
         self.ask_break(PARAGRAPH)
 
