@@ -23,8 +23,9 @@ PAGES = 20_000
 def read_file(path: Path, shown: str, most_bytes: int, follow: bool = True) -> bytes:
     """The content of a regular file.
 
-    Never waits, as opening a named pipe would; opens a link only to `follow` it.  Raises `DocumentError` if the file cannot be
-    opened, is no regular file, is larger than `most_bytes`, or holds nothing but blanks.
+    Never waits, as opening a named pipe would; opens a link only to `follow` it.  Raises
+    `DocumentError` if the file cannot be opened, is no regular file, is larger than
+    `most_bytes`, or holds nothing but blanks.
     """
     try:
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)

@@ -152,3 +152,7 @@ def test_pages_of_a_text_file_are_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(UsageError, match="--pages"):
         read(tmp_path / "a.txt", pages="1-2")
+
+
+def test_a_heading_of_blanks_is_none() -> None:
+    assert markdown_headings(["# \u3000\u2003", "# A"])[0].line == 2

@@ -106,6 +106,6 @@ def test_every_word_stays_in_order_whatever_the_tags(pieces: list[str]) -> None:
 
 def test_a_heading_of_blanks_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
-    path.write_text("<h1>\x1f \x0b</h1><h2>Two</h2><p>text</p>")
+    path.write_text("<h1>\x1f \x0b</h1><h2>Two</h2><p>" + "text " * 200)
     reading = HtmlReader().read(Source(path, "a.html"))
     assert [entry.title for entry in reading.outline] == ["Two"]

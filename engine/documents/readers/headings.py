@@ -33,7 +33,7 @@ def markdown_headings(lines: Sequence[str]) -> list[Heading]:
             fence = mark[1]
             continue
         atx = _ATX.fullmatch(line)
-        if atx and atx[2]:
+        if atx and atx[2].strip():
             found.append(Heading(atx[2], len(atx[1]), index + 1))
         elif index and _SETEXT.fullmatch(line) and _is_title(lines, index - 1):
             found.append(Heading(lines[index - 1].strip(), 1 if "=" in line else 2, index))
