@@ -87,6 +87,7 @@ class LocalEngine:
                 len(counted.prompt.ids), counted.context_tokens, counted.reserve_tokens, proposal
             )
             self._parsed = None
+            self._check_cancelled()
             self._emit(counted.ready())
             self._check_cancelled()
             capacity = min(counted.context_tokens, len(counted.prompt.ids) + counted.reserve_tokens)

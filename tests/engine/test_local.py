@@ -242,7 +242,7 @@ def test_a_document_too_long_is_refused_before_weights(model, book, no_weights):
         session.open(book)
     assert EXIT_CODES[caught.value.kind] == 4
     assert caught.value.hint
-    assert kinds(session.said) == ["parse", "tokenize"]
+    assert kinds(session.said) == ["parse", "tokenize", "DocumentCounted"]
 
 
 def test_more_context_than_the_model_has_is_refused(model, note, no_weights):

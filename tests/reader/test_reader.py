@@ -53,7 +53,7 @@ def test_it_quotes_a_sentence_by_its_words(planted):
 
 def test_it_says_where_code_is_defined():
     result = ask(
-        ROOT / "engine" / "budget.py",
+        ROOT / "engine" / "budget" / "check.py",
         ROOT / "engine" / "errors.py",
         "--ask",
         "Where is `check_budget` defined?",
@@ -61,7 +61,7 @@ def test_it_says_where_code_is_defined():
         "Where is `ContextOverflow` defined?",
     )
     first, second = result["answers"]
-    assert "budget.py" in first["text"]
+    assert "check.py" in first["text"]
     assert "errors.py" in second["text"]
     for answer in (first, second):
         (citation, *_) = answer["citations"]
