@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import pypdf
 import pytest
 import typst
 from pdfs import write_pdf
+from PIL import Image
 from pypdf.errors import DependencyError
 
 from sa_chat.engine.config import OpenOptions
@@ -248,3 +252,40 @@ def test_one_malformed_page_does_not_cost_the_others(
     documents = PdfReader().read(Source(book, "book.pdf", careful=True))
     assert documents.parts[3].text == ""
     assert "page 2 cannot be read" in documents.left_out[0].reason
+
+
+def picture_pdf(pages: int) -> bytes:
+    """Pages that are pictures."""
+    pictures = [Image.new("RGB", (200, 100), "white") for _ in range(pages)]
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "PDF", save_all=True, append_images=pictures[1:])
+    return buffer.getvalue()
+
+
+def test_pages_that_are_pictures_are_named(tmp_path: Path) -> None:
+    writer = pypdf.PdfWriter()
+    for content in (picture_pdf(2), write_pdf([["Some text."]]), picture_pdf(1)):
+        writer.append(io.BytesIO(content))
+    book = tmp_path / "book.pdf"
+    with book.open("wb") as file:
+        writer.write(file)
+    documents = read(book)
+    assert [part.text.strip() for part in documents.parts] == ["", "", "Some text.", ""]
+    (left_out,) = documents.left_out
+    assert left_out.reason == (
+        "pages 1-2,4 are pictures without a text layer (--ocr recognises them)"
+    )
+
+
+def test_recognising_without_its_packages_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(picture_pdf(1))
+    with pytest.raises(DocumentError, match="has no text layer") as raised:
+        read(scan)
+    assert "--ocr" in raised.value.hint
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    with pytest.raises(DocumentError, match="packages that recognise") as raised:
+        PdfReader().read(Source(scan, "scan.pdf", ocr=True))
+    assert "pip install 'sa-chat[ocr]'" in raised.value.hint
