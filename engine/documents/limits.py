@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DocumentError
 
@@ -14,40 +17,63 @@ TEXT_CHARS = 64 << 20  # of the text found in one document
 MEMBER_BYTES = 64 << 20  # of one member of an archive, unpacked
 ARCHIVE_BYTES = 256 << 20  # of all members that are read, unpacked
 MEMBERS = 10_000  # of an archive
-NESTING = 200  # of elements in HTML and XML, of lists and objects in JSON
 FOLDER_DEPTH = 64
 FOLDER_FILES = 100_000
 PAGES = 20_000
 
 
-def read_file(path: Path, shown: str, most_bytes: int, follow: bool = True) -> bytes:
-    """The content of a regular file.
+@contextmanager
+def opened(
+    path: Path, shown: str, most_bytes: int, follow: bool = True
+) -> Iterator[tuple[BinaryIO, int]]:
+    """A regular file and its size in bytes.
 
     Never waits, as opening a named pipe would; opens a link only to `follow` it.  Raises
-    `DocumentError` if the file cannot be opened, is no regular file, is larger than
-    `most_bytes`, or holds nothing but blanks.
+    `DocumentError` if the file cannot be opened, is no regular file, is empty, or is larger
+    than `most_bytes`.
     """
-    try:
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-        descriptor = os.open(path, flags)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise DocumentError(
-                    f"{shown} is no regular file.", "Save its content to a file first."
-                )
-            if status.st_size > most_bytes:
-                raise too_large(shown, f"{status.st_size / 2**20:,.0f} MiB", most_bytes)
-            data = file.read(min(most_bytes, status.st_size) + 1)  # one more: does it grow?
-    except OSError as error:
-        raise DocumentError(
-            f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
-        ) from error
-    if len(data) > status.st_size:
+    flags = os.O_NONBLOCK if follow else os.O_NONBLOCK | os.O_NOFOLLOW
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(
+                open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags))
+            )
+        except OSError as error:
+            raise DocumentError(
+                f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
+            ) from error
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise DocumentError(f"{shown} is no regular file.", "Save its content to a file first.")
+        if status.st_size == 0:
+            raise empty(shown)
+        if status.st_size > most_bytes:
+            raise too_large(shown, f"{status.st_size / 2**20:,.0f} MiB", most_bytes)
+        yield file, status.st_size
+
+
+def read_file(path: Path, shown: str, most_bytes: int, follow: bool = True) -> bytes:
+    """The content of a file, as `opened` opens it.
+
+    Raises `DocumentError` too if it cannot be read, grows, or holds nothing but blanks.
+    """
+    with opened(path, shown, most_bytes, follow) as (file, size):
+        try:
+            data = file.read(size + 1)  # one more: does it grow?
+        except OSError as error:
+            raise DocumentError(
+                f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
+            ) from error
+    if len(data) > size:
         raise DocumentError(f"{shown} grows while it is read.", "Try again when it is whole.")
     if not data.strip():
-        raise DocumentError(f"{shown} is empty.", "Name a file with text in it.")
+        raise empty(shown)
     return data
+
+
+def empty(shown: str) -> DocumentError:
+    """The error for a file without text."""
+    return DocumentError(f"{shown} is empty.", "Name a file with text in it.")
 
 
 def too_large(shown: str, has: str, most_bytes: int) -> DocumentError:

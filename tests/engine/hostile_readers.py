@@ -7,7 +7,8 @@ import signal
 import sys
 import time
 
-from sa_chat.engine.documents import Part, isolated
+from sa_chat.engine.documents import Part
+from sa_chat.engine.documents.isolation import child
 from sa_chat.engine.documents.readers import Reading, Source
 from sa_chat.engine.errors import UsageError
 
@@ -55,5 +56,5 @@ class HostileReader:
 
 
 if __name__ == "__main__":
-    isolated.READERS = (HostileReader(),)
-    sys.exit(isolated.main())
+    child.READERS = (HostileReader(),)
+    sys.exit(child.main())

@@ -90,5 +90,8 @@ def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(10 << 30)
     refused(path, "too large")
-    with pytest.raises(DocumentError, match="cannot be opened"), open_archive(tmp_path, "a"):
+    with (
+        pytest.raises(DocumentError, match="cannot be opened"),
+        open_archive(Source(tmp_path / "none", "a")),
+    ):
         pass

@@ -12,7 +12,7 @@ from made_files import read
 from sa_chat.engine.documents.readers import Source
 from sa_chat.engine.documents.readers.flow import Flow
 from sa_chat.engine.documents.readers.html import HtmlReader
-from sa_chat.engine.documents.readers.markup import parse_html, write
+from sa_chat.engine.documents.readers.html.markup import parse_html, write
 from sa_chat.engine.errors import DocumentError
 
 

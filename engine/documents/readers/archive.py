@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import posixpath
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from ...errors import DocumentError, PasswordError
 from .. import limits
+from .base import Source
 
 _CHUNK = 1 << 16
 _LOCAL_HEADER = 30  # bytes, before the name
@@ -80,27 +79,12 @@ class Archive:
 
 
 @contextmanager
-def open_archive(path: Path, shown: str) -> Iterator[Archive]:
+def open_archive(source: Source) -> Iterator[Archive]:
     """Raises `DocumentError` for what is no archive, or one made to trouble its readers."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        file = open(descriptor, "rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise DocumentError(
-            f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
-        ) from error
-    with file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise DocumentError(f"{shown} is no regular file.", "Save its content to a file first.")
-        if status.st_size == 0:
-            raise DocumentError(f"{shown} is empty.", "Name a file with text in it.")
-        if status.st_size > limits.CONTAINER_BYTES:
-            has = f"{status.st_size / 2**20:,.0f} MiB"
-            raise limits.too_large(shown, has, limits.CONTAINER_BYTES)
-        bounded = _BoundedFile(file, shown)
+    shown = source.shown
+    with source.opened(limits.CONTAINER_BYTES) as (file, _):
         try:
-            archive = zipfile.ZipFile(bounded)
+            archive = zipfile.ZipFile(_BoundedFile(file, shown))
         except _DAMAGE as error:
             raise DocumentError(
                 f"{shown} is damaged: it is no complete archive.",

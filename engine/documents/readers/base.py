@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from ...events import LeftOut
 from .. import limits
@@ -29,6 +30,10 @@ class Source:
     def content(self, most_bytes: int = limits.TEXT_BYTES) -> bytes:
         """The content.  Raises `DocumentError` if there is none or it cannot be had."""
         return limits.read_file(self.path, self.shown, most_bytes, follow=not self.in_folder)
+
+    def opened(self, most_bytes: int) -> AbstractContextManager[tuple[BinaryIO, int]]:
+        """The open file and its size.  Raises `DocumentError` as `limits.opened` does."""
+        return limits.opened(self.path, self.shown, most_bytes, follow=not self.in_folder)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..model import OutlineEntry, Part
 from .base import Reading, Source
 from .flow import Flow
 from .headings import markdown_headings
-from .markup import parse_html, write
+from .html.markup import parse_html, write
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _CELLS_PER_PROGRESS = 50

@@ -20,7 +20,7 @@ class PackedReader:
 
     def read(self, source: Source) -> Reading:
         """Raises `DocumentError` for other archives."""
-        with open_archive(source.path, source.shown) as archive:
+        with open_archive(source) as archive:
             is_epub = "META-INF/container.xml" in archive
             is_docx = "word/document.xml" in archive
         if is_epub:

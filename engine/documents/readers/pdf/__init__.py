@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from contextlib import closing
 
 from ....errors import DocumentError, PasswordError
@@ -14,6 +12,9 @@ from .backends import Locked, PdfFile, Unreadable
 
 __all__ = ["PdfReader"]
 
+_BLANKS = (
+    b"\xef\xbb\xbf \t\r\n\x00"  # anything more before the mark could be a source that names it
+)
 _PASSWORD_HINT = "Set SA_CHAT_PASSWORD, or pipe the password in with --password-stdin."
 
 
@@ -28,29 +29,15 @@ class PdfReader:
     isolated = True
 
     def recognises(self, head: bytes) -> bool:
-        return b"%PDF-" in head[:1024]
+        return head.lstrip(_BLANKS).startswith(b"%PDF-")
 
     def read(self, source: Source) -> Reading:
         """Raises `DocumentError` for a broken file or one without text, `PasswordError` for a
         protected one."""
-        _check(source)
+        with source.opened(limits.CONTAINER_BYTES):  # PDFium opens it by its path
+            pass
         with closing(_open(source)) as file:
             return assemble(source, file)
-
-
-def _check(source: Source) -> None:
-    """What `limits.read_file` refuses, without reading the file."""
-    try:
-        status = os.stat(source.path)
-    except OSError:
-        source.content(0)  # says why it cannot be opened
-        raise
-    if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
-        source.content(0)
-    if status.st_size > limits.CONTAINER_BYTES:
-        raise limits.too_large(
-            source.shown, f"{status.st_size / 2**20:,.0f} MiB", limits.CONTAINER_BYTES
-        )
 
 
 def _open(source: Source) -> PdfFile:

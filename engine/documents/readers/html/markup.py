@@ -8,9 +8,9 @@ from typing import Any
 
 from lxml import etree
 
-from ...errors import DocumentError
+from ....errors import DocumentError
+from ..flow import PARAGRAPH, Flow
 from .elements import Writer
-from .flow import PARAGRAPH, Flow
 
 _PROGRESS_STEPS = 2000
 

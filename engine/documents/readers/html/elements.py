@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .flow import LINE, PARAGRAPH, Flow
+from ..flow import LINE, PARAGRAPH, Flow
 
 _UNSEEN = frozenset(
     [

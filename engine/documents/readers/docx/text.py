@@ -8,9 +8,9 @@ from typing import Any
 
 from lxml import etree
 
-from .docx_styles import Styles, attribute, value
-from .flow import LINE, PARAGRAPH, Flow
-from .markup import name_of
+from ..flow import LINE, PARAGRAPH, Flow
+from ..html.markup import name_of
+from .styles import Styles, attribute, value
 
 # Deleted text, what a newer program draws instead (read as its Choice), and what is no text.
 _UNSEEN = frozenset(

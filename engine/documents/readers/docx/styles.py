@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from .markup import name_of
+from ..html.markup import name_of
 
 _HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 _MOST_INHERITED = 20

@@ -1,6 +1,6 @@
-"""The process of `isolation`: a JSON line in for each file; progress and the reading out.
+"""The other process: a JSON line in for each file; progress and the reading out.
 
-    python -m sa_chat.engine.documents.isolated BYTES_OF_ADDRESS_SPACE
+    python -m sa_chat.engine.documents.isolation.child BYTES_OF_ADDRESS_SPACE
 
 It may not write files, takes no more memory than it is given, and ends with its parent.
 """
@@ -19,10 +19,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import DocumentError, SaChatError
-from .isolation import MEMORY_BYTES, failure_line
-from .pages import PageSelection
-from .readers import READERS, Source
+from ...errors import DocumentError, SaChatError
+from ..pages import PageSelection
+from ..readers import READERS, Source
+from . import MEMORY_BYTES
 
 _PROGRESS_PERIOD_S = 0.05
 _PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -64,20 +64,27 @@ def _answer(request: dict[str, Any], out: BinaryIO, memory_bytes: int) -> dict[s
     try:
         return {"reading": asdict(reader.read(source))}
     except SaChatError as error:
-        return failure_line(error)
+        return _failed(error)
     except MemoryError:
         too_much = DocumentError(
             f"{shown} needs more than {memory_bytes >> 20:,} MiB of memory to read.",
             "Give a part of it, for example with --pages.",
         )
-        return failure_line(too_much, traceback.format_exc())
+        return _failed(too_much, traceback.format_exc())
     except Exception as unexpected:
         # Parsers raise errors of any class on damaged files.
         damaged = DocumentError(
             f"{shown} cannot be read: {unexpected or type(unexpected).__name__}.",
             "The file is damaged; open it in its own program and save it anew.",
         )
-        return failure_line(damaged, traceback.format_exc())
+        return _failed(damaged, traceback.format_exc())
+
+
+def _failed(error: SaChatError, log: str = "") -> dict[str, Any]:
+    """An error as it crosses; `log` is for those that nobody expects."""
+    return {
+        "failed": {"kind": error.kind, "message": error.message, "hint": error.hint, "log": log}
+    }
 
 
 def _teller(out: BinaryIO) -> Any:

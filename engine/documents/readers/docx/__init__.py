@@ -6,16 +6,16 @@ from typing import Any
 
 from lxml import etree
 
-from ...errors import DocumentError
-from ...events import LeftOut
-from ..model import Part
-from .archive import Archive, BadMember, open_archive
-from .base import Reading, Source
-from .docx_styles import Styles, read_styles
-from .docx_text import Notes, write_body, write_notes
-from .flow import Flow
-from .html import outline_of
-from .markup import NotXml, name_of, parse_xml
+from ....errors import DocumentError
+from ....events import LeftOut
+from ...model import Part
+from ..archive import Archive, BadMember, open_archive
+from ..base import Reading, Source
+from ..flow import Flow
+from ..html import outline_of
+from ..html.markup import NotXml, name_of, parse_xml
+from .styles import Styles, read_styles
+from .text import Notes, write_body, write_notes
 
 _BODY = "word/document.xml"
 
@@ -33,7 +33,7 @@ class DocxReader:
         """Raises `DocumentError` for a damaged document or one without text."""
         left_out: list[LeftOut] = []
         flow = Flow(source.shown)
-        with open_archive(source.path, source.shown) as archive:
+        with open_archive(source) as archive:
             try:
                 body = parse_xml(archive.read(_BODY))
             except (BadMember, NotXml) as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .archive import Archive, BadMember
-from .markup import NotXml, name_of, parse_xml
+from ..archive import Archive, BadMember
+from ..html.markup import NotXml, name_of, parse_xml
 from .package import Package, Target, resolve
 
 _TYPE = "{http://www.idpf.org/2007/ops}type"

@@ -19,9 +19,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from ..errors import DocumentError, SaChatError, error_of_kind
-from ..protocol import build
-from .readers import Reader, Reading, Source
+from ...errors import DocumentError, error_of_kind
+from ...protocol import build
+from ..readers import Reader, Reading, Source
 
 STALL_S = 15.0  # without any progress, the start of the process included
 TOTAL_S = 300.0  # for one file
@@ -29,7 +29,7 @@ MEMORY_BYTES = 1 << 30  # address space
 OCR_MEMORY_BYTES = 8 << 30
 _POLL_S = 0.2
 # -P: a file named like a module, in the folder that is read, stays unread.
-_COMMAND = (sys.executable, "-P", "-m", "sa_chat.engine.documents.isolated")
+_COMMAND = (sys.executable, "-P", "-m", "sa_chat.engine.documents.isolation.child")
 
 _log = logging.getLogger(__name__)
 
@@ -196,11 +196,4 @@ def _request(reader: Reader, source: Source) -> dict[str, Any]:
         "ocr": source.ocr,
         "in_folder": source.in_folder,
         "careful": source.careful,
-    }
-
-
-def failure_line(error: SaChatError, log: str = "") -> dict[str, Any]:
-    """An error as it crosses; `log` is for those that nobody expects."""
-    return {
-        "failed": {"kind": error.kind, "message": error.message, "hint": error.hint, "log": log}
     }

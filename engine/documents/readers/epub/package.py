@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from ...errors import DocumentError
-from .archive import Archive, BadMember, normal_name
-from .markup import NotXml, name_of, parse_xml
+from ....errors import DocumentError
+from ..archive import Archive, BadMember, normal_name
+from ..html.markup import NotXml, name_of, parse_xml
 
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 _TEXT_TYPES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")

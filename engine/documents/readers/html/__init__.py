@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from ...errors import DocumentError
-from ..decoding import NotText, decode
-from ..model import OutlineEntry, Part
-from .base import Reading, Source
-from .flow import Flow, Titled
+from ....errors import DocumentError
+from ...decoding import NotText, decode
+from ...model import OutlineEntry, Part
+from ..base import Reading, Source
+from ..flow import Flow, Titled
 from .markup import NotXml, parse_html, parse_xml, title_of, write
 
 _START = re.compile(

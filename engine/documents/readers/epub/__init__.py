@@ -6,15 +6,15 @@ import re
 from bisect import bisect_right
 from functools import partial
 
-from ...errors import DocumentError
-from ...events import LeftOut
-from ..model import OutlineEntry, Part
-from ..pages import ranges_of
-from .archive import Archive, BadMember, open_archive
-from .base import Reading, Source
-from .flow import PARAGRAPH, Flow, Titled
-from .html import parse
-from .markup import write
+from ....errors import DocumentError
+from ....events import LeftOut
+from ...model import OutlineEntry, Part
+from ...pages import ranges_of
+from ..archive import Archive, BadMember, open_archive
+from ..base import Reading, Source
+from ..flow import PARAGRAPH, Flow, Titled
+from ..html import parse
+from ..html.markup import write
 from .navigation import read_navigation
 from .package import Package, Target, read_package
 
@@ -33,7 +33,7 @@ class EpubReader:
 
     def read(self, source: Source) -> Reading:
         """Raises `DocumentError` for a damaged or protected book, or one without text."""
-        with open_archive(source.path, source.shown) as archive:
+        with open_archive(source) as archive:
             package = read_package(archive, source.shown)
             flow = Flow(source.shown)
             left_out = _write_chapters(archive, package, flow, source)
