@@ -12,6 +12,7 @@ from sa_chat.engine.errors import ContextOverflow
 from sa_chat.engine.events import DocumentCounted, DocumentText, Event
 
 from . import figures, text
+from .budget import Budget
 from .dialogue import Dialogue
 from .launch import Launch
 from .printer import Progress
@@ -84,32 +85,14 @@ def tree(event: DocumentCounted) -> Iterator[str]:
         f"({text.count(event.context_tokens)} of context less "
         f"{text.count(event.reserve_tokens)} for questions and answers)"
     )
-    folders: dict[str, int] = {}
-    for section in event.sections:
-        if section.level == 0:
-            for folder in _folders(section.path):
-                folders[folder] = folders.get(folder, 0) + section.tokens
-    shown: set[str] = set()
-    for section in event.sections:
-        above = _folders(section.path)
-        for depth, folder in enumerate(above):
-            if folder not in shown:
-                shown.add(folder)
-                yield _row(folders[folder], width, depth, folder.rsplit("/", 2)[-2] + "/")
-        name = section.path.rsplit("/", 1)[-1] if section.level == 0 else section.title
-        yield _row(section.tokens, width, len(above) + section.level, name)
+    for node in Budget(event).root.below():
+        depth = sum(1 for _ in node.line_up()) - 1
+        if depth:
+            indent = "  " * depth
+            yield f"{text.count(node.tokens):>{width}}  {indent}{text.one_line(node.name)}"
     yield from figures.left_out(event)
     for drop in event.proposal:
         yield f"proposed: {drop.flag}  ({drop.why}, {text.plural(drop.tokens, 'token')})"
-
-
-def _row(tokens: int, width: int, depth: int, name: str) -> str:
-    return f"{text.count(tokens):>{width}}  {'  ' * (depth + 1)}{text.one_line(name)}"
-
-
-def _folders(path: str) -> list[str]:
-    steps = path.split("/")
-    return ["/".join(steps[:depth]) + "/" for depth in range(1, len(steps))]
 
 
 def _object(event: DocumentCounted) -> dict[str, object]:

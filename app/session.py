@@ -203,15 +203,7 @@ class Session:
 
 def whole(document: DocumentReady) -> DocumentCounted:
     """The count of a document that was opened with all its parts."""
-    return DocumentCounted(
-        document.title,
-        document.paths,
-        document.sections,
-        document.left_out,
-        document.prompt_tokens,
-        document.context_tokens,
-        document.reserve_tokens,
-    )
+    return DocumentCounted(**vars(document))
 
 
 def _fatal(error: SaChatError) -> Failed:

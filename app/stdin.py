@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -75,6 +74,3 @@ def _reopen_terminal() -> None:
         return  # the screen says that it needs one
     os.dup2(terminal, 0)
     os.close(terminal)
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(  # type: ignore[misc]
-        io.BufferedReader(io.FileIO(0, closefd=False))
-    )

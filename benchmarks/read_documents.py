@@ -26,7 +26,7 @@ from sa_chat.engine.documents.decoding import decode
 from sa_chat.engine.environment import describe
 from sa_chat.engine.errors import SaChatError
 from sa_chat.engine.local import LocalEngine
-from sa_chat.engine.tokens import tokenize_documents
+from sa_chat.engine.tokens import Tokenizer, tokenize_documents
 
 _WORD = re.compile(r"[^\W_]+")
 _RUN = 6  # words that anchor the comparison, where both texts have them once
@@ -69,7 +69,7 @@ def _open(path: Path) -> DocumentSet:
     return open_documents(OpenOptions((str(path),)))
 
 
-def _row(path: Path, tokenizer: object) -> str:
+def _row(path: Path, tokenizer: Tokenizer) -> str:
     kind = path.suffix or "folder"
     began = time.perf_counter()
     try:
@@ -78,7 +78,7 @@ def _row(path: Path, tokenizer: object) -> str:
         seconds = time.perf_counter() - began
         return f"| {path.resolve().name} | {kind} | | | | | {seconds:.2f} | | {error.message} |"
     opened = time.perf_counter()
-    prompt = tokenize_documents(documents, tokenizer)  # type: ignore[arg-type]
+    prompt = tokenize_documents(documents, tokenizer)
     counted = time.perf_counter()
     remarks = [item.reason for item in documents.left_out]
     cells = (

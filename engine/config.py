@@ -116,7 +116,7 @@ class OpenOptions:
 
     paths: tuple[str, ...]
     pages: str | None = None  # "1-20,25": positions from 1, not printed labels
-    include: tuple[str, ...] = ()  # patterns of documents/patterns.py; empty: everything
+    include: tuple[str, ...] = ()  # as documents/globs.py has them; empty: everything
     exclude: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()  # `Section.key` of sections to leave out
     fit: bool = False  # leave out what does not fit, as `DocumentCounted.proposal` says

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +13,11 @@ from .config import OpenOptions
 from .documents import DocumentSet
 from .documents.choosing import drop
 from .documents.pages import ranges_of
-from .events import DocumentCounted, DocumentReady, Drop
+from .events import DocumentCounted, DocumentReady, DocumentSize, DocumentText, Drop
 from .tokens import Tokenizer, tokenize_documents
 from .tokens.prompt import TokenizedPrompt
 
+_TEXT_CHARS = 1 << 20  # of an event
 _FITTING_ROUNDS = 4  # a cut may move the count of its neighbours by a token or two
 
 Progress = Callable[[float], None]
@@ -37,8 +38,23 @@ class Counted:
         return self.prompt.documents
 
     @property
+    def size(self) -> DocumentSize:
+        """What is told of it; the events are made of this."""
+        return DocumentSize(
+            title=self.documents.title,
+            paths=self.paths,
+            sections=self.prompt.sections,
+            left_out=self.documents.left_out,
+            prompt_tokens=len(self.prompt.ids),
+            context_tokens=self.context_tokens,
+            reserve_tokens=self.reserve_tokens,
+            dropped_tokens=self.dropped_tokens,
+        )
+
+    @property
     def excess_tokens(self) -> int:
-        return len(self.prompt.ids) + self.reserve_tokens - self.context_tokens
+        """Too many for the context; 0 or less if the document fits."""
+        return self.size.excess_tokens
 
     def proposal(self) -> tuple[Drop, ...]:
         """How it would fit; empty if it does, or if nothing can be proposed."""
@@ -46,30 +62,18 @@ class Counted:
 
     def event(self, proposal: tuple[Drop, ...] = ()) -> DocumentCounted:
         """For a document that is not read (yet)."""
-        return DocumentCounted(
-            title=self.documents.title,
-            paths=self.paths,
-            sections=self.prompt.sections,
-            left_out=self.documents.left_out,
-            prompt_tokens=len(self.prompt.ids),
-            context_tokens=self.context_tokens,
-            reserve_tokens=self.reserve_tokens,
-            dropped_tokens=self.dropped_tokens,
-            proposal=proposal,
-        )
+        return DocumentCounted(**vars(self.size), proposal=proposal)
 
     def ready(self) -> DocumentReady:
         """For a document that fits."""
-        return DocumentReady(
-            title=self.documents.title,
-            paths=self.paths,
-            sections=self.prompt.sections,
-            left_out=self.documents.left_out,
-            prompt_tokens=len(self.prompt.ids),
-            context_tokens=self.context_tokens,
-            reserve_tokens=self.reserve_tokens,
-            dropped_tokens=self.dropped_tokens,
-        )
+        return DocumentReady(**vars(self.size))
+
+    def texts(self) -> Iterator[DocumentText]:
+        """What the model reads, in events of bounded size."""
+        whole = self.documents.text()
+        starts = range(0, len(whole), _TEXT_CHARS)
+        for start in starts:
+            yield DocumentText(whole[start : start + _TEXT_CHARS], start == starts[-1])
 
     def _tail(self, path: str, tokens: int) -> Drop | None:
         """The end of a file, from a page or a line on; None if nothing would be left of it."""

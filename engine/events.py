@@ -149,8 +149,8 @@ class ModelReady:
 
 
 @dataclass(frozen=True)
-class DocumentReady:
-    """The document is parsed, counted in the model's own tokens, and fits."""
+class DocumentSize:
+    """A document, parsed and counted in the model's own tokens."""
 
     title: str
     paths: tuple[str, ...]
@@ -161,26 +161,23 @@ class DocumentReady:
     reserve_tokens: int  # kept free for questions and answers
     dropped_tokens: int = 0  # of sections that were left out by choice; `left_out` names them
 
-
-@dataclass(frozen=True)
-class DocumentCounted:
-    """The document is parsed and counted, and is not read now: that was all that was asked, or
-    it does not fit.  Then `proposal` says how it would."""
-
-    title: str
-    paths: tuple[str, ...]
-    sections: tuple[Section, ...]
-    left_out: tuple[LeftOut, ...]
-    prompt_tokens: int
-    context_tokens: int
-    reserve_tokens: int
-    dropped_tokens: int = 0
-    proposal: tuple[Drop, ...] = ()
-
     @property
     def excess_tokens(self) -> int:
         """Too many for the context; 0 or less if the document fits."""
         return self.prompt_tokens + self.reserve_tokens - self.context_tokens
+
+
+@dataclass(frozen=True)
+class DocumentReady(DocumentSize):
+    """The document is counted and fits; now it is read."""
+
+
+@dataclass(frozen=True)
+class DocumentCounted(DocumentSize):
+    """The document is counted, and is not read now: that was all that was asked, or it does not
+    fit.  Then `proposal` says how it would."""
+
+    proposal: tuple[Drop, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -154,18 +154,8 @@ class FakeEngine:
             counted.proposal,
         )
         self._document_tokens = counted.prompt_tokens
-        self._emit(
-            DocumentReady(
-                counted.title,
-                counted.paths,
-                counted.sections,
-                counted.left_out,
-                counted.prompt_tokens,
-                counted.context_tokens,
-                counted.reserve_tokens,
-                counted.dropped_tokens,
-            )
-        )
+        size = {key: value for key, value in vars(counted).items() if key != "proposal"}
+        self._emit(DocumentReady(**size))
         self._emit(LoadProgress("model", 0.0, 0.0))
         if not self._wait(script.load_s):
             return False

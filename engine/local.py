@@ -26,7 +26,6 @@ from .events import (
     AttentionFigures,
     Cancelled,
     DeviceUse,
-    DocumentText,
     Drop,
     LoadProgress,
     ModelReady,
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from .pipeline import ChunkReport
 
 _PROGRESS_PERIOD_S = 0.1
-_TEXT_CHARS = 1 << 20  # of an event
 
 
 class LocalEngine:
@@ -107,12 +105,9 @@ class LocalEngine:
             if proposal and options.fit:
                 counted, proposal = fitted(counted, proposal, self.tokenizer), ()
             self._emit(counted.event(proposal))
-            if text:
-                whole = counted.documents.text()
-                for at in range(0, max(len(whole), 1), _TEXT_CHARS):
-                    self._check_cancelled()
-                    last = at + _TEXT_CHARS >= len(whole)
-                    self._emit(DocumentText(whole[at : at + _TEXT_CHARS], last))
+            for event in counted.texts() if text else ():
+                self._check_cancelled()
+                self._emit(event)
         except Stopped:
             self._emit(Cancelled("count"))
 

@@ -13,6 +13,8 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from ..documents.cleaning.characters import LIGATURES
+
 _SPACES = "\t\n\x0b\x0c\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -27,16 +29,7 @@ _ONE_TO_ONE = str.maketrans(
     | dict.fromkeys(_DOUBLE, '"')
     | dict.fromkeys(_NOTHING, "\u200b")
 )
-_LETTERS = {
-    "\u2026": "...",
-    "\ufb00": "ff",
-    "\ufb01": "fi",
-    "\ufb02": "fl",
-    "\ufb03": "ffi",
-    "\ufb04": "ffl",
-    "\ufb05": "st",
-    "\ufb06": "st",
-}
+_LETTERS = {"\u2026": "...", **LIGATURES}
 _CHANGES = re.compile(
     r"(?P<divided>(?<=[^\W\d_])[ \u00ad\u200b]*-[- \u00ad\u200b]*(?=[^\W\d_]))"
     r"|(?P<dash>[ \u00ad\u200b]*-[- \u00ad\u200b]*)"

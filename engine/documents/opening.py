@@ -58,11 +58,7 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
             )
             reader = reader_for(file.path)
             try:
-                if reader.isolated:
-                    reading = isolated.read(reader, source)
-                else:
-                    reading = reader.read(source)
-                    source.progress(1.0)
+                reading = isolated.read(reader, source) if reader.isolated else reader.read(source)
             except DocumentError as error:
                 if not file.in_folder:
                     raise

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..documents import DocumentSet, OutlineEntry, Piece
-from ..documents.pages import ranges_of
 from ..events import Section
 from .base import Ids, Starts, Tokenizer
 from .batches import encode_all
@@ -67,19 +66,6 @@ class TokenizedPrompt:
             offset = int(self.starts[at][index - int(self.piece_starts[at])])
             line += int(np.searchsorted(self._newlines(piece.part), offset))
         return Place(part.path, part.page, line)
-
-    def fitting_pages(self, tokens: int) -> str | None:
-        """The leading pages that stay within so many tokens, written for `--pages`; None if
-        there are none, or more files than one."""
-        parts = self.documents.parts
-        if len({part.path for part in parts}) > 1 or not parts[0].position:
-            return None
-        fitting = [
-            part.position
-            for index, part in enumerate(parts)
-            if self._part_begin(index + 1) <= tokens
-        ]
-        return ranges_of(fitting) if fitting else None
 
     @cached_property
     def _abouts(self) -> list[int]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pdfs import write_pdf
 
 from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.errors import ContextOverflow
@@ -32,10 +34,10 @@ class Counter:
         config = EngineConfig(max_context=context, reserve_tokens=reserve)
         self.engine = LocalEngine(config, self.events.append)
 
-    def count(self, *paths: Path, text: bool = False, **options: object) -> DocumentCounted:
+    def count(self, *paths: Path, text: bool = False, **options: Any) -> DocumentCounted:
         self.events.clear()
         names = tuple(map(str, paths))
-        self.engine.count(OpenOptions(names, **options), text)  # type: ignore[arg-type]
+        self.engine.count(OpenOptions(names, **options), text)
         (counted,) = [event for event in self.events if isinstance(event, DocumentCounted)]
         return counted
 
@@ -144,3 +146,22 @@ def test_the_end_of_the_last_file_of_several(counter: Counter, tmp_path: Path) -
     fitted = counter.count(root, fit=True)
     assert fitted.excess_tokens <= 0
     assert fitted.prompt_tokens > 3000
+
+
+def test_the_pages_that_fit_are_those_that_stay_to_the_token(tmp_path: Path) -> None:
+    path = tmp_path / "book.pdf"
+    path.write_bytes(write_pdf([[f"Page {n} has words of its own {n}."] * 12 for n in range(1, 5)]))
+    whole = Counter().count(path)
+    total, last = whole.prompt_tokens, whole.sections[-1].tokens
+
+    def flags(room: int) -> list[str]:
+        reserve = 256
+        counted = Counter(room + reserve, reserve).count(path)
+        assert all(step.tokens >= counted.excess_tokens for step in counted.proposal)
+        return [step.flag for step in counted.proposal]
+
+    assert flags(total) == []
+    assert flags(total - 1) == ["--pages 1-3"]
+    assert flags(total - last) == ["--pages 1-3"]
+    assert flags(total - last - 1) == ["--pages 1-2"]
+    assert flags(10) == []  # not even the first page fits

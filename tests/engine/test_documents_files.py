@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pdfs import write_pdf
 
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, Part, open_documents
@@ -156,3 +157,13 @@ def test_pages_of_a_text_file_are_a_usage_error(tmp_path: Path) -> None:
 
 def test_a_heading_of_blanks_is_none() -> None:
     assert markdown_headings(["# \u3000\u2003", "# A"])[0].line == 2
+
+
+def test_a_source_that_names_the_mark_of_pdf_files_is_no_pdf(tmp_path: Path) -> None:
+    path = tmp_path / "reader.py"
+    path.write_text('MAGIC = b"%PDF-"\n')
+    (part,) = open_documents(OpenOptions((str(path),))).parts
+    assert part.text == 'MAGIC = b"%PDF-"\n'
+    (tmp_path / "book").write_bytes(b"\xef\xbb\xbf\n" + write_pdf([["a page"]]))
+    (page,) = open_documents(OpenOptions((str(tmp_path / "book"),))).parts
+    assert page.text == "a page\n"

@@ -7,6 +7,7 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
@@ -15,6 +16,7 @@ from pypdf.generic import NameObject, StreamObject
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, open_documents
 from sa_chat.engine.errors import DocumentError
+from sa_chat.engine.events import LeftOut
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -143,8 +145,8 @@ def test_a_link_swapped_in_while_it_is_read(
     (tmp_path / "secret.txt").write_text("the secret")
     walk = opening.walk_folder
 
-    def swap(*args: object) -> object:
-        found = walk(*args)  # type: ignore[arg-type]
+    def swap(*args: Any) -> tuple[list[Path], list[LeftOut]]:
+        found = walk(*args)
         (root / "b.txt").unlink()
         (root / "b.txt").symlink_to(tmp_path / "secret.txt")
         return found

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,10 +26,10 @@ def readers() -> Iterator[IsolatedReaders]:
     assert not psutil.Process().children()
 
 
-def source(folder: Path, content: str, **options: object) -> Source:
+def source(folder: Path, content: str, **options: Any) -> Source:
     path = folder / "a.hostile"
     path.write_text(content)
-    return Source(path, "a.hostile", **options)  # type: ignore[arg-type]
+    return Source(path, "a.hostile", **options)
 
 
 def text(readers: IsolatedReaders, folder: Path, content: str) -> str:

@@ -91,17 +91,6 @@ def test_each_token_has_its_place(tokenizer: Tokenizer) -> None:
     ]
 
 
-def test_pages_that_fit(tokenizer: Tokenizer) -> None:
-    prompt = tokenize_documents(BOOK, tokenizer)
-    total = len(prompt.ids)
-    dog = prompt.sections[-1].tokens
-    assert prompt.fitting_pages(total) == "1-4"
-    assert prompt.fitting_pages(total - 1) == "1-3"
-    assert prompt.fitting_pages(total - dog) == "1-3"
-    assert prompt.fitting_pages(total - dog - 1) == "1-2"
-    assert prompt.fitting_pages(5) is None
-
-
 LINES = st.text("ab \n日", max_size=30)
 
 

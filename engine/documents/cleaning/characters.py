@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 
-_LIGATURES = str.maketrans(
-    {
-        "\ufb00": "ff",
-        "\ufb01": "fi",
-        "\ufb02": "fl",
-        "\ufb03": "ffi",
-        "\ufb04": "ffl",
-        "\ufb05": "st",
-        "\ufb06": "st",
-    }
-)
+LIGATURES = {
+    "\ufb00": "ff",
+    "\ufb01": "fi",
+    "\ufb02": "fl",
+    "\ufb03": "ffi",
+    "\ufb04": "ffl",
+    "\ufb05": "st",
+    "\ufb06": "st",
+}
+_LETTERS = str.maketrans(LIGATURES)
 # PDFium's mark for a hyphen at a line end, which it takes away together with the line end.
 _DIVISION = re.compile("[\ufffe\x02]\n?")
 _SOFT_HYPHEN = re.compile("\u00ad(?![ \t]*\n)")  # one at a line end says how to join
@@ -24,6 +23,6 @@ _CONTROLS = re.compile("[\x00-\x08\x0d-\x1f\x7f-\x9f]")
 
 def plain_characters(text: str) -> str:
     """`text`, whose line ends are `\\n`, with letters for ligatures and without controls."""
-    text = _DIVISION.sub("-\n", text.translate(_LIGATURES))
+    text = _DIVISION.sub("-\n", text.translate(_LETTERS))
     text = _CONTROLS.sub("", _BREAKS.sub(" ", text))
     return _SOFT_HYPHEN.sub("", text)

@@ -23,7 +23,8 @@ _MINIFIED_BYTES = 1 << 10  # shorter ones cost nothing
 _MINIFIED_JSON_BYTES = 4 << 10
 
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-_CONTAINERS = {".pdf", ".epub", ".docx"}  # their readers judge what is in them
+# Their readers judge what is in them.
+_CONTAINERS = {".pdf", ".epub", ".docx", ".docm", ".dotx", ".dotm"}
 _WRAPPED = {".ipynb", ".html", ".htm", ".xhtml"}  # pictures or markup for the most part
 _DATA = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".geojson"}
 _MINIFIABLE = {".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".vue", ".css", ".json"}

@@ -12,9 +12,8 @@ from .backends import Locked, PdfFile, Unreadable
 
 __all__ = ["PdfReader"]
 
-_BLANKS = (
-    b"\xef\xbb\xbf \t\r\n\x00"  # anything more before the mark could be a source that names it
-)
+# More than these before the mark could be a source that names it.
+_BLANKS = b"\xef\xbb\xbf \t\r\n\x00"
 _PASSWORD_HINT = "Set SA_CHAT_PASSWORD, or pipe the password in with --password-stdin."
 
 
