@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 
 from sa_chat.engine.errors import DocumentError, UsageError
 
@@ -33,7 +35,7 @@ def spooled(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
             "Standard input is a terminal, and - reads a document from a pipe.",
             "Try: git log | sa-chat -",
         )
-    with TemporaryDirectory(prefix="sa-chat-") as folder:
+    with _ended_by_signals(), TemporaryDirectory(prefix="sa-chat-") as folder:
         file = Path(folder) / "stdin"
         _spool(file)
         _reopen_terminal()
@@ -49,6 +51,21 @@ def password_line() -> str:
         )
     _reopen_terminal()
     return line.rstrip("\r\n")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A closed terminal and `kill` end the program as Ctrl+C does: no document stays behind."""
+    before = {number: signal.signal(number, _exit) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _spool(file: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,3 +134,27 @@ def test_passwords_come_from_the_environment_or_a_pipe(write_script: WriteScript
     missing = sa_chat(*argv)
     assert missing.returncode == 3
     assert "password-protected" in missing.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_piped_document_does_not_stay_behind(
+    tmp_path: Path, write_script: WriteScript, number: signal.Signals
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    script = write_script(pace=1.0, chunk_s=30.0)
+    process = subprocess.Popen(
+        [*COMMAND, "-", "--ask", "whale", "--fake-engine", script],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(spool)},
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"From a pipe.\n")
+    process.stdin.close()
+    while not list(spool.glob("*/stdin")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
+    assert list(spool.iterdir()) == []
