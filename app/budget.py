@@ -60,6 +60,9 @@ class Node:
         return Mark.OUT if whole else Mark.PARTLY
 
 
+Marks = tuple[tuple[Node, ...], tuple[tuple[Node, dict[str, int]], ...]]
+
+
 class Budget:
     """The choice over one count of a document; `drop` are the keys that are out at first."""
 
@@ -139,6 +142,23 @@ class Budget:
 
     def take_all_in(self) -> None:
         self._release(self.root)
+
+    def marks(self) -> Marks:
+        """What is out now, for `restore`."""
+        nodes = list(self.root.below())
+        out = tuple(node for node in nodes if node.out)
+        return out, tuple((node, dict(node.cuts)) for node in nodes if node.cuts)
+
+    def restore(self, marks: Marks) -> None:
+        """Back to what was out then."""
+        self._release(self.root)
+        out, cuts = marks
+        for node in out:
+            node.out = True
+            _add(node, node.tokens)
+        for node, ranges in cuts:
+            node.cuts = dict(ranges)
+            _add(node, sum(ranges.values()))
 
     def accept(self, proposal: Iterable[Drop]) -> None:
         """Take out what is proposed, beside what is out already."""

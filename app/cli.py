@@ -7,17 +7,17 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from dataclasses import replace
 
-from sa_chat.engine.arguments import Parser, add_config_arguments, config_from
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.errors import SaChatError, UsageError
 
 from .launch import Launch
+from .options import PASSWORD, build_parser
 from .printer import report
+from .settings import config_path, load_settings
 from .stdin import STDIN, password_line, spooled
 
-PASSWORD = "SA_CHAT_PASSWORD"  # the environment variable
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
@@ -43,67 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
 
 
-def build_parser() -> Parser:
-    parser = Parser(
-        prog="sa-chat",
-        description="Ask a whole book, PDF or folder of source files.",
-        epilog="Exit codes: 0 answered; 2 usage; 3 the document cannot be read; "
-        "4 it does not fit the context; 5 the model or the engine failed.",
-    )
-    parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="a file or folder to read; - is standard input"
-    )
-    parser.add_argument(
-        "--demo",
-        action="store_true",
-        help="open the handbook and the source code of the engine's core",
-    )
-    parser.add_argument(
-        "--ask",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="print the answer and end; may be given several times",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object and end")
-    parser.add_argument(
-        "--plain", action="store_true", help="take questions from stdin, without a screen"
-    )
-    parser.add_argument("--pages", metavar="1-200", help="only these pages, counted from 1")
-    for name, what in (("include", "only"), ("exclude", "leave out")):
-        parser.add_argument(
-            f"--{name}",
-            action="append",
-            default=[],
-            metavar="GLOB",
-            help=f"{what} the files that match, or with '#TITLE' the chapters; several times",
-        )
-    parser.add_argument(
-        "--fit", action="store_true", help="leave out what is proposed if not all of it fits"
-    )
-    parser.add_argument(
-        "--choose", action="store_true", help="choose on the screen what is read, before it is"
-    )
-    parser.add_argument(
-        "--count", action="store_true", help="print the tokens of all parts as a tree, and end"
-    )
-    parser.add_argument(
-        "--show-text", action="store_true", help="print what the model would read, and end"
-    )
-    parser.add_argument(
-        "--ocr", action="store_true", help="recognise the text of PDF pages that are pictures"
-    )
-    parser.add_argument(
-        "--password-stdin",
-        action="store_true",
-        help=f"the first line of standard input is the document's password (or {PASSWORD})",
-    )
-    add_config_arguments(parser)
-    parser.add_argument("--fake-engine", metavar="SCRIPT", help=argparse.SUPPRESS)
-    parser.add_argument("--version", action="version", version=f"sa-chat {version('sa-chat')}")
-    return parser
-
-
 def _fill_closed_streams() -> None:
     """Python has None for a standard stream that the shell closed (`>&-`): make it empty.
 
@@ -120,6 +59,14 @@ def _run(arguments: argparse.Namespace, can_print: bool) -> int:
             "Standard output is closed, so that no answer could be seen.",
             "Leave out >&-, or write to a file: sa-chat book.pdf --ask TEXT > answer.txt",
         )
+    if arguments.config_path:
+        print(config_path())
+        return 0
+    if arguments.completion:
+        from .completion import completion_script
+
+        print(completion_script(build_parser(), arguments.completion))
+        return 0
     _check_modes(arguments)
     with spooled(arguments.paths) as paths:
         return _start(_launch(arguments, paths), arguments)
@@ -146,6 +93,8 @@ def _check_modes(arguments: argparse.Namespace) -> None:
             f"{' and '.join(from_stdin)} both read standard input.",
             f"Give the password as {PASSWORD}, the document as a file, or questions by --ask.",
         )
+    if arguments.resume:
+        _check_resume(arguments)
     if arguments.choose and (arguments.json or arguments.ask or arguments.plain):
         raise UsageError(
             "--choose needs the screen.",
@@ -155,6 +104,37 @@ def _check_modes(arguments: argparse.Namespace) -> None:
         raise UsageError("--count and --show-text print different things.", "Give one of them.")
     if not all(question.strip() for question in arguments.ask):
         raise UsageError("A question is empty.", 'Ask something: --ask "Who is Ahab?"')
+
+
+def _check_resume(arguments: argparse.Namespace) -> None:
+    if _without_screen(arguments):
+        raise UsageError(
+            "--resume needs the screen.", "Leave it out, and give the paths of the documents."
+        )
+    if STDIN in arguments.paths:
+        raise UsageError(
+            "--resume finds a conversation by the paths of its documents, and - has none.",
+            "Give a file or folder, or --resume alone for the newest conversation of all.",
+        )
+
+
+def _without_screen(arguments: argparse.Namespace) -> bool:
+    return bool(
+        arguments.ask or arguments.json or arguments.plain or arguments.count or arguments.show_text
+    )
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _check_terminal() -> None:
+    """Raises `UsageError` if there is none."""
+    if not _has_terminal():
+        raise UsageError(
+            "The screen needs a terminal.",
+            "Use --ask with a question, or --plain to send questions through a pipe.",
+        )
 
 
 def _start(launch: Launch, arguments: argparse.Namespace) -> int:
@@ -171,11 +151,7 @@ def _start(launch: Launch, arguments: argparse.Namespace) -> int:
         from .plain import run_plain
 
         return run_plain(launch)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "The screen needs a terminal.",
-            "Use --ask with a question, or --plain to send questions through a pipe.",
-        )
+    _check_terminal()
     from .app import run_app
 
     return run_app(launch)
@@ -188,20 +164,47 @@ def _launch(arguments: argparse.Namespace, paths: tuple[str, ...]) -> Launch:
             "--demo opens documents of its own.", "Leave out either --demo or the paths."
         )
     if not (arguments.demo or arguments.paths):
+        _check_start(arguments)
+    config, settings = load_settings(vars(arguments))
+    password = password_line() if arguments.password_stdin else os.environ.get(PASSWORD)
+    given = bool(arguments.demo or paths)
+    return Launch(
+        replace(_documents(arguments, paths), password=password) if given else None,
+        config,
+        arguments.fake_engine,
+        arguments.demo,
+        arguments.choose,
+        settings,
+        arguments.resume,
+        password,
+    )
+
+
+def _check_start(arguments: argparse.Namespace) -> None:
+    """The start screen opens if no document is given.  Raises `UsageError` if it cannot."""
+    if arguments.resume:
+        _check_terminal()
+    elif _without_screen(arguments) or not _has_terminal():
         raise UsageError("No document is given.", "Try sa-chat book.pdf, or sa-chat --demo.")
-    config = config_from(arguments)
+    for name in ("pages", "include", "exclude", "fit", "ocr", "password_stdin"):
+        if getattr(arguments, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} needs a document.",
+                "Give its path too: sa-chat book.pdf ...",
+            )
+
+
+def _documents(arguments: argparse.Namespace, paths: tuple[str, ...]) -> OpenOptions:
     include = tuple(arguments.include)
     if arguments.demo:
         from .demo import SOURCE_FILES, demo_paths
 
         paths, include = demo_paths(), include or SOURCE_FILES
-    options = OpenOptions(
+    return OpenOptions(
         paths,
         arguments.pages,
         include,
         tuple(arguments.exclude),
         fit=arguments.fit,
-        password=password_line() if arguments.password_stdin else os.environ.get(PASSWORD),
         ocr=arguments.ocr,
     )
-    return Launch(options, config, arguments.fake_engine, arguments.demo, arguments.choose)

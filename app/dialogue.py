@@ -29,7 +29,7 @@ class Dialogue:
     """
 
     def __init__(self, launch: Launch, watch: Callable[[Event], None]) -> None:
-        self._options = launch.options
+        self._options = launch.documents
         self._engine = EngineProcess(launch.config, launch.fake_script)
         self._watch = watch
         self._ids = (f"q{number}" for number in count(1))

@@ -7,6 +7,7 @@ from typing import Any
 
 from sa_chat.engine.events import (
     Answer,
+    Citation,
     DeviceStats,
     DeviceUse,
     DocumentReady,
@@ -71,8 +72,15 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "question": answer.question,
         "text": answer.text,
-        "citations": [asdict(citation) for citation in answer.citations],
+        "citations": [_citation(citation) for citation in answer.citations],
         "tokens": answer.tokens,
         "tokens_per_s": answer.tokens_per_s,
         "question_ttft_s": answer.question_ttft_s,
     }
+
+
+def _citation(citation: Citation) -> dict[str, Any]:
+    """The passage is for the screen, which shows it in the document."""
+    fields = asdict(citation)
+    del fields["passage"]
+    return fields

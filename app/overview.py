@@ -48,7 +48,8 @@ def run_show_text(launch: Launch) -> int:
         if isinstance(event, DocumentCounted):
             progress.tell(figures.counted(event))
         if isinstance(event, DocumentText):
-            sys.stdout.write(clean(event.text) if sys.stdout.isatty() else event.text)
+            read = event.head + event.text
+            sys.stdout.write(clean(read) if sys.stdout.isatty() else read)
 
     asyncio.run(_run(launch, watch, with_text=True))
     return 0

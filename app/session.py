@@ -1,7 +1,8 @@
 """A conversation with one engine process: what to send when, and how to begin again.
 
 The session owns the client and the state, and knows no widget.  The engine keeps the queue of
-questions; the session keeps their text, so that a new engine can be asked what an old one owed.
+questions; the session keeps their text, so that a new engine can be asked what an old one owed,
+and the answers, so that an engine that reads the document again knows what was said.
 """
 
 from __future__ import annotations
@@ -11,13 +12,37 @@ from dataclasses import replace
 from itertools import count
 from typing import Protocol
 
-from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.events import DocumentCounted, DocumentReady, Drop, Event, Failed
-from sa_chat.engine.protocol import Ask, Cancel, Count, Open, Request
+from sa_chat.engine.events import (
+    DocumentCounted,
+    DocumentReady,
+    Drop,
+    Event,
+    Failed,
+    ModelReady,
+    PastTurn,
+    PrefillDone,
+)
+from sa_chat.engine.protocol import Ask, Cancel, Compare, Count, Open, Request
 
 from .budget import Budget
-from .state import ChatState, Phase, Turn, TurnStatus, apply, asked, reopened
+from .comparison import Comparison
+from .history import Saved
+from .keeping import Keeper, restored
+from .state import (
+    ChatState,
+    Phase,
+    Turn,
+    TurnStatus,
+    apply,
+    asked,
+    asked_again,
+    renamed,
+    reopened,
+)
+
+_SAID = (TurnStatus.DONE, TurnStatus.STOPPED)
 
 
 class EngineClient(Protocol):
@@ -36,7 +61,7 @@ class EngineClient(Protocol):
         """End the process, however it is."""
 
 
-ClientFactory = Callable[[], EngineClient]
+ClientFactory = Callable[[EngineConfig], EngineClient]
 
 
 class Session:
@@ -46,24 +71,48 @@ class Session:
     """
 
     def __init__(
-        self, options: OpenOptions, client_factory: ClientFactory, *, choose: bool = False
+        self,
+        options: OpenOptions,
+        config: EngineConfig,
+        client_factory: ClientFactory,
+        *,
+        choose: bool = False,
+        keeper: Keeper | None = None,
+        saved: Saved | None = None,
     ) -> None:
         self.state = ChatState()
         self.budget: Budget | None = None  # over all that there is; what is chosen is out of it
         self.proposal: tuple[Drop, ...] = ()  # of the last opening
+        self.config = config
+        self.keeper = keeper or Keeper(None)
         self._choose = choose
         self._options = options
+        self._attention: str | None = None  # of the reading, where it is not the configured one
         self._client_factory = client_factory
         self._client: EngineClient | None = None
         self._ids = (f"q{number}" for number in count(1))
         self._ready = False  # the engine runs and has been sent `Open`
         self._sent: set[str] = set()  # the questions that the engine holds or has answered
+        self._replacing: set[str] = set()  # those in the place of what the engine was asked last
+        self._go_on_with(saved)
 
     @property
     def busy(self) -> bool:
         """Whether there is an answer or a prefill to stop."""
         working = (Phase.LOADING, Phase.PREFILLING)
-        return self.state.phase in working or self.state.writing is not None
+        state = self.state
+        comparing = state.comparison is not None and state.comparison.status.open
+        return state.phase in working or state.writing is not None or comparing
+
+    @property
+    def attention(self) -> str:
+        """The mode in which the document is read."""
+        return self._attention or self.config.attention
+
+    @property
+    def options(self) -> OpenOptions:
+        """What is open."""
+        return self._options
 
     async def run(self) -> AsyncIterator[Event]:
         """Start an engine, open the document, ask what waits, and yield all events.
@@ -71,15 +120,17 @@ class Session:
         Every call starts a new engine; a failure to start one is a fatal `Failed`.
         """
         await self.stop()
-        self._sent.clear()
-        client = self._client = self._client_factory()
+        client = self._client = self._client_factory(self.config)
         try:
             await client.start()
         except SaChatError as error:
             yield _fatal(error)
             return
+        self._sent.clear()
         await self._open()
         async for event in client.events():
+            if client is not self._client:
+                return  # another one has taken its place
             yield event
 
     def take(self, event: Event) -> None:
@@ -90,8 +141,13 @@ class Session:
                 self._counted(event)
             case DocumentReady():
                 self._fits(event)
+                self.keeper.opened(self._options, event)
             case Failed(kind="usage", ask_id=None):  # parts that are there no more
                 self._options = replace(self._options, drop=())
+            case PrefillDone():
+                self._learn(event)
+        self._expect()
+        self.keeper.keep(self._options, self.config, self.state)
 
     @property
     def has_password(self) -> bool:
@@ -114,17 +170,60 @@ class Session:
         self._options = replace(self._options, password=password)
         await self.reopen()
 
-    async def ask(self, question: str) -> None:
+    async def ask(self, question: str, *, replaces_last: bool = False) -> None:
         """Put `question` in the queue, and send it if the engine can take it.
 
         An engine that starts is sent it after `Open`; one that is gone, after its restart.
-        A document that was not read to its end is opened again.
+        A document that was not read to its end is opened again.  With `replaces_last` it takes
+        the place of the last turn, if that is over.
         """
-        phase, ask_id = self.state.phase, next(self._ids)
-        if phase is Phase.PAUSED or phase is Phase.FAILED:
+        ask_id = next(self._ids)
+        last = self.last_turn
+        if replaces_last and last is not None and not last.status.open:
+            self.state = asked_again(self.state, ask_id, question)
+            if last.ask_id in self._sent:
+                self._replacing.add(ask_id)
+        else:
+            self.state = asked(self.state, ask_id, question)
+        if self.state.phase in (Phase.PAUSED, Phase.FAILED):
             await self.reopen()
-        self.state = asked(self.state, ask_id, question)
-        await self._ask_what_waits()
+        else:
+            await self._ask_what_waits()
+        self.keeper.keep(self._options, self.config, self.state)
+
+    @property
+    def last_turn(self) -> Turn | None:
+        return self.state.turns[-1] if self.state.turns else None
+
+    @property
+    def comparable(self) -> Turn | None:
+        """The last turn, if it can be asked again in the other mode."""
+        last = self.last_turn
+        whole = last is not None and last.status is TurnStatus.DONE and last.answer is not None
+        return last if whole and self.state.prefill is not None and not self.busy else None
+
+    async def compare(self, *, beside: bool) -> None:
+        """Ask the last question again, of the document read in the other mode.
+
+        `beside`: the first reading stays in memory; else the other one takes its place.
+        """
+        turn, prefill = self.comparable, self.state.prefill
+        assert turn is not None and turn.answer is not None and prefill is not None
+        other = "sparse" if prefill.attention.mode == "dense" else "dense"
+        ask_id = f"c{next(self._ids)}"
+        before = _said(self.state.turns[:-1])
+        self.state = replace(
+            self.state,
+            comparison=Comparison(ask_id, turn.ask_id, other, beside, turn.answer, prefill),
+        )
+        if beside:
+            await self._send(Compare(ask_id, turn.question, other, before))
+            return
+        self._attention = other
+        comparison = self.state.comparison
+        self.state = replace(reopened(self.state), phase=Phase.LOADING, comparison=comparison)
+        await self._send(Open(self._options, other, before, text=True))
+        await self._send(Ask(ask_id, turn.question))
 
     async def cancel(self) -> None:
         """Stop the answer being written, else the prefill, else nothing."""
@@ -134,16 +233,45 @@ class Session:
     async def reopen(self) -> None:
         """Read the document again with the engine that runs.
 
-        A stopped engine still has its queue; one that could not open the document has refused it.
+        What waits is asked of the new reading, and of no other.
         """
-        if self.state.phase is Phase.FAILED:
-            self._sent.clear()
-        self.state = replace(reopened(self.state), phase=Phase.LOADING)
+        held = [t.ask_id for t in self.state.turns if t.status.open and t.ask_id in self._sent]
+        waiting = {ask_id: next(self._ids) for ask_id in held}
+        failed = self.state.phase is Phase.FAILED  # then the engine has refused them
+        stops = self.busy or (bool(held) and not failed)
+        self._sent.clear()
+        self.state = replace(
+            reopened(renamed(self.state, waiting)), phase=Phase.LOADING, comparison=None
+        )
+        if stops:
+            await self._send(Cancel(queued=True))
         await self._open()
 
-    def begin_again(self) -> None:
+    async def switch(self, options: OpenOptions, saved: Saved | None = None) -> None:
+        """Open other documents, or go on with a kept conversation, with the engine that runs."""
+        self.leave_queue()
+        stops = self.busy or bool(self._sent)
+        self._sent.clear()
+        self.state = ChatState(
+            phase=Phase.LOADING, model=self.state.model, devices=self.state.devices
+        )
+        self.budget, self.proposal, self._choose = None, (), False
+        self._options, self._attention = options, None
+        self._go_on_with(saved)
+        if stops:
+            await self._send(Cancel(queued=True))
+        await self._open()
+
+    def leave_queue(self) -> None:
+        """Keep what was asked, before another conversation takes this one's place."""
+        self.keeper.keep(self._options, self.config, self.state)
+
+    def begin_again(self, config: EngineConfig | None = None) -> None:
         """Forget what the old engine had read; the conversation stays.  `run` follows."""
         self._ready = False
+        self._replacing.clear()
+        if config is not None:
+            self.config, self._attention = config, None
         self.state = reopened(self.state)
 
     async def stop(self) -> None:
@@ -153,16 +281,25 @@ class Session:
         if client is not None:
             await client.stop()
 
+    def _go_on_with(self, saved: Saved | None) -> None:
+        self.keeper.begin(saved)
+        if saved is not None:
+            self.state = replace(
+                self.state, entries=restored(saved, lambda: next(self._ids)), comparison=None
+            )
+
     async def _open(self) -> None:
         """Send `Open`, then what waits; questions asked meanwhile wait too.
 
         Before the choice it is `Count`, and everything waits for `Open`.
         """
         self._ready = False
+        self._replacing.clear()
         if self._choose:
             await self._send(Count(replace(self._options, fit=False)))
             return
-        await self._send(Open(self._options))
+        said = _said(self.state.turns)
+        await self._send(Open(self._options, self._attention, said, text=True))
         self._ready = True
         await self._ask_what_waits()
 
@@ -180,6 +317,24 @@ class Session:
             self.proposal = ()
             self.budget = Budget(whole(event))
 
+    def _learn(self, done: PrefillDone) -> None:
+        if self.state.model is not None:
+            self.keeper.read(self.config, self.state.model, done)
+
+    def _expect(self) -> None:
+        """How long the reading will take, as soon as model and document are known."""
+        state = self.state
+        known = state.model is not None and state.document is not None
+        if known and state.expected_s is None and state.prefill is None:
+            self.state = replace(state, expected_s=self.expected_s(self.attention))
+
+    def expected_s(self, attention: str) -> float | None:
+        """Seconds of reading the document in this mode, learned from earlier readings."""
+        model, document = self.state.model, self.state.document
+        if model is None or document is None:
+            return None
+        return self.keeper.expected_s(self.config, model, attention, document.prompt_tokens)
+
     async def _ask_what_waits(self) -> None:
         """Send each waiting question once, in order, also those asked while others are sent."""
         while self._ready and self.state.phase is not Phase.DEAD:
@@ -187,7 +342,7 @@ class Session:
             if turn is None:
                 return
             self._sent.add(turn.ask_id)
-            await self._send(Ask(turn.ask_id, turn.question))
+            await self._send(Ask(turn.ask_id, turn.question, turn.ask_id in self._replacing))
 
     def _unsent(self, turn: Turn) -> bool:
         return turn.status is TurnStatus.QUEUED and turn.ask_id not in self._sent
@@ -204,6 +359,11 @@ class Session:
 def whole(document: DocumentReady) -> DocumentCounted:
     """The count of a document that was opened with all its parts."""
     return DocumentCounted(**vars(document))
+
+
+def _said(turns: tuple[Turn, ...]) -> tuple[PastTurn, ...]:
+    """What a reading from the beginning has to be told of the conversation."""
+    return tuple(PastTurn(t.question, t.text) for t in turns if t.status in _SAID and t.text)
 
 
 def _fatal(error: SaChatError) -> Failed:

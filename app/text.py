@@ -43,9 +43,9 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def plural(number: int, noun: str) -> str:
-    """A count with its noun: `1 page`, `2 pages`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def plural(number: int, noun: str, many: str = "") -> str:
+    """A count with its noun: `1 page`, `2 pages`; `many` where it is no -s."""
+    return f"{number:,} {noun if number == 1 else many or f'{noun}s'}"
 
 
 def seconds(value: float) -> str:
@@ -75,13 +75,6 @@ def size(used_bytes: int) -> str:
     if gib < 0.9995:
         return f"{used_bytes / 2**20:.0f} MiB"
     return f"{gib:.1f} GiB" if gib < 99.95 else f"{gib:.0f} GiB"
-
-
-def sizes(named: dict[str, int]) -> str:
-    """Several in the unit of the largest: `weights 15.0 · KV 8.0 · work 2.1 GiB`."""
-    unit, power, digits = ("MiB", 20, 0) if max(named.values()) < 0.9995 * 2**30 else ("GiB", 30, 1)
-    parts = (f"{name} {value / 2**power:.{digits}f}" for name, value in named.items())
-    return f"{' · '.join(parts)} {unit}"
 
 
 def percent(fraction: float) -> str:

@@ -1,4 +1,4 @@
-"""The two themes of the screen: a calm instrument by night and by day."""
+"""The themes of the screen: a calm instrument by night and by day, and one of high contrast."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _DAY = _Palette(
     surface="#edf0ee",
     panel="#dfe5e2",
     rule="#c9d1d0",
-    faint="#85949b",
+    faint="#74848c",
     label="#566670",
     foreground="#22303a",
     primary="#0f7566",
@@ -58,6 +58,22 @@ _DAY = _Palette(
     success="#2f7a44",
     ttft=("#6a5cb0", "#2f5f9e", "#b5790f", "#0f7566", "#b0562a"),
     heat=("#e4ebe8", "#a9d3c4", "#4fa391", "#1d6d78", "#143a5c"),
+)
+_STARK = _Palette(  # text at least 7:1, as WCAG's level AAA asks
+    background="#000000",
+    surface="#0d0d0d",
+    panel="#2a2a2a",
+    rule="#9a9a9a",
+    faint="#b4b4b4",
+    label="#d6d6d6",
+    foreground="#ffffff",
+    primary="#58f0d2",
+    secondary="#9cc3ff",
+    accent="#ffd25a",
+    error="#ffa39c",
+    success="#8df0a2",
+    ttft=("#c3b5ff", "#7fb2ff", "#ffd25a", "#58f0d2", "#ff9e64"),
+    heat=("#14313a", "#1f6f80", "#37b8a8", "#b4e886", "#fff5a8"),
 )
 _TTFT_PARTS = ("parse", "tokenize", "select", "prefill", "first")
 
@@ -106,3 +122,6 @@ def _theme(name: str, colors: _Palette, *, dark: bool) -> Theme:
 
 DARK = _theme("sa-chat-dark", _NIGHT, dark=True)
 LIGHT = _theme("sa-chat-light", _DAY, dark=False)
+HIGH_CONTRAST = _theme("sa-chat-high-contrast", _STARK, dark=True)
+THEMES = {"dark": DARK, "light": LIGHT, "high-contrast": HIGH_CONTRAST}
+"""By the names that users give (`settings.THEME_NAMES`)."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import NoReturn
 
-from .config import DEFAULT_ALPHA, EMBEDDED_MODEL, EngineConfig
+from .config import DEFAULT_ALPHA, EngineConfig
 from .errors import UsageError
 
 
@@ -21,67 +21,101 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(sentence, f"See {self.prog} --help.")
 
 
+@dataclass(frozen=True)
+class ConfigOption:
+    """A field of `EngineConfig` that users set; `help` tells its default."""
+
+    field: str
+    kind: type[str] | type[int] | type[float]
+    metavar: str
+    help: str
+    choices: tuple[str, ...] = ()  # to offer; what else is refused says `EngineConfig`
+
+    @property
+    def name(self) -> str:
+        """As it is written by users: `max-context`."""
+        return self.field.replace("_", "-")
+
+
+_KV_CACHE = ConfigOption(
+    "kv_cache_dtype",
+    str,
+    "auto|int8",
+    "how keys and values are kept; int8 halves their memory (default: auto)",
+    ("auto", "int8"),
+)
+CONFIG_OPTIONS = (
+    ConfigOption(
+        "model",
+        str,
+        "DIR_OR_HUB_ID",
+        "a model folder or hub id (default: the embedded reader)",
+    ),
+    ConfigOption(
+        "device", str, "auto|cpu|cuda", "where to run (default: auto)", ("auto", "cpu", "cuda")
+    ),
+    ConfigOption(
+        "attention",
+        str,
+        "sparse|dense",
+        "how the document is read (default: sparse)",
+        ("sparse", "dense"),
+    ),
+    ConfigOption(
+        "alpha",
+        float,
+        "SHARE",
+        f"share of the attention mass to keep, up to 1 (default: {DEFAULT_ALPHA})",
+    ),
+    ConfigOption(
+        "max_context",
+        int,
+        "N",
+        "limit of the context in tokens (default: what the model can read)",
+    ),
+    _KV_CACHE,
+    ConfigOption(
+        "temperature",
+        float,
+        "X",
+        "of answers by --model; 0 takes the likeliest token (default: 0)",
+    ),
+    ConfigOption("top_p", float, "X", "probability of the tokens to draw from (default: 1)"),
+    ConfigOption(
+        "repetition_penalty", float, "X", "above 1 an answer repeats itself less (default: 1)"
+    ),
+    ConfigOption("seed", int, "N", "of what is drawn (default: 0)"),
+)
+
+
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that make an `EngineConfig`."""
+    """The options that make an `EngineConfig`; those that are not given stay unset."""
     group = parser.add_argument_group("engine")
-    group.add_argument(
-        "--model",
-        default=EMBEDDED_MODEL,
-        metavar="DIR_OR_HUB_ID",
-        help="a model folder or hub id (default: the embedded reader)",
-    )
-    group.add_argument(
-        "--device", default="auto", metavar="auto|cpu|cuda", help="where to run (default: auto)"
-    )
-    group.add_argument(
-        "--attention",
-        default="sparse",
-        metavar="sparse|dense",
-        help="how the document is read (default: sparse)",
-    )
-    group.add_argument(
-        "--alpha",
-        type=float,
-        default=DEFAULT_ALPHA,
-        metavar="SHARE",
-        help=f"share of the attention mass to keep, up to 1 (default: {DEFAULT_ALPHA})",
-    )
-    group.add_argument(
-        "--max-context",
-        type=int,
-        metavar="N",
-        help="limit of the context in tokens (default: what the model can read)",
-    )
-    add_kv_cache_argument(group)
-    for name, default, what in (
-        ("temperature", 0.0, "of answers by --model; 0 takes the likeliest token"),
-        ("top-p", 1.0, "probability of the tokens to draw from"),
-        ("repetition-penalty", 1.0, "above 1 an answer repeats itself less"),
-    ):
+    for option in CONFIG_OPTIONS:
         group.add_argument(
-            f"--{name}",
-            type=float,
-            default=default,
-            metavar="X",
-            help=f"{what} (default: {default:g})",
+            f"--{option.name}",
+            type=option.kind,
+            default=argparse.SUPPRESS,
+            metavar=option.metavar,
+            help=option.help,
         )
-    group.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of what is drawn (default: 0)"
-    )
 
 
 def add_kv_cache_argument(parser: argparse._ActionsContainer) -> None:
-    """How keys and values are kept, for all that make a cache."""
+    """How keys and values are kept, for tools that make a cache."""
     parser.add_argument(
-        "--kv-cache-dtype",
-        default="auto",
-        choices=("auto", "int8"),
-        help="how keys and values are kept; int8 halves their memory (default: auto)",
+        f"--{_KV_CACHE.name}",
+        default=EngineConfig.kv_cache_dtype,
+        choices=_KV_CACHE.choices,
+        help=_KV_CACHE.help,
     )
 
 
 def config_from(arguments: argparse.Namespace) -> EngineConfig:
-    """Raises `UsageError` for values out of range."""
+    """What is not given is as `EngineConfig` has it.
+
+    Raises `UsageError` for values out of range.
+    """
     known = {field.name for field in fields(EngineConfig)}
     return EngineConfig(**{k: v for k, v in vars(arguments).items() if k in known})
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from torch import Tensor
 
@@ -14,13 +15,15 @@ from .cache import KVCache
 from .citations import CitationFinder
 from .decode import Sampling, VerbatimDocument, generate
 from .errors import ContextOverflow
-from .events import Answer, TextDelta, Ttft
+from .events import Answer, PastTurn, TextDelta, Ttft
 from .model import LoadedModel
 from .pipeline import extend
 from .stopping import Stopped
 from .tokens import Tokenizer
+from .tokens.turns import newest_turns
 
 _LEAST_ANSWER_TOKENS = 32  # below that much room a conversation is full
+_LEAST_ROOM = 0.25  # of that behind the document, which what is recalled leaves free
 
 
 @dataclass
@@ -82,9 +85,14 @@ class Conversation:
         writing = _Writing(time.perf_counter())
         ids = self._turn(question, replaces_last)
         before = self._cache.length
+
+        def say(text: str) -> None:
+            now = time.perf_counter()
+            emit(TextDelta(ask_id, text, writing.tokens, now - (writing.first or now)))
+
         try:
             logits = extend(self._loaded, self._cache, ids, cancelled=cancelled)
-            self._write(writing, logits, lambda text: emit(TextDelta(ask_id, text)), cancelled)
+            self._write(writing, logits, say, cancelled)
         except Stopped:
             self._cache.truncate(before)
         except BaseException:
@@ -100,6 +108,22 @@ class Conversation:
         """Back to the document alone: the next question is the first."""
         self._cache.truncate(self._document_tokens)
         self._last_turn = None
+
+    def recall(self, turns: Sequence[PastTurn], cancelled: Callable[[], bool]) -> None:
+        """Know earlier turns, as if they had just been said: the newest that leave a quarter of
+        the room free, and some for a short turn.  If others do not fit, the next answer says so.
+
+        Only the document is in the cache before, and again when `Stopped` is raised.
+        """
+        assert self._cache.length == self._document_tokens, "something was said already"
+        room = self._cache.free
+        room -= max(ceil(_LEAST_ROOM * room), 2 * _LEAST_ANSWER_TOKENS)
+        said = newest_turns(turns, self._tokenizer, room)
+        self._forgot_turns = len(said) < len(turns)
+        ids = [token for each in said for token in each]
+        if ids:
+            extend(self._loaded, self._cache, ids, cancelled=cancelled)
+            self._last_turn = self._cache.length - len(said[-1])
 
     def _turn(self, question: str, replaces_last: bool) -> list[int]:
         encoded = self._tokenizer.encode(question.strip())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 
@@ -69,11 +71,28 @@ class Counted:
         return DocumentReady(**vars(self.size))
 
     def texts(self) -> Iterator[DocumentText]:
-        """What the model reads, in events of bounded size."""
-        whole = self.documents.text()
-        starts = range(0, len(whole), _TEXT_CHARS)
-        for start in starts:
-            yield DocumentText(whole[start : start + _TEXT_CHARS], start == starts[-1])
+        """What the model reads: part by part, in events of bounded size."""
+        cut = [stretch for said in self._said() for stretch in _cut(said)]
+        for stretch in cut:
+            yield replace(stretch, last=stretch is cut[-1])
+
+    def _said(self) -> Iterator[DocumentText]:
+        """Each part behind its markers.  A line end that a marker needs ends the text before."""
+        said: DocumentText | None = None
+        for about, pieces in groupby(self.documents.pieces(), attrgetter("about")):
+            part, head, text = self.documents.parts[about], "", ""
+            for piece in pieces:
+                if piece.part is None:
+                    head += piece.text
+                else:
+                    text = piece.text
+            if said is not None:
+                ends = head.startswith("\n")
+                yield replace(said, text=said.text + "\n") if ends else said
+                head = head.removeprefix("\n")
+            said = DocumentText(text, False, part.path, part.page, part.line, head)
+        if said is not None:
+            yield said
 
     def _tail(self, path: str, tokens: int) -> Drop | None:
         """The end of a file, from a page or a line on; None if nothing would be left of it."""
@@ -106,6 +125,14 @@ class Counted:
         key = f"{path}#lines {line}-"
         name = f"{path} from line {line:,} on"
         return Drop(name, "the end", freed, f"--exclude {shlex.quote(key)}", (key,))
+
+
+def _cut(said: DocumentText) -> Iterator[DocumentText]:
+    line, head = said.line, said.head
+    for start in range(0, len(said.text) or 1, _TEXT_CHARS):
+        text = said.text[start : start + _TEXT_CHARS]
+        yield replace(said, text=text, line=line, head=head)
+        line, head = line + text.count("\n"), ""
 
 
 def count(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,22 +17,22 @@ if TYPE_CHECKING:
     from .model import LoadedModel
 
 
-def device_use(loaded: LoadedModel | None, cache: KVCache | None = None) -> tuple[DeviceUse, ...]:
+def device_use(loaded: LoadedModel | None, *caches: KVCache) -> tuple[DeviceUse, ...]:
     """Memory by device: the engine's process for CPU, PyTorch's allocations for each GPU.
 
     Without a model it is the process alone.  Weights are those of `loaded`, keys and values those
-    of `cache`.
+    of all `caches`.
     """
     if loaded is None:
         return (_process_use(0, 0),)
     if not loaded.cuda_devices:
-        return (_process_use(*_held(loaded, cache, loaded.device)),)
-    return tuple(_cuda_use(index, loaded, cache) for index in loaded.cuda_devices)
+        return (_process_use(*_held(loaded, caches, loaded.device)),)
+    return tuple(_cuda_use(index, loaded, caches) for index in loaded.cuda_devices)
 
 
-def _held(loaded: LoadedModel, cache: KVCache | None, device: torch.device) -> tuple[int, int]:
+def _held(loaded: LoadedModel, caches: Sequence[KVCache], device: torch.device) -> tuple[int, int]:
     """Bytes of weights, and of keys and values, on a device."""
-    kv_bytes = 0 if cache is None else cache.nbytes_on(device)
+    kv_bytes = sum(cache.nbytes_on(device) for cache in caches)
     return loaded.weights_bytes.get(device, 0), kv_bytes
 
 
@@ -59,11 +60,11 @@ def _peak_rss() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _cuda_use(index: int, loaded: LoadedModel, cache: KVCache | None) -> DeviceUse:
+def _cuda_use(index: int, loaded: LoadedModel, caches: Sequence[KVCache]) -> DeviceUse:
     import torch
 
     free, total = torch.cuda.mem_get_info(index)
-    weights_bytes, kv_bytes = _held(loaded, cache, torch.device("cuda", index))
+    weights_bytes, kv_bytes = _held(loaded, caches, torch.device("cuda", index))
     return DeviceUse(
         name=f"{torch.cuda.get_device_name(index)} (cuda:{index})",
         used_bytes=torch.cuda.memory_allocated(index),

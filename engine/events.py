@@ -85,6 +85,15 @@ class Citation:
     page: str | None
     line: int  # 1-based; in the file, or on the page for documents with pages
     verified: bool
+    passage: str = ""  # the document's own words: blanks, dashes, line ends as they are there
+
+
+@dataclass(frozen=True)
+class PastTurn:
+    """A question and what was said to it, to be known to a new reading of the document."""
+
+    question: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -182,10 +191,15 @@ class DocumentCounted(DocumentSize):
 
 @dataclass(frozen=True)
 class DocumentText:
-    """A stretch of exactly what the model reads of the document."""
+    """A stretch of exactly what the model reads: `head`, which is lines of our own (title, name
+    of a file, page label), and `text`, which stands in `path` from `line` on."""
 
     text: str
     last: bool = False
+    path: str = ""
+    page: str | None = None
+    line: int = 1  # 1-based; in the file, or on the page
+    head: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,6 +212,7 @@ class PrefillProgress:
     density: float  # over all chunks so far
     density_by_head: tuple[tuple[float, ...], ...]  # [layers][heads], over all chunks so far
     devices: tuple[DeviceUse, ...] = ()
+    select_s: float = 0.0  # of `seconds`
 
 
 @dataclass(frozen=True)
@@ -218,6 +233,8 @@ class TextDelta:
 
     ask_id: str
     text: str
+    tokens: int = 0  # of the answer so far
+    seconds: float = 0.0  # since its first token
 
 
 @dataclass(frozen=True)
@@ -238,9 +255,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """A prefill or a count was cancelled; `open` reads the document again from its beginning."""
+    """Work was cancelled; after a prefill, `open` reads the document again from its beginning."""
 
-    what: str  # "prefill" or "count"
+    what: str  # "prefill", "count" or "compare"
 
 
 @dataclass(frozen=True)

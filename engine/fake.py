@@ -6,7 +6,6 @@ reports come from its script, never from a clock.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
@@ -14,30 +13,29 @@ import threading
 from dataclasses import replace
 from pathlib import PurePath
 
-from .base import Emit
+from . import fake_prefill
+from .base import Emit, in_other_mode
 from .budget import check_budget, propose
 from .config import EngineConfig, OpenOptions
 from .errors import PasswordError, UsageError, error_of_kind
 from .events import (
     Answer,
-    AttentionFigures,
     Cancelled,
     DeviceUse,
     DocumentCounted,
     DocumentReady,
-    DocumentText,
     LeftOut,
     LoadProgress,
     ModelReady,
+    PastTurn,
     PrefillDone,
-    PrefillProgress,
     Section,
     TextDelta,
     Ttft,
 )
 from .fake_script import Reply, Script
+from .fake_text import passage_of, texts
 
-_SELECT_SHARE = 0.12  # of a chunk's time goes into selection
 _MACHINE_BYTES = 16 * 2**30
 _OTHERS_BYTES = 3 * 2**30  # of the machine, in use by other processes
 _PARAMETERS = 32_600_000
@@ -54,12 +52,24 @@ class FakeEngine:
         self._stop = threading.Event()
         self._ttft = Ttft()
         self._used_bytes = script.memory_bytes
-        self._kv_bytes = 0
+        self._kv_tokens = [0, 0]  # of the document's reading, and of the one to compare with
         self._document_tokens = script.document_tokens
+        self._done: PrefillDone | None = None
+        self._second: PrefillDone | None = None
 
-    def open(self, options: OpenOptions) -> None:
+    def open(
+        self,
+        options: OpenOptions,
+        attention: str | None = None,
+        recall: tuple[PastTurn, ...] = (),
+        text: bool = False,
+    ) -> None:
+        """Turns to recall change nothing: what is answered stands in the script."""
         self._stop.clear()
+        config = self._config if attention is None else replace(self._config, attention=attention)
         script = self._script
+        self._done = self._second = None
+        self._kv_tokens = [0, 0]
         if script.noise:
             print(script.noise)
             sys.stdout.flush()
@@ -70,71 +80,71 @@ class FakeEngine:
         if script.password is not None and options.password != script.password:
             how = "is password-protected" if options.password is None else "has another password"
             raise PasswordError(f"The document {how}.", "Give its password.")
-        if not self._load(options) or not self._prefill():
+        if self._load(options, text):
+            self._done = self._prefill(config, 0)
+        if self._done is None:
+            self._kv_tokens = [0, 0]
             self._emit(Cancelled("prefill"))
+            return
+        self._ttft = self._done.ttft
+        self._emit(self._done)
 
     def count(self, options: OpenOptions, text: bool = False) -> None:
         self._stop.clear()
-        self._emit(self._counted(options))
-        if text:
-            self._emit(DocumentText("".join(f"{s.title}\n" for s in self._script.sections), True))
+        counted = self._counted(options)
+        self._emit(counted)
+        for event in texts(self._script, counted) if text else ():
+            self._emit(event)
 
     def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         self._stop.clear()
-        script = self._script
-        reply = self._reply(question)
-        tokens = re.findall(r"\s*\S+|\s+$", reply.text)
-        said: list[str] = []
-        if self._wait(script.first_token_s):
-            for token in tokens:
-                if reply.crash_after_tokens == len(said):
-                    os._exit(reply.crash_exit_code)
-                self._emit(TextDelta(ask_id, token))
-                said.append(token)
-                if not self._wait(script.token_s):
-                    break
-        whole = not self._stop.is_set()
-        if whole and reply.failure is not None:
-            raise error_of_kind(reply.failure.kind, reply.failure.message, reply.failure.hint)
-        if self._ttft.first_token_s == 0.0:
-            self._ttft = replace(self._ttft, first_token_s=script.first_token_s)
-        self._emit(
-            Answer(
-                ask_id,
-                question,
-                "".join(said),
-                reply.citations if whole else (),
-                len(said),
-                1.0 / script.token_s if script.token_s else 0.0,
-                script.first_token_s,
-                "stop" if whole else "cancelled",
-                self._ttft,
-            )
-        )
+        answer = self._answer(ask_id, question, self._ttft)
+        self._ttft = answer.ttft
+        self._emit(answer)
+
+    def compare(
+        self, ask_id: str, question: str, attention: str, recall: tuple[PastTurn, ...] = ()
+    ) -> None:
+        self._stop.clear()
+        assert self._done is not None, "compared before a document was open"
+        config = in_other_mode(self._config, attention, self._done.attention.mode)
+        if self._second is None:
+            self._second = self._prefill(config, 1)
+        if self._second is None:
+            self._kv_tokens[1] = 0
+            self._emit(Cancelled("compare"))
+            return
+        self._emit(self._second)
+        answer = self._answer(ask_id, question, self._second.ttft)
+        self._emit(Cancelled("compare") if answer.stop_reason == "cancelled" else answer)
 
     def cancel(self) -> None:
         self._stop.set()
 
     def stats(self) -> tuple[DeviceUse, ...]:
+        kv_bytes = sum(self._kv_tokens) * _TOKEN_BYTES
+        used_bytes = self._used_bytes + kv_bytes
+        peak_bytes = self._script.memory_bytes + self._script.document_tokens * _TOKEN_BYTES
         use = DeviceUse(
             name="cpu",
-            used_bytes=self._used_bytes,
-            peak_bytes=self._script.memory_bytes + self._script.document_tokens * _TOKEN_BYTES,
+            used_bytes=used_bytes,
+            peak_bytes=max(peak_bytes, used_bytes),
             total_bytes=_MACHINE_BYTES,
-            driver_bytes=self._used_bytes + _OTHERS_BYTES,
-            weights_bytes=min(_PARAMETERS * 2, self._used_bytes - self._kv_bytes),
-            kv_bytes=self._kv_bytes,
+            driver_bytes=used_bytes + _OTHERS_BYTES,
+            weights_bytes=min(_PARAMETERS * 2, self._used_bytes),
+            kv_bytes=kv_bytes,
         )
         return (use,)
 
     def close(self) -> None:
-        self._used_bytes = self._kv_bytes = 0
+        self._used_bytes = 0
+        self._kv_tokens = [0, 0]
 
     def _wait(self, seconds: float) -> bool:
         """False if cancelled."""
         return not self._stop.wait(seconds * self._script.pace)
 
-    def _load(self, options: OpenOptions) -> bool:
+    def _load(self, options: OpenOptions, text: bool) -> bool:
         script = self._script
         for stage, seconds in (("parse", script.parse_s), ("tokenize", script.tokenize_s)):
             self._emit(LoadProgress(stage, 0.0, 0.0))
@@ -156,6 +166,8 @@ class FakeEngine:
         self._document_tokens = counted.prompt_tokens
         size = {key: value for key, value in vars(counted).items() if key != "proposal"}
         self._emit(DocumentReady(**size))
+        for event in texts(script, counted) if text else ():
+            self._emit(event)
         self._emit(LoadProgress("model", 0.0, 0.0))
         if not self._wait(script.load_s):
             return False
@@ -194,53 +206,46 @@ class FakeEngine:
         )
         return replace(counted, proposal=propose(counted.sections, counted.excess_tokens))
 
-    def _prefill(self) -> bool:
+    def _prefill(self, config: EngineConfig, reading: int) -> PrefillDone | None:
+        """All chunks of a reading (0: the document's, 1: the one to compare with); None if it was
+        cancelled."""
+        script, total = self._script, self._document_tokens
+        for chunk in range(1, fake_prefill.chunks(script, total) + 1):
+            if not self._wait(fake_prefill.chunk_s(config, script)):
+                return None
+            event = fake_prefill.progress(config, script, total, chunk)
+            self._kv_tokens[reading] = event.tokens_done
+            self._emit(replace(event, devices=self.stats()))
+        return replace(fake_prefill.done(config, script, total), devices=self.stats())
+
+    def _answer(self, ask_id: str, question: str, ttft: Ttft) -> Answer:
+        """The reply word for word, and what is to be said at its end."""
         script = self._script
-        total = self._document_tokens
-        chunks = math.ceil(total / script.chunk_tokens)
-        for chunk in range(1, chunks + 1):
-            if not self._wait(script.chunk_s):
-                return False
-            done = min(chunk * script.chunk_tokens, total)
-            by_head = self._density(done)
-            self._kv_bytes = done * _TOKEN_BYTES
-            self._used_bytes = script.memory_bytes + self._kv_bytes
-            self._emit(
-                PrefillProgress(
-                    done, total, chunk * script.chunk_s, _mean(by_head), by_head, self.stats()
-                )
-            )
-        seconds = chunks * script.chunk_s
-        self._ttft = Ttft(
-            script.parse_s,
-            script.tokenize_s,
-            select_s=seconds * _SELECT_SHARE,
-            prefill_s=seconds * (1.0 - _SELECT_SHARE),
+        reply = self._reply(question)
+        said: list[str] = []
+        if self._wait(script.first_token_s):
+            for token in re.findall(r"\s*\S+|\s+$", reply.text):
+                if reply.crash_after_tokens == len(said):
+                    os._exit(reply.crash_exit_code)
+                said.append(token)
+                self._emit(TextDelta(ask_id, token, len(said), (len(said) - 1) * script.token_s))
+                if not self._wait(script.token_s):
+                    break
+        whole = not self._stop.is_set()
+        if whole and reply.failure is not None:
+            raise error_of_kind(reply.failure.kind, reply.failure.message, reply.failure.hint)
+        citations = tuple(replace(each, passage=passage_of(each)) for each in reply.citations)
+        return Answer(
+            ask_id,
+            question,
+            "".join(said),
+            citations if whole else (),
+            len(said),
+            1.0 / script.token_s if script.token_s else 0.0,
+            script.first_token_s,
+            "stop" if whole else "cancelled",
+            replace(ttft, first_token_s=ttft.first_token_s or script.first_token_s),
         )
-        by_head = self._density(total)
-        dense = self._config.attention == "dense"
-        figures = AttentionFigures(
-            self._config.attention,
-            self._config.alpha,
-            _mean(by_head),
-            1.0 if dense else (1.0 + self._config.alpha) / 2.0,
-        )
-        self._emit(PrefillDone(total, self._ttft, figures, by_head, self.stats()))
-        return True
-
-    def _density(self, tokens: int) -> tuple[tuple[float, ...], ...]:
-        """[layers][heads]: diffuse first layers, sharper later ones, sparser with length."""
-        layers, heads = self._script.layers, self._script.heads
-        if self._config.attention == "dense" or self._config.alpha >= 1.0:
-            return ((1.0,) * heads,) * layers
-        shrink = math.sqrt(math.sqrt(1_024 / max(tokens, 1_024)))
-
-        def density(layer: int, head: int) -> float:
-            depth = layer / max(layers - 1, 1)
-            value = (1.0 - 0.6 * depth + 0.1 * math.sin(1.7 * head + 0.9 * layer)) * shrink
-            return round(min(1.0, max(0.02, value)), 4)
-
-        return tuple(tuple(density(la, h) for h in range(heads)) for la in range(layers))
 
     def _reply(self, question: str) -> Reply:
         for reply in self._script.replies:
@@ -258,7 +263,3 @@ def _sections(paths: tuple[str, ...], tokens: int) -> tuple[Section, ...]:
         Section(PurePath(path).name, path, 0, None, 1, share + (index < rest))
         for index, path in enumerate(paths)
     )
-
-
-def _mean(by_head: tuple[tuple[float, ...], ...]) -> float:
-    return sum(map(sum, by_head)) / sum(map(len, by_head))

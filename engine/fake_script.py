@@ -30,6 +30,17 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """A part of what the model reads, as `events.DocumentText` has it."""
+
+    text: str
+    path: str
+    page: str | None = None
+    line: int = 1
+    head: str = ""
+
+
+@dataclass(frozen=True)
 class Reply:
     """The answer to questions that contain `question`, in whatever case."""
 
@@ -63,6 +74,7 @@ class Script:
     memory_bytes: int = 768 * 2**20
     sections: tuple[Section, ...] = ()  # empty: one for each path
     left_out: tuple[LeftOut, ...] = ()
+    text: tuple[Stretch, ...] = ()  # empty: made up, with the passages of all citations in it
     open_failure: Failure | None = None
     password: str | None = None  # without it the document does not open
     noise: str = ""  # printed while opening, as a careless library would
@@ -88,6 +100,7 @@ def _script(data: dict[str, Any]) -> Script:
         data,
         sections=lambda items: tuple(_make(Section, item) for item in items),
         left_out=lambda items: tuple(_make(LeftOut, item) for item in items),
+        text=lambda items: tuple(_make(Stretch, item) for item in items),
         open_failure=lambda item: item and _make(Failure, item),
         replies=lambda items: tuple(_reply(item) for item in items),
     )

@@ -21,7 +21,7 @@ from .errors import EngineError, SaChatError
 from .events import DeviceStats, Event
 from .failures import failure
 from .machine import prepare_process
-from .protocol import Ask, Cancel, Close, Count, Open, Stats, from_line
+from .protocol import Ask, Cancel, Close, Compare, Count, Open, Stats, from_line
 from .wire import claim_stdio
 from .worker import Worker
 
@@ -61,7 +61,7 @@ class Host:
     def _handle(self, request: object) -> bool:
         """False after the last request."""
         match request:
-            case Open() | Count() | Ask():
+            case Open() | Count() | Ask() | Compare():
                 self._worker.submit(request)
             case Cancel(queued=queued):
                 self._worker.cancel(queued)

@@ -10,41 +10,33 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from .base import Emit
+from .base import Emit, in_other_mode
 from .budget import check_budget, reserve_for
-from .citations import CitationFinder
 from .config import EMBEDDED_MODEL, EngineConfig, OpenOptions
 from .counting import Counted, count, fitted
 from .devices import device_use
 from .documents import DocumentSet, open_documents
 from .errors import UsageError
 from .events import (
-    AttentionFigures,
+    Answer,
     Cancelled,
     DeviceUse,
     Drop,
+    Event,
     LoadProgress,
     ModelReady,
-    PrefillDone,
-    PrefillProgress,
-    Ttft,
+    PastTurn,
 )
 from .model import check_model, local_folder, reader_folder
 from .model.context import context_of, vocabulary_of
 from .stopping import Stopped
 from .tokens import Tokenizer, load_tokenizer
-from .tokens.prompt import TokenizedPrompt
-from .tokens.tiktoken_tokenizer import TiktokenTokenizer
 
 if TYPE_CHECKING:
-    from .cache import KVCache
-    from .conversation import Conversation
     from .model import LoadedModel
-    from .pipeline import ChunkReport
+    from .reading import Reading
 
 _PROGRESS_PERIOD_S = 0.1
 
@@ -62,39 +54,34 @@ class LocalEngine:
         self._loaded: LoadedModel | None = None
         # What was counted last and not read: opened next, it is not parsed again.
         self._parsed: tuple[OpenOptions, DocumentSet] | None = None
-        self._cache: KVCache | None = None  # that of the conversation, or being filled for it
-        self._conversation: Conversation | None = None
+        self._reading: Reading | None = None  # of the document that is open or being opened
+        self._second: Reading | None = None  # of the same in the other mode, to compare with
 
-    def open(self, options: OpenOptions) -> None:
+    def open(
+        self,
+        options: OpenOptions,
+        attention: str | None = None,
+        recall: tuple[PastTurn, ...] = (),
+        text: bool = False,
+    ) -> None:
         """See `base.Engine`.  Whatever can fail cheaply fails before the weights are loaded.
 
         Raises DocumentError, ContextOverflow, ModelError or UsageError.
         """
         self._stop.clear()
-        self._conversation = self._cache = None
+        config = self._config if attention is None else replace(self._config, attention=attention)
+        self._reading = self._second = None
         try:
-            check_model(self._config)
-            counted = self._count(options)
-            proposal: tuple[Drop, ...] = ()
-            if counted.excess_tokens > 0:
-                proposal = counted.proposal()
-                self._emit(counted.event(proposal))
-            if proposal and options.fit:
-                counted, proposal = fitted(counted, proposal, self.tokenizer), ()
-            check_budget(
-                len(counted.prompt.ids), counted.context_tokens, counted.reserve_tokens, proposal
-            )
-            self._parsed = None
-            self._check_cancelled()
-            self._emit(counted.ready())
-            self._check_cancelled()
-            capacity = min(counted.context_tokens, len(counted.prompt.ids) + counted.reserve_tokens)
-            self._prefill(self._load_model(capacity), counted.prompt, capacity)
+            reading = self._read(self._fitting(options, text), config)
+            reading.conversation.recall(recall, self._stop.is_set)
         except Stopped:
+            self._reading = None
             self._emit(Cancelled("prefill"))
-        finally:
-            if self._conversation is None:
-                self._cache = None
+        except BaseException:
+            self._reading = None
+            raise
+        else:
+            self._emit(reading.done)
 
     def count(self, options: OpenOptions, text: bool = False) -> None:
         """See `base.Engine`.  Raises DocumentError, ModelError or UsageError."""
@@ -105,24 +92,46 @@ class LocalEngine:
             if proposal and options.fit:
                 counted, proposal = fitted(counted, proposal, self.tokenizer), ()
             self._emit(counted.event(proposal))
-            for event in counted.texts() if text else ():
-                self._check_cancelled()
-                self._emit(event)
+            if text:
+                self._tell(counted)
         except Stopped:
             self._emit(Cancelled("count"))
 
     def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
         """See `base.Engine`.  Raises UsageError or ContextOverflow."""
         self._stop.clear()
-        if not question.strip():
-            raise UsageError("The question is empty.", "Write what you want to know.")
-        assert self._conversation is not None, "asked before a document was open"
-        self._conversation.ask(ask_id, question, self._emit, self._stop.is_set, replaces_last)
+        _check_question(question)
+        assert self._reading is not None, "asked before a document was open"
+        conversation = self._reading.conversation
+        conversation.ask(ask_id, question, self._emit, self._stop.is_set, replaces_last)
+
+    def compare(
+        self, ask_id: str, question: str, attention: str, recall: tuple[PastTurn, ...] = ()
+    ) -> None:
+        """See `base.Engine`.  The second reading is kept for the next time, but where it fails.
+
+        Raises UsageError, ContextOverflow or EngineError.
+        """
+        self._stop.clear()
+        _check_question(question)
+        assert self._reading is not None, "compared before a document was open"
+        config = in_other_mode(self._config, attention, self._reading.attention)
+        try:
+            second = self._second or self._read_again(self._reading, config)
+            self._emit(second.done)
+            second.conversation.forget_turns()
+            second.conversation.recall(recall, self._stop.is_set)
+            second.conversation.ask(ask_id, question, self._say_compared, self._stop.is_set)
+        except Stopped:
+            self._emit(Cancelled("compare"))
+        except (MemoryError, RuntimeError):  # there may be no room for both readings
+            self._second = None
+            raise
 
     def forget_turns(self) -> None:
         """The next question is the first again; the document stays in the cache."""
-        assert self._conversation is not None, "no document is open"
-        self._conversation.forget_turns()
+        assert self._reading is not None, "no document is open"
+        self._reading.conversation.forget_turns()
 
     def reconfigured(self, config: EngineConfig) -> LocalEngine:
         """An engine of another configuration over the same model, loaded now if it was not.
@@ -151,12 +160,39 @@ class LocalEngine:
         self._stop.set()
 
     def stats(self) -> tuple[DeviceUse, ...]:
-        return device_use(self._loaded, self._cache)
+        readings = (self._reading, self._second)
+        return device_use(self._loaded, *(each.cache for each in readings if each is not None))
 
     def close(self) -> None:
-        self._conversation = self._cache = None
+        self._reading = self._second = None
         self._loaded = None
         self._resources.close()
+
+    def _fitting(self, options: OpenOptions, text: bool) -> Counted:
+        """The document, counted and told, if it fits."""
+        check_model(self._config)
+        counted = self._count(options)
+        proposal: tuple[Drop, ...] = ()
+        if counted.excess_tokens > 0:
+            proposal = counted.proposal()
+            self._emit(counted.event(proposal))
+        if proposal and options.fit:
+            counted, proposal = fitted(counted, proposal, self.tokenizer), ()
+        check_budget(
+            len(counted.prompt.ids), counted.context_tokens, counted.reserve_tokens, proposal
+        )
+        self._parsed = None
+        self._check_cancelled()
+        self._emit(counted.ready())
+        self._check_cancelled()
+        if text:
+            self._tell(counted)
+        return counted
+
+    def _tell(self, counted: Counted) -> None:
+        for event in counted.texts():
+            self._check_cancelled()
+            self._emit(event)
 
     def _count(self, options: OpenOptions) -> Counted:
         """All that the options name, parsed and counted."""
@@ -234,67 +270,35 @@ class LocalEngine:
 
         return report
 
-    def _report_chunk(self, report: ChunkReport) -> None:
-        self._emit(
-            PrefillProgress(
-                tokens_done=report.tokens_done,
-                tokens_total=report.tokens_total,
-                seconds=report.seconds,
-                density=report.density,
-                density_by_head=report.density_by_head,
-                devices=self.stats(),
-            )
-        )
+    def _read(self, counted: Counted, config: EngineConfig) -> Reading:
+        """The document's own reading; told of while it goes on."""
+        capacity = min(counted.context_tokens, len(counted.prompt.ids) + counted.reserve_tokens)
+        loaded = self._load_model(capacity)
+        from .reading import Book, Reading
 
-    def _prefill(self, loaded: LoadedModel, prompt: TokenizedPrompt, capacity: int) -> None:
-        from .cache import KVCache
-        from .conversation import Conversation
-        from .decode import Sampling, VerbatimDocument
-        from .pipeline import prefill
-        from .selection import SelectionSettings
-
-        config, tokenizer = self._config, self.tokenizer
         self._check_cancelled()
-        cache = self._cache = KVCache(loaded.layers, capacity, config.kv_cache_dtype)
-        result = prefill(
-            loaded,
-            cache,
-            prompt.ids.tolist(),
-            mode=config.attention,
-            alpha=config.alpha,
-            on_chunk=self._report_chunk,
-            cancelled=self._stop.is_set,
-            settings=SelectionSettings(config.alpha, config.method),
-            likelihood=config.document_nll,
-        )
-        documents = prompt.documents
-        ttft = Ttft(documents.parse_s, prompt.tokenize_s, result.select_s, result.prefill_s)
-        coverage = result.coverage
-        figures = AttentionFigures(
-            config.attention,
-            config.alpha,
-            result.density,
-            coverage.mean,
-            coverage.p5,
-            coverage.minimum,
-        )
-        verbatim = None
-        if isinstance(tokenizer, TiktokenTokenizer):  # the reader's, which quotes and no more
-            by_path = groupby(documents.parts, attrgetter("path"))
-            files = ((path, " ".join(part.text for part in parts)) for path, parts in by_path)
-            verbatim = VerbatimDocument(files, tokenizer.token_bytes)
-        self._conversation = Conversation(
-            loaded,
-            tokenizer,
-            cache,
-            CitationFinder(documents),
-            ttft,
-            config.max_answer_tokens,
-            verbatim,
-            Sampling(config.temperature, config.top_p, config.repetition_penalty, config.seed),
-        )
-        self._emit(
-            PrefillDone(
-                result.tokens, ttft, figures, result.density_by_head, self.stats(), result.nll
-            )
-        )
+        book = Book(loaded, self.tokenizer, counted.prompt, capacity)
+        self._reading = Reading(book, config)
+        self._reading.prefill(self._emit, self._stop.is_set, self.stats)
+        return self._reading
+
+    def _read_again(self, first: Reading, config: EngineConfig) -> Reading:
+        """A second reading of the same, beside the first; none is kept where this fails."""
+        from .reading import Reading
+
+        self._second = Reading(first.book, config)
+        try:
+            self._second.prefill(self._emit, self._stop.is_set, self.stats)
+        except BaseException:
+            self._second = None
+            raise
+        return self._second
+
+    def _say_compared(self, event: Event) -> None:
+        stopped = isinstance(event, Answer) and event.stop_reason == "cancelled"
+        self._emit(Cancelled("compare") if stopped else event)
+
+
+def _check_question(question: str) -> None:
+    if not question.strip():
+        raise UsageError("The question is empty.", "Write what you want to know.")

@@ -23,6 +23,9 @@ class Open:
     """Read the documents, count them, prefill them."""
 
     options: OpenOptions
+    attention: str | None = None  # in place of the configured mode
+    recall: tuple[events.PastTurn, ...] = ()  # earlier turns; the newest that fit are known again
+    text: bool = False  # send what the model reads, too, after `DocumentReady`
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,20 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Compare:
+    """Answer one question of the open document read in the other attention mode.
+
+    That reading has a cache of its own, kept until the next `Open`.  The open reading stays as it
+    is, whatever happens.  Ends in `Answer`, `Cancelled("compare")` or `Failed`.
+    """
+
+    ask_id: str
+    question: str
+    attention: str
+    recall: tuple[events.PastTurn, ...] = ()
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop the work in hand: the answer being written, else the prefill.
     Questions that wait stay in the queue unless `queued` is set."""
@@ -61,7 +78,7 @@ class Close:
     """Finish: the engine says `Closed` and its process ends with 0."""
 
 
-Request = Open | Count | Ask | Cancel | Stats | Close
+Request = Open | Count | Ask | Compare | Cancel | Stats | Close
 
 _TYPES: dict[str, type] = {
     cls.__name__: cls for cls in (*typing.get_args(Request), *typing.get_args(events.Event))

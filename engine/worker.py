@@ -12,9 +12,9 @@ from .base import Emit, Engine
 from .errors import UsageError
 from .events import Answer, Cancelled, Closed, DeviceUse, Event, PrefillDone, Ttft
 from .failures import failure
-from .protocol import Ask, Count, Open
+from .protocol import Ask, Compare, Count, Open
 
-Job = Open | Count | Ask
+Job = Open | Count | Ask | Compare
 
 
 class _Document(enum.Enum):
@@ -24,11 +24,12 @@ class _Document(enum.Enum):
 
 
 class Worker:
-    """Makes the engine when it is first needed, and runs every `Open` and `Ask` on it.
+    """Makes the engine when it is first needed, and runs every job on it.
 
-    Each job ends in exactly one event: `Open` in `PrefillDone`, `Cancelled` or `Failed`;
-    `Count` in `DocumentCounted` (with text in `DocumentText`), `Cancelled` or `Failed`; `Ask` in
-    `Answer` or `Failed`.  After `finish` the last event is `Closed`.
+    Each ends in exactly one event: `Open` in `PrefillDone`, `Cancelled` or `Failed`; `Count` in
+    `DocumentCounted` (with text in `DocumentText`), `Cancelled` or `Failed`; `Ask` in `Answer` or
+    `Failed`; `Compare` in `Answer`, `Cancelled` or `Failed`.  After `finish` the last event is
+    `Closed`.
     """
 
     def __init__(self, make_engine: Callable[[Emit], Engine], emit: Emit) -> None:
@@ -92,7 +93,7 @@ class Worker:
                 self._work(job)
             except (Exception, SystemExit) as error:
                 self._end(self._document)
-                self._emit(failure(error, job.ask_id if isinstance(job, Ask) else None))
+                self._emit(failure(error, job.ask_id if isinstance(job, (Ask, Compare)) else None))
             else:
                 self._end(self._document)
         self.cancel(queued=True)
@@ -124,26 +125,28 @@ class Worker:
     def _work(self, job: Job) -> None:
         if isinstance(job, Open):
             self._document = _Document.NONE
-        elif isinstance(job, Ask) and self._document is _Document.NONE:
+        elif isinstance(job, (Ask, Compare)) and self._document is _Document.NONE:
             raise UsageError("No document is open.", "Open one first, then ask.")
         if self._engine is None:
             self._engine = self._make_engine(self._forward)
         if self._cancelled:
             self._drop(job, self._forward)
         elif isinstance(job, Open):
-            self._engine.open(job.options)
+            self._engine.open(job.options, job.attention, job.recall, job.text)
         elif isinstance(job, Count):
             self._engine.count(job.options, job.text)
+        elif isinstance(job, Compare):
+            self._engine.compare(job.ask_id, job.question, job.attention, job.recall)
         else:
             self._engine.ask(job.ask_id, job.question, job.replaces_last)
 
     def _forward(self, event: Event) -> None:
         # A job ends before its last event is heard: a cancel sent after it means the next job.
-        if isinstance(event, PrefillDone):
+        if isinstance(event, PrefillDone) and isinstance(self._running, Open):
             self._end(_Document.READY)
         elif isinstance(event, Cancelled) and event.what == "prefill":
             self._end(_Document.CANCELLED)
-        elif isinstance(event, Answer):
+        elif isinstance(event, (Answer, Cancelled)):
             self._end(self._document)
         self._emit(event)
         if self._cancelled and self._engine is not None:
@@ -163,5 +166,7 @@ class Worker:
             emit(Cancelled("prefill"))
         elif isinstance(job, Count):
             emit(Cancelled("count"))
+        elif isinstance(job, Compare):
+            emit(Cancelled("compare"))
         else:
             emit(Answer(job.ask_id, job.question, "", (), 0, 0.0, 0.0, "cancelled", Ttft()))

@@ -1,8 +1,9 @@
-"""Scripts for the fake engine, and a log folder that is thrown away."""
+"""Scripts for the fake engine, and folders that are thrown away."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,5 +62,9 @@ def _own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(autouse=True)
-def _own_log_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the log, the history and the settings; no settings of the user's."""
+    for name in [name for name in os.environ if name.startswith("SA_CHAT_")]:
+        monkeypatch.delenv(name)
+    for kind in ("STATE", "DATA", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from argparse import SUPPRESS
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +16,10 @@ import pytest
 from sa_chat.app import cli
 from sa_chat.app.demo import SOURCE_FILES, demo_paths
 from sa_chat.app.launch import Launch
+from sa_chat.app.options import SHELLS, build_parser
+from sa_chat.app.settings import Settings
 from sa_chat.engine import cli as engine_cli
-from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.config import DEFAULT_ALPHA, OpenOptions
 from sa_chat.engine.documents import open_documents
 from sa_chat.engine.errors import DocumentError
 from sa_chat.engine.model import reader_folder
@@ -40,6 +44,19 @@ from sa_chat.engine.tokens import load_tokenizer, tokenize_documents
         (["a.txt", "--plain", "--json"], "questions from stdin"),
         (["a.txt", "--plain", "--ask", "x"], "questions from stdin"),
         (["a.txt", "--ask", "x", "--fake-engine", "/nowhere.json"], "cannot be read"),
+        (["--json"], "No document"),
+        (["--count"], "No document"),
+        (["--resume"], "needs a terminal"),
+        (["a.txt", "--resume"], "needs a terminal"),
+        (["a.txt", "--resume", "--ask", "x"], "--resume needs the screen"),
+        (["--resume", "--json"], "--resume needs the screen"),
+        (["a.txt", "--resume", "--plain"], "--resume needs the screen"),
+        (["a.txt", "--resume", "--count"], "--resume needs the screen"),
+        (["a.txt", "--resume", "--show-text"], "--resume needs the screen"),
+        (["-", "--resume"], "and - has none"),
+        (["a.txt", "--theme", "blue", "--ask", "x"], "Unknown theme 'blue'"),
+        (["a.txt", "--kv-cache-dtype", "int4", "--ask", "x"], "Unknown number format 'int4'"),
+        (["--completion", "csh"], "invalid choice: 'csh'"),
     ],
 )
 def test_usage_errors(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +67,25 @@ def test_usage_errors(argv: list[str], words: str, capsys: pytest.CaptureFixture
     assert sentence.startswith("sa-chat: ")
     assert words in sentence
     assert hint
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SA_CHAT_CONFIG", str(tmp_path / "config.toml"))
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[Launch]:
+    """What the screen was started with, as if there were a terminal."""
+    seen: list[Launch] = []
+
+    def run_app(launch: Launch) -> int:
+        seen.append(launch)
+        return 0
+
+    monkeypatch.setattr("sa_chat.app.app.run_app", run_app)
+    monkeypatch.setattr(cli, "_has_terminal", lambda: True)
+    return seen
 
 
 def closing(*streams: int, argv: str) -> subprocess.CompletedProcess[str]:
@@ -103,11 +139,107 @@ def test_paths_and_options_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None
     assert cli.main([*argv.split(), "--exclude", "y", "--model=-m", "--max-context=512"]) == 0
     ((launch, questions),) = seen
     assert questions == ["one", "two"]
-    assert launch.options.paths == ("a.txt", "b")
-    assert launch.options.include == ("*.py", "x")
-    assert launch.options.exclude == ("y",)
-    assert launch.options.pages == "1-20"
+    assert launch.documents.paths == ("a.txt", "b")
+    assert launch.documents.include == ("*.py", "x")
+    assert launch.documents.exclude == ("y",)
+    assert launch.documents.pages == "1-20"
     assert (launch.config.alpha, launch.config.model, launch.config.max_context) == (1.0, "-m", 512)
+
+
+def test_without_documents_a_terminal_gets_the_start_screen(launched: list[Launch]) -> None:
+    assert cli.main([]) == 0
+    assert cli.main(["--resume", "--no-history", "--theme", "light", "--alpha", "0.9"]) == 0
+    assert cli.main(["a.txt", "--resume", "--choose"]) == 0
+    start, resumed, of_paths = launched
+    assert (start.options, start.resume, start.settings) == (None, False, Settings())
+    assert (resumed.options, resumed.resume) == (None, True)
+    assert (resumed.settings.theme, resumed.settings.history) == ("light", False)
+    assert resumed.config.alpha == 0.9
+    assert (of_paths.documents.paths, of_paths.resume, of_paths.choose) == (("a.txt",), True, True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "option"),
+    [
+        (["--pages", "1-2"], "--pages"),
+        (["--include", "x"], "--include"),
+        (["--exclude", "x"], "--exclude"),
+        (["--fit", "--resume"], "--fit"),
+        (["--ocr"], "--ocr"),
+        (["--password-stdin"], "--password-stdin"),
+    ],
+)
+def test_options_of_documents_need_documents(
+    argv: list[str], option: str, launched: list[Launch], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(argv) == 2
+    assert capsys.readouterr().err.startswith(f"sa-chat: {option} needs a document.\n")
+    assert launched == []
+
+
+@pytest.mark.parametrize("argv", [[], ["--ask", "x"], ["--plain"], ["--show-text"]])
+def test_modes_without_a_screen_need_documents(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_has_terminal", lambda: bool(argv))
+    assert cli.main(argv) == 2
+    assert capsys.readouterr().err.startswith("sa-chat: No document is given.\n")
+
+
+def test_the_path_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.toml"
+    assert cli.main(["--config-path"]) == 0
+    file.write_text("broken")
+    assert cli.main(["--config-path"]) == 0
+    monkeypatch.delenv("SA_CHAT_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
+    assert cli.main(["--config-path"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [str(file), str(file), str(tmp_path / "own" / "sa-chat" / "config.toml")]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_names_every_option(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--completion", shell]) == 0
+    script = capsys.readouterr().out
+    named = set(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", script))
+    for action in build_parser()._actions:
+        for option in action.option_strings:
+            if option.startswith("--"):
+                assert (option[2:] in named) == (option != "--fake-engine"), option
+    assert {"dark", "light", "high-contrast", "cuda", "dense", "int8", "fish"} <= named
+
+
+def test_completion_in_bash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--completion", "bash"]) == 0
+    script = tmp_path / "completion.bash"
+    script.write_text(capsys.readouterr().out)
+    subprocess.run(["bash", "-n", script], check=True, timeout=20)
+    (tmp_path / "moby.txt").touch()
+    ask = """
+        source ./completion.bash
+        complete -p sa-chat
+        for words in "--the" "--theme " "--device c" "a.txt mo" "--json --attention "; do
+            IFS=' ' read -ra COMP_WORDS <<< "sa-chat $words"
+            [[ $words == *' ' ]] && COMP_WORDS+=("")
+            COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            _shtab_sa_chat 2>/dev/null
+            echo "${COMPREPLY[*]}"
+        done
+    """
+    done = subprocess.run(
+        ["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, timeout=20
+    )
+    assert done.stdout.splitlines() == [
+        "complete -o bashdefault -F _shtab_sa_chat sa-chat",
+        "--theme",
+        "dark light high-contrast",
+        "cpu cuda",
+        "moby.txt",
+        "sparse dense",
+    ]
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,15 +249,21 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^0$"):
         cli.main(["--help"])
     out = capsys.readouterr().out
-    for option in ("--ask", "--json", "--plain", "--alpha", "--pages", "--include", "--demo"):
-        assert option in out
+    for action in build_parser()._actions:
+        assert action.help == SUPPRESS or set(action.option_strings[-1:]) <= set(out.split())
+    headings = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == [
+        "documents:", "answering without a screen:", "the screen:", "engine:", "the program:"
+    ]  # fmt: skip
+    assert f"(default: {DEFAULT_ALPHA})" in " ".join(out.split())
     assert "--fake-engine" not in out
 
 
 def test_command_line_starts_without_heavy_imports() -> None:
     code = (
         "import sys; from sa_chat.app import cli; cli.main(['--alpha=7', 'x'])\n"
-        "print({'torch', 'transformers', 'textual', 'asyncio', 'numpy'} & sys.modules.keys())"
+        "heavy = {'torch', 'transformers', 'textual', 'asyncio', 'numpy', 'shtab'}\n"
+        "print(heavy & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
     assert done.stdout == "set()\n"
@@ -143,8 +281,8 @@ def test_demo_opens_handbook_and_sources(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("sa_chat.app.oneshot.run_json", run_json)
     assert cli.main(["--demo", "--json"]) == 0
     assert seen[0].demo
-    assert seen[0].options.paths == paths
-    assert seen[0].options.include == SOURCE_FILES
+    assert seen[0].documents.paths == paths
+    assert seen[0].documents.include == SOURCE_FILES
     monkeypatch.setattr("sa_chat.app.demo.files", lambda package: tmp_path / package)
     with pytest.raises(DocumentError, match=r"lacks handbook\.pdf"):
         demo_paths()

@@ -17,7 +17,17 @@ from sa_chat.engine import events
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.failures import failure
 from sa_chat.engine.host import Host
-from sa_chat.engine.protocol import Ask, Cancel, Close, Open, Request, Stats, from_line, to_line
+from sa_chat.engine.protocol import (
+    Ask,
+    Cancel,
+    Close,
+    Compare,
+    Open,
+    Request,
+    Stats,
+    from_line,
+    to_line,
+)
 from sa_chat.engine.worker import Worker
 
 WriteScript = Callable[..., str]
@@ -150,6 +160,101 @@ def test_cancel_while_answering_keeps_the_queue(write_script: WriteScript) -> No
     assert (second.ask_id, second.text, second.stop_reason) == ("q2", "Yes.\n", "stop")
 
 
+def test_comparing_leaves_the_document_open(write_script: WriteScript) -> None:
+    said_before = (events.PastTurn("the moon?", "I could not find that."),)
+    with child("--fake", write_script()) as engine:
+        engine.send(Open(OPEN.options, recall=said_before, text=True))
+        assert isinstance(engine.until(events.DocumentText), events.DocumentText)
+        engine.until(events.PrefillDone)
+        engine.send(Compare("c1", "the whale?", "dense", said_before), Ask("q1", "the whale?"))
+        said = [engine.until(events.PrefillDone), *(engine.until(events.Answer) for _ in range(2))]
+    done, compared, answer = said
+    assert isinstance(done, events.PrefillDone)
+    assert isinstance(compared, events.Answer)
+    assert isinstance(answer, events.Answer)
+    assert done.attention.mode == "dense"
+    assert (compared.ask_id, answer.ask_id) == ("c1", "q1")
+    assert compared.text == answer.text
+    assert compared.ttft.prefill_s > answer.ttft.prefill_s
+
+
+@pytest.mark.parametrize("moment", [events.PrefillProgress, events.PrefillDone, events.TextDelta])
+def test_cancelled_comparing_is_told_and_the_document_stays_open(
+    write_script: WriteScript, moment: type
+) -> None:
+    replies = [{"question": "long", "text": "word " * 2_000}, {"question": "", "text": "Yes.\n"}]
+    script = write_script(
+        pace=0.1, chunk_s=0.1, load_s=0, first_token_s=1.0, token_s=0.1, replies=replies
+    )
+    with child("--fake", script) as engine:
+        engine.send(OPEN)
+        engine.until(events.PrefillDone)
+        engine.send(Compare("c1", "long", "dense"))
+        engine.until(moment)
+        engine.send(Cancel(), Ask("q1", "short"))
+        assert engine.until(events.Cancelled) == events.Cancelled("compare")
+        answer = engine.until(events.Answer)
+    assert isinstance(answer, events.Answer)
+    assert (answer.ask_id, answer.stop_reason, answer.text) == ("q1", "stop", "Yes.\n")
+
+
+def test_comparing_that_waits_is_dropped_with_the_queue(write_script: WriteScript) -> None:
+    replies = [{"question": "", "text": "word " * 2_000}]
+    script = write_script(pace=1.0, chunk_s=0, load_s=0, parse_s=0, tokenize_s=0, replies=replies)
+    with child("--fake", script) as engine:
+        engine.send(OPEN, Ask("q1", "?"), Compare("c1", "?", "dense"))
+        engine.until(events.TextDelta)
+        engine.send(Cancel(queued=True))
+        said = [engine.until(events.Cancelled), engine.until(events.Answer)]
+        assert said[0] == events.Cancelled("compare")
+        engine.send(Close())
+        assert names(engine.rest()) == ["Closed"]
+
+
+@pytest.mark.parametrize(
+    ("question", "attention", "words"),
+    [
+        ("impossible", "dense", "Too long."),
+        ("whale", "sparse", "open in sparse mode already"),
+        ("whale", "thick", "Unknown attention mode 'thick'"),
+    ],
+)
+def test_comparing_that_fails_names_itself(
+    write_script: WriteScript, question: str, attention: str, words: str
+) -> None:
+    with child("--fake", write_script()) as engine:
+        engine.send(OPEN, Compare("c1", question, attention), Ask("q1", "whale"))
+        failed, answer = engine.until(events.Failed), engine.until(events.Answer)
+    assert isinstance(failed, events.Failed)
+    assert words in failed.message
+    assert failed.hint or question == "impossible"
+    assert (failed.ask_id, failed.fatal) == ("c1", False)
+    assert isinstance(answer, events.Answer)
+    assert answer.stop_reason == "stop"
+
+
+def test_comparing_waits_over_a_cancelled_prefill(write_script: WriteScript) -> None:
+    with child("--fake", write_script(pace=0.2)) as engine:
+        engine.send(OPEN, Compare("c1", "the whale?", "dense"))
+        engine.until(events.PrefillProgress)
+        engine.send(Cancel())
+        assert engine.until(events.Cancelled) == events.Cancelled("prefill")
+        engine.send(OPEN)
+        answer = engine.until(events.Answer)
+    assert isinstance(answer, events.Answer)
+    assert answer.ask_id == "c1"
+
+
+def test_opening_in_a_mode_that_is_none_fails(write_script: WriteScript) -> None:
+    with child("--fake", write_script()) as engine:
+        engine.send(Open(OPEN.options, "thick"), Open(OPEN.options, "dense"))
+        failed, done = engine.until(events.Failed), engine.until(events.PrefillDone)
+    assert isinstance(failed, events.Failed)
+    assert isinstance(done, events.PrefillDone)
+    assert failed.kind == "usage"
+    assert done.attention.mode == "dense"
+
+
 def test_stats_are_answered_while_work_runs_and_come_by_themselves(
     write_script: WriteScript,
 ) -> None:
@@ -221,9 +326,10 @@ def test_interrupt_is_the_parents_business(write_script: WriteScript) -> None:
         assert engine.process.returncode == 0
 
 
-def test_question_without_a_document_fails(write_script: WriteScript) -> None:
+@pytest.mark.parametrize("request_", [Ask("q1", "whale"), Compare("q1", "whale", "dense")])
+def test_question_without_a_document_fails(write_script: WriteScript, request_: Request) -> None:
     with child("--fake", write_script()) as engine:
-        engine.send(Ask("q1", "the whale?"))
+        engine.send(request_)
         failed = engine.next()
     assert isinstance(failed, events.Failed)
     assert (failed.ask_id, failed.kind) == ("q1", "usage")
@@ -266,7 +372,7 @@ class BrokenEngine:
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
-    def open(self, options: OpenOptions) -> None:
+    def open(self, options: OpenOptions, *how: object) -> None:
         raise self._error
 
     def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
@@ -324,7 +430,7 @@ class SlowStart(BrokenEngine):
         self._emit = emit
         self._stop = threading.Event()
 
-    def open(self, options: OpenOptions) -> None:
+    def open(self, options: OpenOptions, *how: object) -> None:
         self._stop.clear()
         self._emit(events.LoadProgress("parse", 0.0, 0.0))
         assert self._stop.wait(5)

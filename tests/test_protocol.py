@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from sa_chat.engine import events
 from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.errors import EXIT_CODES, EngineError, error_of_kind
-from sa_chat.engine.protocol import Ask, Cancel, Close, Open, Stats, from_line, to_line
+from sa_chat.engine.protocol import Ask, Cancel, Close, Compare, Open, Stats, from_line, to_line
 
 USE = events.DeviceUse("cpu", 1, 2, 3, 4, 5, 6)
 TTFT = events.Ttft(0.1, 0.2, 0.3, 0.4, 0.5)
+SAID = (events.PastTurn("Who?", "> Ahab."), events.PastTurn("And\nwhy?", ""))
 MESSAGES = [
     Open(OpenOptions(("a.txt", "b c.pdf"), "1-20", ("*.py",), ("test_*",))),
     Open(OpenOptions(("a.txt",))),
+    Open(OpenOptions(("a.txt",)), "dense", SAID, True),
+    Compare("c1", "Who?", "sparse", SAID),
+    Compare("c1", "Who?", "dense"),
     Ask("q1", "Who\nis\u2028Ahab? \U0001f40b"),
     Cancel(queued=True),
     Stats(),
@@ -33,16 +37,17 @@ MESSAGES = [
         4_096,
         512,
     ),
-    events.PrefillProgress(10, 100, 0.5, 0.4, ((0.3, 0.5), (0.1, 0.7)), (USE,)),
+    events.DocumentText("Call me\n", True, "a.txt", "iv", 7, "=== a.txt ===\n[page iv]\n"),
+    events.PrefillProgress(10, 100, 0.5, 0.4, ((0.3, 0.5), (0.1, 0.7)), (USE,), 0.1),
     events.PrefillDone(
         100, TTFT, events.AttentionFigures("sparse", 0.95, 0.4, 0.97), ((0.3, 0.5),), (USE,)
     ),
-    events.TextDelta("q1", "é"),
+    events.TextDelta("q1", "é", 3, 0.25),
     events.Answer(
         "q1",
         "Who?",
         "> Ahab.",
-        (events.Citation("Ahab.", "a.txt", None, 3, True),),
+        (events.Citation("Ahab.", "a.txt", None, 3, True, "Ahab."),),
         4,
         30.0,
         0.2,
@@ -50,6 +55,7 @@ MESSAGES = [
         TTFT,
     ),
     events.Cancelled("prefill"),
+    events.Cancelled("compare"),
     events.DeviceStats((USE,)),
     events.Failed("No.", "Do this.", "document", "q1"),
     events.Closed(),
@@ -97,6 +103,9 @@ def test_whole_numbers_become_floats() -> None:
         b'{"type": "Ask", "ask_id": 1, "question": "?"}',
         b'{"type": "Ask", "ask_id": "q1", "question": null}',
         b'{"type": "Open", "options": "a.txt"}',
+        b'{"type": "Open", "options": {"paths": ["a.txt"]}, "recall": ["Who?"]}',
+        b'{"type": "Open", "options": {"paths": ["a.txt"]}, "recall": [{"question": "Who?"}]}',
+        b'{"type": "Compare", "ask_id": "c1", "question": "?"}',
         b'{"type": "Open", "options": {"paths": "a.txt"}}',
         b"[" * 200_000,
     ],

@@ -22,7 +22,7 @@ _STEPS_SHOWN = 5
 class BudgetScreen(Screen[bool]):
     """Changes the budget; the result says whether to read what is chosen now.
 
-    `consequence` says what reading does to what was read before.
+    `consequence` says what reading does to what was read before; `read` whether anything was.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,9 +32,13 @@ class BudgetScreen(Screen[bool]):
         Binding("escape,f4", "leave", "Back", key_display="Esc"),
     ]
 
-    def __init__(self, budget: Budget, proposal: tuple[Drop, ...], consequence: str) -> None:
+    def __init__(
+        self, budget: Budget, proposal: tuple[Drop, ...], consequence: str, *, read: bool
+    ) -> None:
         super().__init__()
+        self._read = read
         self._budget = budget
+        self._before = budget.marks()
         self._proposal = proposal
         self._consequence = consequence
         self._accepted = False
@@ -81,6 +85,9 @@ class BudgetScreen(Screen[bool]):
             self.dismiss(True)
 
     def action_leave(self) -> None:
+        """Marks stay until something was read; then they say what that was."""
+        if self._read:
+            self._budget.restore(self._before)
         self.dismiss(False)
 
     def _toggle(self, part: Node | LeftOut | None) -> None:

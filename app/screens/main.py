@@ -10,32 +10,50 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Footer
 
+from sa_chat.engine.errors import SaChatError
 from sa_chat.engine.events import (
+    Citation,
     DeviceStats,
     DocumentCounted,
+    DocumentReady,
+    DocumentText,
+    Event,
     Failed,
+    LoadProgress,
     PrefillProgress,
     TextDelta,
 )
 
-from ..messages import EngineSaid, QuestionAsked
+from ..history import Saved
+from ..messages import (
+    CitationOpened,
+    CopyWanted,
+    DraftChanged,
+    EngineSaid,
+    LastQuestionWanted,
+    QuestionAsked,
+)
 from ..session import Session
 from ..state import Phase
 from ..text import clean
+from ..widgets.citations import CitationLine
 from ..widgets.conversation import Conversation
+from ..widgets.document_pane import DocumentPane
+from ..widgets.notice import Banner
 from ..widgets.panel import FigureStrip, LivePanel
 from ..widgets.prefill_bar import PrefillBar
 from ..widgets.question_box import QuestionBox
 from ..widgets.title_bar import TitleBar
-from .budget import BudgetScreen
-from .help import HelpScreen
-from .password import PasswordScreen
 
 _FRAME_S = 0.12  # events that come in a stream are drawn together
-_STREAMED = (TextDelta, PrefillProgress, DeviceStats)
-_KEYS_THAT_HIDE = ("stop", "copy_answer", "read_again", "choose_parts")
+_STREAMED = (TextDelta, PrefillProgress, DeviceStats, LoadProgress, DocumentText)
+_KEYS_THAT_HIDE = (
+    "stop", "copy_answer", "copy", "read_again", "choose_parts", "document", "compare",
+    "ask_again", "edit_last",
+)  # fmt: skip
 _ASKED_AT_ONCE = ("password", "overflow")  # kinds of failures that open a screen
 _UNREAD = (Phase.FAILED, Phase.CHOOSING)
 _NOT_READ = "Nothing of it is read yet."
@@ -43,7 +61,7 @@ _AGAIN = "Another choice reads the document again; the conversation stays."
 
 
 class MainScreen(Screen[None]):
-    """Conversation, question box and live panel."""
+    """Conversation, document, question box and live panel."""
 
     # Textual types these as instance attributes, so they cannot be ClassVars.
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
@@ -54,21 +72,50 @@ class MainScreen(Screen[None]):
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", key_display="F1", priority=True),
-        Binding("escape", "stop", "Stop", priority=True),
-        Binding("ctrl+o", "copy_answer", "Copy answer", priority=True),
-        Binding("ctrl+r", "read_again", "Read again", priority=True),
-        Binding("f2", "app.toggle_light", "Light/dark", key_display="F2", priority=True),
-        Binding("f3", "figures", "Figures", key_display="F3", priority=True),
-        Binding("f4", "choose_parts", "Parts", key_display="F4", priority=True),
-        Binding("pageup", "scroll_conversation(-1)", "Scroll", show=False, priority=True),
-        Binding("pagedown", "scroll_conversation(1)", "Scroll", show=False, priority=True),
-        Binding("ctrl+end", "follow", "Newest", show=False, priority=True),
-    ]
+        Binding("f1", "app.help", "Help", key_display="F1", priority=True, id="help",
+                tooltip="the keys at the place where you are, and what each number means"),
+        Binding("escape", "stop", "Stop", priority=True, id="stop",
+                tooltip="stop the answer being written, or else the reading; what came stays"),
+        Binding("ctrl+o", "copy_answer", "Copy answer", priority=True, id="copy-answer",
+                tooltip="copy the last answer to the clipboard"),
+        Binding("ctrl+b", "copy", "Copy a part", show=False, priority=True, id="copy",
+                tooltip="copy a quotation or a block of code"),
+        Binding("ctrl+g", "ask_again", "Ask again", show=False, priority=True, id="ask-again",
+                tooltip="ask the last question again, in the place of its answer"),
+        Binding("ctrl+l", "edit_last", "Edit", show=False, priority=True, id="edit-last",
+                tooltip="edit the last question and ask again; Up in an empty box does the same"),
+        Binding("ctrl+t", "citations", "Quotations", show=False, priority=True, id="citations",
+                tooltip="go to the quotations of the last answer; Enter shows one's place"),
+        Binding("ctrl+r", "read_again", "Read again", priority=True, id="read-again",
+                tooltip="read the document again; restart the engine if it has ended"),
+        Binding("f2", "app.next_theme", "Theme", key_display="F2", show=False, priority=True,
+                id="theme", tooltip="dark, light or high contrast"),
+        Binding("f3", "figures", "Figures", key_display="F3", priority=True, id="figures",
+                tooltip="hide or show the panel"),
+        Binding("f4", "choose_parts", "Parts", key_display="F4", priority=True, id="parts",
+                tooltip="what is read, with its tokens, and everything that is left out"),
+        Binding("f5", "document", "Document", key_display="F5", priority=True, id="document",
+                tooltip="the text as the model read it, with its outline and a search"),
+        Binding("f6", "compare", "Dense/sparse", key_display="F6", priority=True, id="compare",
+                tooltip="ask the last question again in the other attention mode, and compare; "
+                "the price is told first"),
+        Binding("f7", "app.sessions", "Sessions", key_display="F7", priority=True, id="sessions",
+                tooltip="earlier conversations: search, go on, rename, export, delete"),
+        Binding("f8", "app.model", "Model", key_display="F8", show=False, priority=True,
+                id="model", tooltip="another model reads the document"),
+        Binding("f9", "app.open", "Open", key_display="F9", show=False, priority=True, id="open",
+                tooltip="open another document"),
+        Binding("pageup", "scroll_conversation(-1)", "Scroll up", show=False, priority=True,
+                id="scroll-up", tooltip="scroll the conversation"),
+        Binding("pagedown", "scroll_conversation(1)", "Scroll down", show=False, priority=True,
+                id="scroll-down", tooltip="scroll the conversation"),
+        Binding("ctrl+end", "follow", "Newest", show=False, priority=True, id="newest",
+                tooltip="return to the newest text, and follow it"),
+    ]  # fmt: skip
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session = session
+        self.session = session
         self._frame: Timer | None = None
         self._keys: tuple[bool | None, ...] = ()
 
@@ -78,60 +125,106 @@ class MainScreen(Screen[None]):
             with Vertical(id="chat"):
                 yield Conversation(id="conversation")
                 yield FigureStrip(id="strip")
+                yield Banner(id="banner")
                 yield PrefillBar(id="prefill")
                 yield QuestionBox(id="question")
+            yield DocumentPane(id="document-pane")
             yield LivePanel(id="panel")
         yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
         self.query_one(QuestionBox).focus()
-        await self._draw()
-        self._listen()
+        self._tell_trouble()
+        await self.draw()
+        self.listen()
 
     @work(exclusive=True, group="engine")
-    async def _listen(self) -> None:
-        async for event in self._session.run():
+    async def listen(self) -> None:
+        """Start an engine and hear it until its end."""
+        async for event in self.session.run():
             self.post_message(EngineSaid(event))
 
     async def on_engine_said(self, message: EngineSaid) -> None:
-        event, before = message.event, self._session.state
-        self._session.take(event)
-        asked_at_once = isinstance(event, Failed) and event.kind in _ASKED_AT_ONCE
-        if isinstance(event, Failed) and self._session.state != before and not asked_at_once:
-            self.notify(clean(event.message), severity="error", markup=False)
+        event, before = message.event, self.session.state
+        self.session.take(event)
+        self._show_document(event)
+        if isinstance(event, Failed):
+            self._tell(event, new=self.session.state != before)
+        elif self.session.state.phase is Phase.READY and before.phase is not Phase.READY:
+            self.query_one(Banner).dismiss()
+        self._tell_trouble()
         if not isinstance(event, _STREAMED):
-            await self._draw()
+            await self.draw()
         elif self._frame is None:
-            self._frame = self.set_timer(_FRAME_S, self._draw)
+            self._frame = self.set_timer(_FRAME_S, self.draw)
 
         if isinstance(event, Failed) and not event.fatal and event.ask_id is None:
             self._answer_failure(event)
-        elif isinstance(event, DocumentCounted) and self._session.choosing:
+        elif isinstance(event, DocumentCounted) and self.session.choosing:
             self.action_choose_parts()
+
+    def _show_document(self, event: Event) -> None:
+        pane = self.query_one(DocumentPane)
+        match event:
+            case DocumentReady():
+                pane.show_document(event)
+            case DocumentText():
+                pane.add_text(event)
+
+    def _tell(self, failed: Failed, *, new: bool) -> None:
+        if new and failed.kind not in _ASKED_AT_ONCE:
+            self.query_one(Banner).tell(failed.message, failed.hint)
+
+    def tell(self, error: SaChatError) -> None:
+        """A failure that is none of the engine's."""
+        self.query_one(Banner).tell(error.message, error.hint)
+
+    def restore_draft(self, saved: Saved | None) -> None:
+        """What was being typed when the conversation was left."""
+        if saved is not None and saved.draft:
+            box = self.query_one(QuestionBox)
+            box.text = saved.draft
+            box.move_cursor(box.document.end)
+
+    def _tell_trouble(self) -> None:
+        """What is wrong with the history, once."""
+        keeper = self.session.keeper
+        if keeper.trouble:
+            self.query_one(Banner).tell(keeper.trouble, calm=True)
+            keeper.trouble = ""
 
     def _answer_failure(self, failed: Failed) -> None:
         """What the user can mend at once is asked for at once."""
         if failed.kind == "password":
-            asked = PasswordScreen(failed.message, again=self._session.has_password)
+            from .password import PasswordScreen
+
+            asked = PasswordScreen(failed.message, again=self.session.has_password)
             self.app.push_screen(asked, self._unlock)
         elif failed.kind == "overflow":
             self.action_choose_parts()
 
     async def _unlock(self, password: str | None) -> None:
         if password is not None:
-            await self._session.unlock(password)
-            await self._draw()
+            await self.session.unlock(password)
+            await self.draw()
 
     async def on_question_asked(self, message: QuestionAsked) -> None:
-        await self._session.ask(message.question)
-        await self._draw()
-        self.query_one(Conversation).follow()
+        self.query_one(Banner).dismiss()
+        await self.session.ask(message.question, replaces_last=message.replaces_last)
+        await self.draw()
+        await self.query_one(Conversation).follow()
 
-    async def _draw(self) -> None:
+    def on_draft_changed(self, message: DraftChanged) -> None:
+        self.session.keeper.draft(message.text)
+
+    async def draw(self) -> None:
+        """Show the state as it is now."""
         if self._frame is not None:
             self._frame.stop()
             self._frame = None
-        state = self._session.state
+        if not self.is_attached:
+            return
+        state = self.session.state
         self.query_one(TitleBar).show(state)
         self.query_one(PrefillBar).show(state)
         self.query_one(FigureStrip).show(state)
@@ -144,66 +237,182 @@ class MainScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
-        state = self._session.state
+        state = self.session.state
+        last = self.session.last_turn
         match action:
             case "stop":
-                return self._session.busy
-            case "copy_answer":
+                return not self._in_document and (self.session.busy or self._can_leave)
+            case "scroll_conversation" | "follow":
+                return not self._in_document
+            case "copy_answer" | "copy":
                 return state.last_answer is not None
             case "read_again":
                 return state.phase in (Phase.PAUSED, Phase.FAILED, Phase.DEAD)
             case "choose_parts":
                 counting = state.phase in (Phase.STARTING, Phase.LOADING)
-                return self._session.budget is not None and not counting
+                return self.session.budget is not None and not counting
+            case "document":
+                return state.document is not None
+            case "compare":
+                return self.session.comparable is not None or state.comparison is not None
+            case "ask_again" | "edit_last":
+                return last is not None and not last.status.open
         return True
 
-    def action_help(self) -> None:
-        self.app.push_screen(HelpScreen())
+    @property
+    def _can_leave(self) -> bool:
+        """Whether Esc has something to leave before it stops anything."""
+        if not self.is_attached:
+            return False
+        return self.query_one(QuestionBox).edits_last or self.query_one(Banner).display
+
+    @property
+    def _in_document(self) -> bool:
+        """Whether the document's pane has the keys."""
+        return self.is_attached and self.query_one(DocumentPane).has_focus_within
 
     async def action_stop(self) -> None:
-        await self._session.cancel()
-        await self._draw()
+        """Esc leaves an edit; else it stops the engine's work, and then takes a banner away."""
+        if not (self.query_one(QuestionBox).leave_edit() or self._stops_nothing()):
+            await self.session.cancel()
+        await self.draw()
+
+    def _stops_nothing(self) -> bool:
+        """A banner goes first only where there is nothing to stop."""
+        return not self.session.busy and self.query_one(Banner).dismiss()
+
+    def action_focus_question(self) -> None:
+        self.query_one(QuestionBox).focus()
 
     def action_copy_answer(self) -> None:
-        turn = self._session.state.last_answer
+        turn = self.session.state.last_answer
         if turn is not None:
-            self.app.copy_to_clipboard(clean(turn.text))
-            self.notify("The last answer is in the clipboard.", markup=False)
+            self.post_message(CopyWanted(clean(turn.text), "The last answer"))
+
+    def action_copy(self) -> None:
+        """Let the user choose a part of the last answer."""
+        turn = self.session.state.last_answer
+        if turn is not None:
+            from .copy import CopyScreen
+
+            self.app.push_screen(CopyScreen(turn), self._copy)
+
+    def _copy(self, chosen: tuple[str, str] | None) -> None:
+        if chosen is not None:
+            self.post_message(CopyWanted(*chosen))
+
+    async def on_copy_wanted(self, message: CopyWanted) -> None:
+        from ..clipboard import copy
+
+        how = await copy(message.text, self.app.copy_to_clipboard)
+        self.notify(f"{message.what} {how}", markup=False, timeout=3)
+
+    def on_document_pane_copied(self, message: DocumentPane.Copied) -> None:
+        self.post_message(CopyWanted(message.text, "The passage"))
+
+    async def action_ask_again(self) -> None:
+        last = self.session.last_turn
+        if last is not None:
+            await self.session.ask(last.question, replaces_last=True)
+            await self.draw()
+            await self.query_one(Conversation).follow()
+
+    def action_edit_last(self) -> None:
+        last = self.session.last_turn
+        if last is not None and not last.status.open:
+            box = self.query_one(QuestionBox)
+            box.edit_last(last.question)
+            box.focus()
+
+    def on_last_question_wanted(self, message: LastQuestionWanted) -> None:
+        self.action_edit_last()
 
     async def action_read_again(self) -> None:
         """Open the document again: with a new engine if the old one is gone."""
-        if self._session.state.phase is Phase.DEAD:
-            self._session.begin_again()
-            self._listen()
+        self.query_one(Banner).dismiss()
+        if self.session.state.phase is Phase.DEAD:
+            self.session.begin_again()
+            self.listen()
         else:
-            await self._session.reopen()
-        await self._draw()
+            await self.session.reopen()
+        await self.draw()
 
     def action_choose_parts(self) -> None:
         """Show what there is, and read what is chosen of it."""
-        budget = self._session.budget
+        from .budget import BudgetScreen
+
+        budget = self.session.budget
         if budget is None or isinstance(self.app.screen, BudgetScreen):
             return
-        unread = self._session.state.phase in _UNREAD
-        screen = BudgetScreen(budget, self._session.proposal, _NOT_READ if unread else _AGAIN)
+        unread = self.session.state.phase in _UNREAD
+        consequence = _NOT_READ if unread else _AGAIN
+        screen = BudgetScreen(budget, self.session.proposal, consequence, read=not unread)
         self.app.push_screen(screen, self._read_chosen)
 
     async def _read_chosen(self, read: bool | None) -> None:
         if read:
-            self._session.accept_choice()
-            await self._session.cancel()
+            self.session.accept_choice()
             await self.action_read_again()
+
+    def action_compare(self) -> None:
+        """Tell the price of the other mode, or show the newest comparison."""
+        from .compare import CompareScreen
+
+        self.app.push_screen(CompareScreen(self.session), self._compared)
+
+    async def _compared(self, result: None) -> None:
+        await self.draw()
 
     def action_figures(self) -> None:
         """Show the panel in place of the conversation where both do not fit; else hide it."""
         self.toggle_class("-figures")
 
-    def action_scroll_conversation(self, direction: int) -> None:
-        conversation = self.query_one(Conversation)
-        if direction < 0:
-            conversation.scroll_page_up()
+    def action_document(self) -> None:
+        """Open the document's pane, or close it."""
+        if self.has_class("-document"):
+            self._close_document()
         else:
-            conversation.scroll_page_down()
+            self._open_document()
 
-    def action_follow(self) -> None:
-        self.query_one(Conversation).follow()
+    def _open_document(self) -> None:
+        self.add_class("-document")
+        self.query_one(DocumentPane).focus_text()
+
+    def _close_document(self) -> None:
+        self.remove_class("-document")
+        self.query_one(QuestionBox).focus()
+
+    def on_document_pane_closed(self) -> None:
+        self._close_document()
+
+    def on_citation_opened(self, message: CitationOpened) -> None:
+        self.show_citation(message.citation)
+
+    def show_citation(self, citation: Citation) -> None:
+        """Open the document at the passage; an unverified quotation has none."""
+        if not citation.verified:
+            self.notify("The document does not have this quotation.", markup=False, timeout=4)
+            return
+        self._open_document()
+        self.query_one(DocumentPane).open_at(citation)
+
+    def action_citations(self) -> None:
+        """Go to the first quotation of the last answer that has any."""
+        lines = list(self.query(CitationLine))
+        if not lines:
+            self.notify("No answer on the screen has a quotation.", markup=False, timeout=3)
+            return
+        first = next(line for line in lines if line.parent is lines[-1].parent)
+        first.focus()
+
+    def action_scroll_conversation(self, direction: int) -> None:
+        panel = self.query_one(LivePanel)
+        alone = panel.display and not self.query_one("#chat").display
+        target: Widget = panel if alone else self.query_one(Conversation)
+        if direction < 0:
+            target.scroll_page_up()
+        else:
+            target.scroll_page_down()
+
+    async def action_follow(self) -> None:
+        await self.query_one(Conversation).follow()

@@ -16,6 +16,12 @@ def inert_parser() -> MarkdownIt:
     return MarkdownIt("gfm-like", {"html": False, "linkify": False}).disable(_LINKS)
 
 
+def code_blocks(text: str) -> list[str]:
+    """The code of every fenced or indented block of an answer."""
+    tokens = inert_parser().parse(clean(text))
+    return [token.content for token in tokens if token.type in ("fence", "code_block")]
+
+
 class AnswerText(Markdown):
     """Model text, cleaned and streamed.
 

@@ -1,99 +1,73 @@
-"""The live panel: every figure of the run, and its one-line form for small terminals."""
+"""The live panel: every figure of the run."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
+from textual.widget import Widget
 
 from ..state import ChatState
-from ..text import percent, plural, rate, seconds, size
+from ..text import plural
 from .density_map import DensityMap, Matrix
-from .figures import MemoryUse, RunFigures, SparsityFigure, tokens_read
+from .figures import RunFigures
+from .memory import MemoryUse
+from .room import Room
+from .sparsity import SparsityFigure
+from .strip import FigureStrip
 from .ttft import TtftSplit
 
-_DENSITY_FRAME = 3  # rows of its section beside the layers: title, legend, margin
+__all__ = ["FigureStrip", "LivePanel", "Section"]
 
 
 class Section(Vertical):
     """A titled part of the panel.  Titles are the program's own words."""
 
-    def __init__(self, title: str, *children: Static | Vertical, id: str) -> None:
+    def __init__(self, title: str, *children: Widget, id: str) -> None:
         super().__init__(*children, id=id)
-        self.border_title = title
+        self.border_title = f" {title} "
 
 
 class LivePanel(VerticalScroll, can_focus=False):
-    """Sparsity, time to first token, density by layer, memory, and the run."""
+    """The most important first: sparsity, time to first token, memory, the run, and in what room
+    is left the density by layer and head."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._shown: tuple[object, ...] | None = None
+        self._state = ChatState()
 
     def compose(self) -> ComposeResult:
         with Section("sparsity", id="sparsity"):
             yield SparsityFigure()
         with Section("time to first token", id="ttft"):
             yield TtftSplit()
-        with Section("density", id="density"):
-            yield DensityMap()
         with Section("engine memory", id="memory"):
             yield MemoryUse()
         with Section("this run", id="run"):
             yield RunFigures()
-            yield Static(id="tokens-read", markup=False)
+        with Section("density", id="density"):
+            yield DensityMap()
+
+    def on_resize(self) -> None:
+        self.show(self._state)
 
     def show(self, state: ChatState) -> None:
-        if _figures(state) == self._shown:
-            return
-        self._shown = _figures(state)
-        self.query_one(SparsityFigure).show(state)
-        self.query_one(TtftSplit).show(state.ttft)
-        source = state.prefill or state.progress
-        self._show_density(source.density_by_head if source else ())
+        """Every part draws again only if what it shows has changed."""
+        self._state = state
+        room = Room(self.size.width, self.container_size.height)
+        self.set_class(room.short, "-short-panel")
+        self.query_one(SparsityFigure).show(state, room)
+        self.query_one(TtftSplit).show(state, room)
         self.query_one(MemoryUse).show(state.devices)
         self.query_one(RunFigures).show(state)
-        self.query_one("#tokens-read", Static).update(Content(tokens_read(state)))
+        source = state.prefill or state.progress
+        self._show_density(source.density_by_head if source else ())
 
     def _show_density(self, matrix: Matrix) -> None:
         self.query_one(DensityMap).show(matrix)
-        section = self.query_one("#density", Section)
-        section.styles.max_height = len(matrix) + _DENSITY_FRAME
-        section.border_title = "density"
+        title = " density "
         if matrix:
-            shape = f"{plural(len(matrix), 'layer')} x {plural(len(matrix[0]), 'head')}"
-            section.border_title = f"density, {shape}"
-
-
-def _figures(state: ChatState) -> tuple[object, ...]:
-    """All that the panel shows: it changes less often than the text of an answer."""
-    answers = tuple(turn.answer for turn in state.turns)
-    return (state.document, state.model, state.progress, state.prefill, state.ttft,
-            state.devices, answers)  # fmt: skip
-
-
-class FigureStrip(Static):
-    """The most important figures in one line, where there is no room for the panel."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id, markup=False)
-        self._shown: tuple[object, ...] | None = None
-
-    def show(self, state: ChatState) -> None:
-        if _figures(state) == self._shown:
-            return
-        self._shown = _figures(state)
-        parts: list[tuple[str, str]] = []
-        source = state.prefill.attention if state.prefill else state.progress
-        if source is not None:
-            parts.append(("sparsity", percent(1 - source.density)))
-        if state.ttft is not None:
-            parts.append(("TTFT", seconds(state.ttft.total_s)))
-        answered = [turn.answer for turn in state.turns if turn.answer and turn.answer.tokens]
-        if answered:
-            parts.append(("writing", rate(answered[-1].tokens_per_s)))
-        if state.devices:
-            parts.append(("memory", size(sum(d.used_bytes for d in state.devices))))
-        words = [Content.assemble((f"{label} ", "$label"), value) for label, value in parts]
-        self.update(Content.styled("   ", "").join(words) if words else Content(""))
+            layers, heads = plural(len(matrix), "layer"), plural(len(matrix[0]), "head")
+            title = f" density, {layers} x {heads} "
+        section = self.query_one("#density", Section)
+        if section.border_title != title:
+            section.border_title = title

@@ -23,6 +23,8 @@ _MARKERS = re.compile(  # of emphasis, code and nested block quotes; never insid
 _GAP = 500  # most folded characters that an ellipsis may stand for
 _CJK = "\u2e80"  # from here on scripts set no blanks between words
 
+_Span = tuple[int, int]  # from one offset up to another
+
 
 @dataclass(frozen=True)
 class _File:
@@ -37,30 +39,29 @@ class _File:
     def folded(self) -> Folded:
         return fold(self.text)
 
-    def find(self, wording: str) -> int | None:
-        """The offset of these very characters."""
+    def find(self, wording: str) -> _Span | None:
+        """Where these very characters stand."""
         whole = partial(self._is_whole, len(wording))
-        return next(_places(self.text, wording, whole), None)
+        at = next(_places(self.text, wording, whole), None)
+        return None if at is None else (at, at + len(wording))
 
-    def find_folded(self, pieces: Sequence[str]) -> int | None:
-        """The offset of the first of these folded pieces, if each of the others follows the
-        one before it, with no more than `_GAP` characters between them."""
+    def find_folded(self, pieces: Sequence[str]) -> _Span | None:
+        """From the first of these folded pieces to the end of the last, if each follows the one
+        before it, with no more than `_GAP` characters between them."""
         first, *others = pieces
-        chains: Iterable[tuple[int, int]] = ((at, at + len(first)) for at in self._folded(first))
+        chains: Iterable[_Span] = ((at, at + len(first)) for at in self._folded(first))
         for piece in others:
             chains = list(self._continued(chains, piece))
             if not chains:
                 return None
-        begin = next((begin for begin, _ in chains), None)
-        return None if begin is None else self.folded.original(begin)
+        found = next(iter(chains), None)
+        return None if found is None else self._unfolded(*found)
 
-    def _continued(
-        self, chains: Iterable[tuple[int, int]], piece: str
-    ) -> Iterator[tuple[int, int]]:
+    def _continued(self, chains: Iterable[_Span], piece: str) -> Iterator[_Span]:
         """Begin and end of each of `chains` (sorted by their ends) that this piece continues."""
         coming = iter(chains)
         upcoming = next(coming, None)
-        nearest: tuple[int, int] | None = None
+        nearest: _Span | None = None
         for at in self._folded(piece):
             while upcoming is not None and upcoming[1] <= at:
                 nearest, upcoming = upcoming, next(coming, None)
@@ -75,8 +76,11 @@ class _File:
 
     def _is_whole_folded(self, length: int, at: int) -> bool:
         """Judged on the original, where hyphens still part words."""
-        end = self.folded.original(at + length - 1) + 1
-        return not self._cuts(self.folded.original(at), end)
+        return not self._cuts(*self._unfolded(at, at + length))
+
+    def _unfolded(self, begin: int, end: int) -> _Span:
+        """The original of a folded stretch, which is not empty."""
+        return self.folded.original(begin), self.folded.original(end - 1) + 1
 
     def _cuts(self, start: int, end: int) -> bool:
         """Whether the stretch begins or ends inside a word or number."""
@@ -88,11 +92,11 @@ class _File:
         left, right = self.text[at - 1], self.text[at]
         return left.isalnum() and right.isalnum() and left < _CJK and right < _CJK
 
-    def citation(self, quote: str, offset: int) -> Citation:
-        index = bisect_right(self.part_starts, offset) - 1
+    def citation(self, quote: str, begin: int, end: int) -> Citation:
+        index = bisect_right(self.part_starts, begin) - 1
         start, part = self.part_starts[index], self.parts[index]
-        line = part.line + self.text.count("\n", start, offset)
-        return Citation(quote, self.path, part.page, line, verified=True)
+        line = part.line + self.text.count("\n", start, begin)
+        return Citation(quote, self.path, part.page, line, True, self.text[begin:end])
 
 
 @dataclass(frozen=True)
@@ -141,25 +145,25 @@ def _cite(quote: Quote, files: Sequence[_File]) -> Citation:
     for text in dict.fromkeys((quote.text, plain)):
         found = _search(text, files)
         if found is not None:
-            file, offset = found
-            return file.citation(quote.text, offset)
+            file, span = found
+            return file.citation(quote.text, *span)
     return Citation(quote.text, "", None, 0, verified=False)
 
 
-def _search(text: str, files: Sequence[_File]) -> tuple[_File, int] | None:
+def _search(text: str, files: Sequence[_File]) -> tuple[_File, _Span] | None:
     for wording in _wordings(text):
         for find in (_exactly, _folded):
             for file in files:
-                offset = find(file, wording)
-                if offset is not None:
-                    return file, offset
+                span = find(file, wording)
+                if span is not None:
+                    return file, span
     pieces = [piece for piece in _ELLIPSIS.split(text) if _needle(piece)]
     if pieces != [text] and pieces and all(map(tells_something, pieces)):
         needles = [_needle(piece) for piece in pieces]
         for file in files:
-            offset = file.find_folded(needles)
-            if offset is not None:
-                return file, offset
+            span = file.find_folded(needles)
+            if span is not None:
+                return file, span
     return None
 
 
@@ -169,11 +173,11 @@ def _wordings(text: str) -> list[str]:
     return [wording for wording in dict.fromkeys(wordings) if tells_something(wording)]
 
 
-def _exactly(file: _File, wording: str) -> int | None:
+def _exactly(file: _File, wording: str) -> _Span | None:
     return file.find(wording)
 
 
-def _folded(file: _File, wording: str) -> int | None:
+def _folded(file: _File, wording: str) -> _Span | None:
     return file.find_folded([_needle(wording)])
 
 

@@ -16,7 +16,7 @@ from .cutting import Cutter, Place, Span
 from .globs import matches, split_pattern
 from .model import DocumentSet
 
-_RANGE = re.compile(r"(lines|pages) (\d+)(?:-(\d*))?")
+_RANGE = re.compile(r"(lines|pages) (\d{1,9})(?:-(\d{0,9}))?")
 _HINT = "Write it as --exclude 'book.epub#Index', '#Appendix*' or 'log.txt#lines 5000-'."
 
 
@@ -87,8 +87,10 @@ def _find(documents: DocumentSet, cutter: Cutter, pattern: str) -> dict[str, lis
         wanted = title_glob.casefold()
         for index, entry in enumerate(documents.outline):
             path = documents.parts[entry.part].path
-            if entry.level and path in paths and fnmatchcase(entry.title.casefold(), wanted):
-                found.setdefault(path, []).append(cutter.span_of(index))
+            span = cutter.span_of(index)
+            named = entry.level and path in paths and fnmatchcase(entry.title.casefold(), wanted)
+            if named and span.begin < span.end:
+                found.setdefault(path, []).append(span)
     if not found:
         raise UsageError(f"Nothing in the document is named by {pattern!r}.", _HINT)
     return found

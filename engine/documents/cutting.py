@@ -31,22 +31,28 @@ class Cutter:
     def __init__(self, documents: DocumentSet) -> None:
         self._documents = documents
         self._parts = documents.parts
+        self._last_lines = [_last_line(part) for part in self._parts]
         self._end = (len(self._parts), 1)
-        self._ends = _ends(documents.outline, self._end)
+        places = [(entry.part, entry.line) for entry in documents.outline]
+        ends = _ends(documents.outline, self._end)
+        self._spans = [self.span(*both) for both in zip(places, ends, strict=True)]
+        self._begins = [span.begin for span in self._spans]  # sorted, as the outline is
         self.files = _files(self._parts)
         self._gone: list[Span] = []
         self._left_out: list[LeftOut] = []
 
     def span_of(self, index: int) -> Span:
-        entry = self._documents.outline[index]
-        return self.span((entry.part, entry.line), self._ends[index])
+        """Of an entry of the outline; empty if another of its level begins on the same line."""
+        return self._spans[index]
 
     def span(self, begin: Place, end: Place) -> Span:
-        """Both places no earlier than the first line of their parts."""
+        """Places outside the lines of their parts are moved to the next line that there is."""
         return Span(self._whole(begin), self._whole(end))
 
     def _whole(self, place: Place) -> Place:
         part, line = place
+        if part < len(self._parts) and line > self._last_lines[part]:
+            part, line = part + 1, 0
         return (part, max(line, self._parts[part].line)) if part < len(self._parts) else self._end
 
     def rest_of(self, path: str, spans: Sequence[Span]) -> list[Span]:
@@ -74,11 +80,12 @@ class Cutter:
         """The chapters in it, else its lines or pages."""
         chapters: list[str] = []
         end = span.begin
-        for index, entry in enumerate(self._documents.outline):
-            inside = self.span_of(index)
-            if entry.level and end <= inside.begin and inside.end <= span.end:
+        inside = bisect_left(self._begins, span.begin), bisect_left(self._begins, span.end)
+        for index in range(*inside):
+            entry = self._documents.outline[index]
+            if entry.level and end <= self._begins[index] and self._spans[index].end <= span.end:
                 chapters.append(entry.title)
-                end = inside.end
+                end = self._spans[index].end
         if chapters:
             more = f" and {len(chapters) - _NAMED} more" if len(chapters) > _NAMED else ""
             return ", ".join(chapters[:_NAMED]) + more
@@ -87,7 +94,7 @@ class Cutter:
         pages = self._parts[part].page, self._parts[last].page
         if pages[0] is not None:
             return f"page {pages[0]}" if part == last else f"page {pages[0]} to page {pages[1]}"
-        return f"lines {line}-{stop_line - 1 if last == stop else _last_line(self._parts[last])}"
+        return f"lines {line}-{stop_line - 1 if last == stop else self._last_lines[last]}"
 
     def result(self) -> DocumentSet:
         """Raises `UsageError` if nothing is left."""
@@ -104,9 +111,10 @@ class Cutter:
             raise UsageError(
                 "Nothing of the document would be left.", "Leave less out, or include more."
             )
+        last_lines = [_last_line(part) for part in kept]
         outline: list[OutlineEntry] = []
-        for index, entry in enumerate(self._documents.outline):
-            moved = self._moved(self.span_of(index), kept, places)
+        for entry, span in zip(self._documents.outline, self._spans, strict=True):
+            moved = _moved(span, places, last_lines)
             if moved is not None:
                 outline.append(replace(entry, part=moved[0], line=moved[1]))
         return replace(
@@ -116,21 +124,24 @@ class Cutter:
             left_out=(*self._documents.left_out, *self._left_out),
         )
 
-    def _moved(
-        self, span: Span, kept: Sequence[Part], places: Sequence[Place]
-    ) -> tuple[int, int] | None:
-        """The first place of a span that is still there, among the new parts."""
-        # The last kept piece that begins at or before the span, and those after it.
-        at = max(0, bisect_left(places, (span.begin[0], span.begin[1] + 1)) - 1)
-        for index in range(at, len(kept)):
-            old, line = places[index]
-            first = max((old, line), span.begin) if old == span.begin[0] else (old, line)
-            if (old, line) >= span.end:
-                return None
-            if old < span.begin[0] or first[1] > _last_line(kept[index]):
-                continue
-            return (index, first[1]) if first < span.end else None
-        return None
+
+def _moved(
+    span: Span, places: Sequence[Place], last_lines: Sequence[int]
+) -> tuple[int, int] | None:
+    """The first place of a span that is still there, among the kept parts."""
+    begin = span.begin
+    end = max(span.end, (begin[0], begin[1] + 1))  # an empty one goes with its line
+    # The last kept piece that begins at or before the span, and those after it.
+    at = max(0, bisect_left(places, (begin[0], begin[1] + 1)) - 1)
+    for index in range(at, len(places)):
+        old, line = places[index]
+        first = max((old, line), begin) if old == begin[0] else (old, line)
+        if (old, line) >= end:
+            return None
+        if old < begin[0] or first[1] > last_lines[index]:
+            continue
+        return (index, first[1]) if first < end else None
+    return None
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:

@@ -37,6 +37,7 @@ class ChunkReport:
     seconds: float  # since the prefill began
     density: float  # computed pairs / causal pairs
     density_by_head: tuple[tuple[float, ...], ...]  # [layers][H]
+    select_s: float = 0.0  # of `seconds`; on a GPU with what the next chunk had of it by then
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,10 @@ def prefill(
 
     def tell(tokens_done: int, counted: Counted) -> None:
         if on_chunk is not None:
+            density, by_head = counted.density, counted.density_by_head
+            select_s = run.selecting.ended_seconds
             elapsed = time.perf_counter() - began
-            on_chunk(
-                ChunkReport(
-                    tokens_done, len(ids), elapsed, counted.density, counted.density_by_head
-                )
-            )
+            on_chunk(ChunkReport(tokens_done, len(ids), elapsed, density, by_head, select_s))
 
     ahead = Ahead(loaded.devices, tell)
     tokens = on_device(ids, loaded)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from textual.pilot import Pilot
 
 from sa_chat.app.app import SaChatApp
+from sa_chat.app.keeping import Keeper
 from sa_chat.app.launch import Launch
 from sa_chat.app.state import ChatState
 from sa_chat.engine import events
@@ -40,6 +41,7 @@ MODEL = events.ModelReady("sa-chat reader", 32_600_000, 10, 8, 139_264, "bfloat1
 DONE = events.PrefillDone(
     131_002, TTFT, events.AttentionFigures("sparse", 0.95, 0.208, 0.975), DENSITY, DEVICES
 )
+LAUNCH = Launch(OpenOptions(("book.pdf",)), EngineConfig())
 VERIFIED = events.Citation("Call me Ishmael.", "book.pdf", "12", 3, True)
 INVENTED = events.Citation("Nobody wrote this.", "", None, 0, False)
 
@@ -91,11 +93,12 @@ class StandInClient:
 class StandInApp(SaChatApp):
     """The real screen on stand-in clients; `clients[-1]` is the one in use."""
 
-    def __init__(self) -> None:
+    def __init__(self, launch: Launch = LAUNCH, keeper: Keeper | None = None) -> None:
         self.clients: list[StandInClient] = []
-        super().__init__(Launch(OpenOptions(("book.pdf",)), EngineConfig()), self._client)
+        super().__init__(launch, self._client, keeper or Keeper(None))
+        self.animation_level = "none"
 
-    def _client(self) -> StandInClient:
+    def _client(self, config: EngineConfig) -> StandInClient:
         self.clients.append(StandInClient())
         return self.clients[-1]
 

@@ -13,7 +13,6 @@ from textual.widgets import Input
 from sa_chat.app.launch import Launch
 from sa_chat.app.screens.budget import BudgetScreen
 from sa_chat.app.screens.password import PasswordScreen
-from sa_chat.app.session import Session
 from sa_chat.app.state import Phase
 from sa_chat.app.widgets.question_box import QuestionBox
 from sa_chat.engine.config import EngineConfig, OpenOptions
@@ -51,9 +50,7 @@ class ChoosingApp(StandInApp):
     """Counts first, as with --choose."""
 
     def __init__(self) -> None:
-        super().__init__()
-        launch = Launch(OpenOptions(("book.pdf",)), EngineConfig(), choose=True)
-        self.session = Session(launch.options, self._client, choose=launch.choose)
+        super().__init__(Launch(OpenOptions(("book.pdf",)), EngineConfig(), choose=True))
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -83,7 +80,10 @@ async def test_what_does_not_fit_is_chosen_and_read() -> None:
         await press(pilot, "r")
         await pilot.pause(0.2)
         options = OpenOptions(("book.pdf",), drop=("tests/test_core.py",))
-        assert app.clients[0].sent == [Open(OpenOptions(("book.pdf",))), Open(options)]
+        assert app.clients[0].sent == [
+            Open(OpenOptions(("book.pdf",)), text=True),
+            Open(options, text=True),
+        ]
         assert app.session.state.phase is Phase.LOADING
 
 
@@ -156,7 +156,7 @@ async def test_choosing_counts_first_and_questions_wait() -> None:
         await press(pilot, "r")
         await pilot.pause(0.2)
         sent = app.clients[0].sent[1:]
-    assert sent == [Open(OpenOptions(("book.pdf",))), Ask("q1", "Who?")]
+    assert sent == [Open(OpenOptions(("book.pdf",)), text=True), Ask("q1", "Who?")]
 
 
 @pytest.mark.asyncio
@@ -168,16 +168,15 @@ async def test_a_document_being_read_is_read_again_with_another_choice() -> None
         assert "the conversation stays" in screen_text(app)
         await press(pilot, "down", "space", "r")
         await pilot.pause(0.2)
-        dropped = Open(OpenOptions(("book.pdf",), drop=("book.pdf#One@1:1",)))
-        assert app.clients[0].sent[1:] == [Cancel(), dropped]
+        dropped = Open(OpenOptions(("book.pdf",), drop=("book.pdf#One@1:1",)), text=True)
+        assert app.clients[0].sent[1:] == [Cancel(queued=True), dropped]
         await said(pilot, Cancelled("prefill"), LoadProgress("parse", 0.5, 1.0))
         assert app.session.state.phase is Phase.LOADING
 
 
 @pytest.mark.asyncio
 async def test_fit_marks_what_the_engine_left_out() -> None:
-    app = StandInApp()
-    app.session = Session(OpenOptions(("book.pdf",), fit=True), app._client)
+    app = StandInApp(Launch(OpenOptions(("book.pdf",), fit=True), EngineConfig()))
     async with app.run_test(size=(100, 30)) as pilot:
         await said(pilot, LONG, DOCUMENT)
         assert app.session.state.phase is Phase.PREFILLING
@@ -195,7 +194,7 @@ async def test_a_part_that_is_gone_is_not_asked_for_again() -> None:
         await said(pilot, Failed("The document has no such part.", "Open it again.", "usage"))
         await press(pilot, "ctrl+r")
         await pilot.pause(0.2)
-        assert app.clients[0].sent[-1] == Open(OpenOptions(("book.pdf",)))
+        assert app.clients[0].sent[-1] == Open(OpenOptions(("book.pdf",)), text=True)
 
 
 @pytest.mark.asyncio
@@ -210,7 +209,7 @@ async def test_a_password_is_asked_until_it_is_right() -> None:
         await press(pilot, "enter")
         await pilot.pause(0.2)
         opened = app.clients[0].sent[-1]
-        assert opened == Open(OpenOptions(("book.pdf",), password="secret"))
+        assert opened == Open(OpenOptions(("book.pdf",), password="secret"), text=True)
         assert "secret" not in repr(opened)
         await said(pilot, LOCKED)
         assert "That password was wrong. Try again." in screen_text(app)

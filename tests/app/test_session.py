@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from stand_in import DOCUMENT, DONE, MODEL, StandInClient
+from stand_in import DOCUMENT, DONE, MODEL, StandInClient, answer, progress
 
 from sa_chat.app.session import Session
 from sa_chat.app.state import Phase, TurnStatus
-from sa_chat.engine.config import OpenOptions
+from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.errors import EngineError
-from sa_chat.engine.events import Cancelled, Failed
-from sa_chat.engine.protocol import Ask, Open, Request
+from sa_chat.engine.events import Cancelled, Failed, PastTurn
+from sa_chat.engine.protocol import Ask, Cancel, Compare, Open, Request
 
 pytestmark = pytest.mark.asyncio
 OPTIONS = OpenOptions(("book.pdf",))
@@ -44,10 +44,10 @@ class Run:
 
     def __init__(self) -> None:
         self.clients: list[SlowClient] = []
-        self.session = Session(OPTIONS, self._client)
+        self.session = Session(OPTIONS, EngineConfig(), self._client)
         self._task: asyncio.Task[None] | None = None
 
-    def _client(self) -> SlowClient:
+    def _client(self, config: EngineConfig) -> SlowClient:
         self.clients.append(SlowClient())
         return self.clients[-1]
 
@@ -80,7 +80,7 @@ async def test_question_while_the_process_starts_waits_for_open() -> None:
     client.flowing.set()
     client.started.set()
     await settle()
-    assert client.sent == [Open(OPTIONS), Ask("q1", "early?")]
+    assert client.sent == [Open(OPTIONS, text=True), Ask("q1", "early?")]
     await run.session.ask("late?")
     assert client.sent[2:] == [Ask("q2", "late?")]
     assert [turn.status for turn in run.session.state.turns] == [TurnStatus.QUEUED] * 2
@@ -93,14 +93,19 @@ async def test_questions_while_requests_are_under_way_are_sent_once() -> None:
     first = asyncio.create_task(run.session.ask("one"))
     client.started.set()
     await settle()
-    assert client.sent == [Open(OPTIONS)]
+    assert client.sent == [Open(OPTIONS, text=True)]
     second = asyncio.create_task(run.session.ask("two"))
     await settle()
     client.flowing.set()
     await asyncio.gather(first, second)
     await run.session.ask("three")
     await settle()
-    assert client.sent == [Open(OPTIONS), Ask("q1", "one"), Ask("q2", "two"), Ask("q3", "three")]
+    assert client.sent == [
+        Open(OPTIONS, text=True),
+        Ask("q1", "one"),
+        Ask("q2", "two"),
+        Ask("q3", "three"),
+    ]
     run.end()
 
 
@@ -123,11 +128,20 @@ async def test_new_engine_is_asked_what_the_old_one_owed() -> None:
     client.flowing.set()
     client.started.set()
     await settle()
-    assert client.sent == [Open(OPTIONS), Ask("q1", "one"), Ask("q2", "two"), Ask("q3", "three")]
+    assert client.sent == [
+        Open(OPTIONS, text=True),
+        Ask("q1", "one"),
+        Ask("q2", "two"),
+        Ask("q3", "three"),
+    ]
     run.end()
 
 
-async def test_questions_are_sent_again_if_they_were_refused_not_if_reading_stopped() -> None:
+def questions(client: SlowClient) -> list[str]:
+    return [request.question for request in client.sent if isinstance(request, Ask)]
+
+
+async def test_what_waits_is_asked_of_the_new_reading_only() -> None:
     run = Run()
     client = await run.begin()
     client.flowing.set()
@@ -138,12 +152,95 @@ async def test_questions_are_sent_again_if_they_were_refused_not_if_reading_stop
     await settle()
     assert run.session.state.phase is Phase.FAILED
     client.sent.clear()
-    await run.session.ask("two")
-    assert client.sent == [Open(OPTIONS), Ask("q1", "one"), Ask("q2", "two")]
+    await run.session.ask("two")  # the engine has refused the first
+    assert client.sent[0] == Open(OPTIONS, text=True)
+    assert questions(client) == ["one", "two"]
     client.say(DOCUMENT, MODEL, Cancelled("prefill"))
     await settle()
     assert run.session.state.phase is Phase.PAUSED
     client.sent.clear()
     await run.session.ask("three")  # the engine still holds the other two
-    assert client.sent == [Open(OPTIONS), Ask("q3", "three")]
+    assert client.sent[:2] == [Cancel(queued=True), Open(OPTIONS, text=True)]
+    assert questions(client) == ["one", "two", "three"]
+    held = [request.ask_id for request in client.sent if isinstance(request, Ask)]
+    assert len(set(held)) == 3
+    client.say(answer("q1", "", stop_reason="cancelled"))  # of the old queue
+    await settle()
+    assert all(turn.status.open for turn in run.session.state.turns)
+    run.end()
+
+
+async def test_a_reading_from_the_beginning_is_told_what_was_said() -> None:
+    run = Run()
+    client = await run.begin()
+    client.flowing.set()
+    client.started.set()
+    client.say(DOCUMENT, MODEL, DONE)
+    await settle()
+    await run.session.ask("Who?")
+    client.say(answer("q1", "Ishmael.", question="Who?"))
+    await settle()
+    client.sent.clear()
+    await run.session.reopen()
+    said = (PastTurn("Who?", "Ishmael."),)
+    assert client.sent == [Open(OPTIONS, recall=said, text=True)]
+    run.end()
+
+
+async def test_the_last_question_is_asked_again_in_its_place() -> None:
+    run = Run()
+    client = await run.begin()
+    client.flowing.set()
+    client.started.set()
+    client.say(DOCUMENT, MODEL, DONE)
+    await settle()
+    await run.session.ask("Who?")
+    await run.session.ask("Who else?", replaces_last=True)  # the first is not answered yet
+    assert [turn.question for turn in run.session.state.turns] == ["Who?", "Who else?"]
+    client.say(answer("q1", "Ishmael."), answer("q2", "Queequeg."))
+    await settle()
+    await run.session.ask("And who else?", replaces_last=True)
+    assert [turn.question for turn in run.session.state.turns] == ["Who?", "And who else?"]
+    assert client.sent[-1] == Ask("q3", "And who else?", replaces_last=True)
+    run.end()
+
+
+async def test_the_other_mode_beside_the_first_and_in_its_place() -> None:
+    run = Run()
+    client = await run.begin()
+    client.flowing.set()
+    client.started.set()
+    client.say(DOCUMENT, MODEL, DONE)
+    await settle()
+    for ask_id, question, text in (("q1", "Who?", "Ishmael."), ("q2", "Where?", "At sea.")):
+        await run.session.ask(question)
+        client.say(answer(ask_id, text, question=question))
+        await settle()
+    said = (PastTurn("Who?", "Ishmael."),)
+
+    await run.session.compare(beside=True)
+    assert client.sent[-1] == Compare("cq3", "Where?", "dense", said)
+    assert run.session.busy
+    client.say(progress(8_192, 2.0), DONE, answer("cq3", "On land."))
+    await settle()
+    state = run.session.state
+    assert state.phase is Phase.READY
+    assert state.prefill is DONE
+    assert state.turns[-1].text == "At sea."
+    assert state.turns[-1].compared is not None
+    assert state.turns[-1].compared.text == "On land."
+
+    client.sent.clear()
+    await run.session.compare(beside=False)
+    assert client.sent == [
+        Open(OPTIONS, "dense", said, text=True),
+        Ask("cq4", "Where?"),
+    ]
+    client.say(DOCUMENT, progress(8_192, 2.0))
+    await settle()
+    assert run.session.state.phase is Phase.PREFILLING
+    client.say(Cancelled("prefill"))
+    await settle()
+    assert run.session.state.phase is Phase.PAUSED
+    assert run.session.state.turns[-1].text == "At sea."
     run.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 
 import pytest
@@ -119,3 +120,50 @@ def test_eta_follows_the_pace_of_the_last_chunks() -> None:
 def test_memory_stays_when_an_event_brings_none() -> None:
     state = after(ready(), events.DeviceStats(()))
     assert state.devices == DEVICES
+
+
+def test_the_curve_has_a_point_for_every_chunk_of_one_reading() -> None:
+    state = after(ChatState(), DOCUMENT, progress(10_000, 1.0), progress(20_000, 2.0))
+    assert state.curve == ((10_000, 0.215), (20_000, 0.215))
+    assert apply(state, DONE).curve == state.curve
+    assert apply(state, DOCUMENT).curve == ()
+    assert reopened(state).curve == ()
+
+
+def test_the_time_to_first_token_grows_with_what_is_told() -> None:
+    state = after(ChatState(), events.LoadProgress("parse", 0.5, 0.3))
+    assert (state.live_ttft, state.timed) == (events.Ttft(0.3), "parse_s")
+    state = after(state, events.LoadProgress("tokenize", 0.5, 0.1), DOCUMENT)
+    assert (state.live_ttft, state.timed) == (events.Ttft(0.3, 0.1), "prefill_s")
+    state = after(state, events.LoadProgress("model", 0.5, 9.0))
+    assert (state.live_ttft, state.timed) == (events.Ttft(0.3, 0.1), None)
+    state = after(state, MODEL, replace(progress(10_000, 4.0), select_s=1.0))
+    assert (state.live_ttft, state.timed) == (events.Ttft(0.3, 0.1, 1.0, 3.0), "prefill_s")
+    state = apply(state, DONE)
+    assert (state.live_ttft, state.timed) == (DONE.ttft, None)
+    state = asked(state, "q1", "one")
+    assert state.timed == "first_token_s"
+    state = apply(state, events.TextDelta("q1", "An"))
+    assert state.timed is None
+    state = apply(state, answer("q1", "An answer."))
+    assert state.live_ttft.first_token_s == 0.25
+    assert asked(state, "q2", "two").timed is None
+
+
+def test_what_was_parsed_to_be_counted_is_not_timed_again() -> None:
+    counted = events.DocumentCounted(**vars(DOCUMENT))
+    state = after(ChatState(), events.LoadProgress("parse", 1.0, 0.3), counted)
+    assert reopened(state).live_ttft == events.Ttft(0.3)
+    assert reopened(after(state, DOCUMENT, progress(1, 1.0))).live_ttft == events.Ttft()
+
+
+def test_speeds() -> None:
+    state = after(ChatState(), DOCUMENT, progress(10_000, 1.0), progress(20_000, 3.0))
+    assert state.reading_rate == pytest.approx(5_000)
+    assert apply(state, DONE).reading_rate == pytest.approx(131_002 / 33.6)
+    state = ready("one")
+    state = apply(state, events.TextDelta("q1", "An", tokens=1, seconds=0.0))
+    assert state.writing_rate is None
+    state = apply(state, events.TextDelta("q1", " answer", tokens=11, seconds=0.5))
+    assert state.writing_rate == pytest.approx(20.0)
+    assert apply(state, answer("q1", "An answer.")).writing_rate == 33.3

@@ -55,12 +55,6 @@ def test_size(value: int, shown: str) -> None:
     assert text.size(value) == shown
 
 
-def test_sizes_share_the_unit_of_the_largest() -> None:
-    small = {"weights": 62 * 2**20, "KV": 2**29, "work": 2**18}
-    assert text.sizes(small) == "weights 62 · KV 512 · work 0 MiB"
-    assert text.sizes({**small, "KV": 2**30}) == "weights 0.1 · KV 1.0 · work 0.0 GiB"
-
-
 def test_counts_and_rates() -> None:
     assert text.count(131_002) == "131,002"
     assert text.plural(1, "page") == "1 page"

@@ -99,11 +99,44 @@ def test_places(quote: str, page: str | None, line: int) -> None:
     assert citation.quote == quote.replace("\n> ", "\n")
 
 
+@pytest.mark.parametrize(
+    ("quote", "passage"),
+    [
+        ("It was a dark and stormy night", "It was a dark and\nstormy night"),
+        ("Preface\n> It was", "Preface\nIt was"),
+        ("stormy night -- he said - in the example.", "stormy night—he said—in the exam-\nple."),
+        ('The sentence "goes on" from', "The sen\u00ad\ntence “goes on” from"),
+        ("and it's finished here.", "and it\u2019s\n\nfinished\u00a0here."),
+        ("The first fix costs", "The first \ufb01x costs"),
+        ("costs -5 or 3-4", "costs -5 or 3\u20134"),
+        ("of 57 points...", "of 57 points…"),
+        ("It was a ... stormy night", "It was a dark and\nstormy night"),
+        (
+            "in the example [...] from a well-known page",
+            "in the exam-\nple.\nThe sen\u00ad\ntence “goes on” from a well-known page",
+        ),
+        ("...stormy night...", "stormy night"),
+        ('"It was a dark and stormy night."', "It was a dark and\nstormy night"),
+        ("It was a **dark** and *stormy* `night`", "It was a dark and\nstormy night"),
+        ("It was a **dark ... he** said — in", "It was a dark and\nstormy night—he said—in"),
+        ("nothing like this", ""),
+    ],
+)
+def test_the_passage_is_in_the_document_s_own_words(quote: str, passage: str) -> None:
+    text = "\n".join(part.text for part in BOOK.documents.parts)
+    assert passage in text
+    (citation,) = BOOK.cite(f"> {quote}\n")
+    assert citation.passage == passage
+    assert citation.verified == bool(passage)
+
+
 def test_code_is_cited_in_the_file_that_the_answer_names() -> None:
     block = "```python\n    def run(self) -> None:\n```"
     assert CODE.cite(block)[0].path == "a.py"
     (citation,) = CODE.cite(f"`run` is defined in b/c.py:\n{block}")
-    assert citation == Citation("    def run(self) -> None:", "b/c.py", None, 5, True)
+    assert citation == Citation(
+        "    def run(self) -> None:", "b/c.py", None, 5, True, "    def run(self) -> None:"
+    )
 
 
 def test_a_quotation_does_not_span_files() -> None:
@@ -209,6 +242,7 @@ def test_a_quotation_is_found_at_its_exact_place(words: list[str], data: st.Data
     (citation,) = finder.cite(f"> {quote}")
     assert citation.verified
     assert citation.line == 1 + before.count("\n")
+    assert citation.passage == text[len(before) : -len("\nEND")]
 
 
 def test_a_long_quotation_in_a_long_text() -> None:

@@ -43,7 +43,11 @@ class Counter:
 
     @property
     def text(self) -> str:
-        return "".join(e.text for e in self.events if isinstance(e, DocumentText))
+        return "".join(each.head + each.text for each in self.texts)
+
+    @property
+    def texts(self) -> list[DocumentText]:
+        return [event for event in self.events if isinstance(event, DocumentText)]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,68 @@ def test_every_token_is_in_one_file_or_in_head_and_title(counter: Counter, tmp_p
     assert counted.excess_tokens < 0
     assert counted.proposal == ()
     assert counter.text == "r\n=== r/a.md ===\n# A\nx\n# B\ny\n=== r/b/c.py ===\ndef f(): ...\n"
+
+
+def test_each_stretch_of_text_has_its_place_and_its_markers(
+    counter: Counter, tmp_path: Path
+) -> None:
+    root = put(tmp_path / "r", {"a.md": "one\ntwo", "b.py": "x = 1\n", "c.md": "# C\nend"})
+    counter.count(root, text=True)
+    assert counter.texts == [
+        DocumentText("one\ntwo\n", False, "r/a.md", None, 1, "r\n=== r/a.md ===\n"),
+        DocumentText("x = 1\n", False, "r/b.py", None, 1, "=== r/b.py ===\n"),
+        DocumentText("# C\nend", True, "r/c.md", None, 1, "=== r/c.md ===\n"),
+    ]
+    counter.count(root / "c.md", text=True)
+    assert counter.texts == [DocumentText("# C\nend", True, "c.md", None, 1, "c\n")]
+
+
+def test_pages_are_told_one_by_one_also_empty_ones(counter: Counter, tmp_path: Path) -> None:
+    path = tmp_path / "book.pdf"
+    path.write_bytes(write_pdf([["Page one has words."], [], ["Page three has some, too."]]))
+    counter.count(path, text=True)
+    assert [(each.page, each.line, each.head, each.last) for each in counter.texts] == [
+        ("1", 1, "book\n[page 1]\n", False),
+        ("2", 1, "[page 2]\n", False),
+        ("3", 1, "[page 3]\n", True),
+    ]
+    assert [each.text for each in counter.texts] == [
+        "Page one has words.\n",
+        "",
+        "Page three has some, too.\n",
+    ]
+
+
+def test_a_long_text_is_told_in_pieces_that_know_their_lines(
+    counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sa_chat.engine.counting._TEXT_CHARS", 100)
+    path = tmp_path / "book.md"
+    path.write_text(prose(30))
+    counter.count(path, text=True)
+    assert counter.text == f"book\n{prose(30)}"
+    assert all(len(each.text) <= 100 for each in counter.texts)
+    assert [bool(each.head) for each in counter.texts] == [True] + [False] * (
+        len(counter.texts) - 1
+    )
+    assert [each.last for each in counter.texts] == [False] * (len(counter.texts) - 1) + [True]
+    said = 0
+    for each in counter.texts:
+        assert each.line == 1 + prose(30)[:said].count("\n")
+        said += len(each.text)
+
+
+def test_opening_tells_the_text_between_counting_and_reading(tmp_path: Path) -> None:
+    path = tmp_path / "book.md"
+    path.write_text("# One\nwords\n")
+    for text in (False, True):
+        counter = Counter()
+        counter.engine.open(OpenOptions((str(path),)), text=text)
+        names = [type(event).__name__ for event in counter.events]
+        assert ("DocumentText" in names) == text
+        assert counter.text == ("book\n# One\nwords\n" if text else "")
+        if text:
+            assert names.index("DocumentText") == names.index("DocumentReady") + 1
 
 
 def test_what_is_proposed_is_what_fit_does(counter: Counter, tmp_path: Path) -> None:

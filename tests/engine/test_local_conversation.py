@@ -103,11 +103,11 @@ def end_of_answer(model):
 
 
 def cache_length(chat):
-    return chat.engine._conversation._cache.length
+    return chat.engine._reading.cache.length
 
 
 def document_length(chat):
-    return chat.engine._conversation._document_tokens
+    return chat.engine._reading.conversation._document_tokens
 
 
 def test_deltas_join_to_the_answer(chat):
@@ -184,7 +184,7 @@ def test_cancelled_in_the_middle_keeps_what_was_said(model, note, chat):
     assert later.stop_reason == "length"
     fresh = Chat(model, note, max_answer_tokens=answer.tokens)
     assert fresh.ask("Which ship left on day 3?")[1].text == answer.text
-    fresh.engine._conversation._max_answer_tokens = WORDS
+    fresh.engine._reading.conversation._max_answer_tokens = WORDS
     assert fresh.ask("And on day 4?")[1].text == later.text
 
 
@@ -289,7 +289,7 @@ def test_an_answer_ends_where_the_room_does(model, note):
     _, answer = chat.ask("Which ship left on day 3?")
     assert answer.stop_reason == "length"
     assert 32 <= answer.tokens < 256
-    assert chat.engine._conversation._cache.free == 0
+    assert chat.engine._reading.cache.free == 0
 
 
 def test_a_question_too_long_is_refused_and_nothing_is_forgotten(model, note):
@@ -311,16 +311,16 @@ def test_a_question_in_the_place_of_the_last_forgets_it(model, note):
     straight.ask("Who is it?")
     _, expected = straight.ask("What is a bridge?")
     assert found.text == expected.text
-    assert edited.engine._cache.length == straight.engine._cache.length
+    assert edited.engine._reading.cache.length == straight.engine._reading.cache.length
 
 
 def test_what_left_no_turn_replaces_none(chat):
     chat.ask("Who is it?")
-    length = chat.engine._cache.length
+    length = chat.engine._reading.cache.length
     with pytest.raises(ContextOverflow):
         chat.engine.ask("q", "stone " * 10_000, replaces_last=True)
-    assert chat.engine._cache.length == length  # too long: the last turn is still there
-    chat.engine._conversation.ask("q", "What is a stone?", lambda event: None, lambda: True)
-    assert chat.engine._cache.length == length  # stopped before its first token
+    assert chat.engine._reading.cache.length == length  # too long: the last turn is still there
+    chat.engine._reading.conversation.ask("q", "What is a stone?", lambda event: None, lambda: True)
+    assert chat.engine._reading.cache.length == length  # stopped before its first token
     chat.ask("What is a stone?", replaces_last=True)
-    assert chat.engine._cache.length > length
+    assert chat.engine._reading.cache.length > length

@@ -219,7 +219,7 @@ class Hosted:
 
     @property
     def cache_length(self):
-        return self.engine._cache.length
+        return self.engine._reading.cache.length
 
     def _made(self, config, emit):
         self.engine = LocalEngine(config, emit)
@@ -284,7 +284,11 @@ def test_out_of_memory_in_a_question_or_its_answer_is_survived(
     assert all(isinstance(event, TextDelta) for event in said)
     assert bool(said) == deltas
     assert chat.cache_length == before
-    assert chat.engine._cache.layers[0].length == chat.engine._cache.layers[1].length == before
+    assert (
+        chat.engine._reading.cache.layers[0].length
+        == chat.engine._reading.cache.layers[1].length
+        == before
+    )
     *_, answer = chat.ask(NEXT)
     fresh = hosted()
     if turn == 2:
@@ -299,11 +303,11 @@ def test_turns_forgotten_for_a_question_that_failed_are_told_with_the_next_answe
     chat = hosted(max_context=1024, max_answer_tokens=40)
     tokenizer = load_tokenizer(model)
     turn = len(tokenizer.chat.turn(tokenizer.encode(QUESTION), False))
-    while chat.engine._cache.free >= turn + _LEAST_ANSWER_TOKENS:
+    while chat.engine._reading.cache.free >= turn + _LEAST_ANSWER_TOKENS:
         assert not chat.ask(QUESTION)[-1].forgot_turns
     faults.arm(1)
     assert isinstance(chat.ask(QUESTION)[-1], Failed)
-    assert chat.cache_length == chat.engine._conversation._document_tokens
+    assert chat.cache_length == chat.engine._reading.conversation._document_tokens
     assert chat.ask(QUESTION)[-1].forgot_turns
     assert not chat.ask(QUESTION)[-1].forgot_turns
 

@@ -8,11 +8,14 @@ from itertools import pairwise, zip_longest
 
 _HYPHENS = "-\u2010\u00ad"
 _SOFT = "\u00ad"
-_WORD = r"[^\W_]+"
-_LEFT = re.compile(rf"((?:{_WORD}[-\u2010])*)({_WORD})([{_HYPHENS}])$")
+_LONGEST = 200  # characters that move: a word, and what follows it without a blank
+# Whole words only, from their first letter: else long runs without blanks take quadratic time.
+_WORD = r"[^\W_]++"
+_BEGIN = r"(?<![^\W_])"
+_LEFT = re.compile(rf"{_BEGIN}(?<![^\W_][-\u2010])((?:{_WORD}[-\u2010])*)({_WORD})([{_HYPHENS}])$")
 _RIGHT = re.compile(rf"\s*({_WORD})\S*")
 _WORDS = re.compile(_WORD)
-_COMPOUNDS = re.compile(rf"{_WORD}(?:[-\u2010]{_WORD})+")
+_COMPOUNDS = re.compile(rf"{_BEGIN}{_WORD}(?:[-\u2010]{_WORD})+")
 # "first- and second-hand" is not divided.
 _SUSPENDING = frozenset(("and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "e", "o"))
 
@@ -81,7 +84,7 @@ def _hyphen(division: _Division, vocabulary: _Vocabulary, evident: bool) -> str 
 def _division(line: str, following: str) -> _Division | None:
     left = _LEFT.search(line) if line.endswith(tuple(_HYPHENS)) else None
     right = _RIGHT.match(following) if left is not None else None
-    if left is None or right is None:
+    if left is None or right is None or right.end() > _LONGEST:
         return None
     return _Division(left[1], left[2], left[3], right[1], right.end())
 
@@ -98,8 +101,8 @@ def _vocabulary(lines: list[str]) -> _Vocabulary:
             whole = whole[: -len(division.left) - len(division.hyphen)]
         whole = whole.casefold().replace("\u2010", "-")
         words.update(_WORDS.findall(whole))
-        for compound in _COMPOUNDS.findall(whole):
-            parts = compound.split("-")
-            compounds.update(map("-".join, pairwise(parts)))
+        if "-" in whole:
+            for compound in _COMPOUNDS.findall(whole):
+                compounds.update(map("-".join, pairwise(compound.split("-"))))
         start = 0 if division is None else division.end
     return _Vocabulary(frozenset(words), frozenset(compounds))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import signal
 import subprocess
@@ -15,11 +16,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-from ...errors import DocumentError, error_of_kind
+from ...errors import DocumentError, SaChatError, error_of_kind
 from ...protocol import build
 from ..readers import Reader, Reading, Source
 
@@ -28,6 +30,7 @@ TOTAL_S = 300.0  # for one file
 MEMORY_BYTES = 1 << 30  # address space
 OCR_MEMORY_BYTES = 8 << 30
 _POLL_S = 0.2
+_EXIT_S = 2.0  # from the end of its output to its own
 # -P: a file named like a module, in the folder that is read, stays unread.
 _COMMAND = (sys.executable, "-P", "-m", "sa_chat.engine.documents.isolation.child")
 
@@ -91,25 +94,23 @@ class IsolatedReaders:
         except BaseException:
             self._end()  # also when the user cancels: the child is in the midst of it
             raise
-        if "failed" in answer:
-            failed = answer["failed"]
-            if failed["log"]:
-                _log.warning("%s: %s", source.shown, failed["log"])
+        if isinstance(answer, _Failed):
+            if answer.log:
+                _log.warning("%s: %s", source.shown, answer.log)
                 self._end()  # after an error that nobody expects, begin anew
-            raise error_of_kind(failed["kind"], failed["message"], failed["hint"])
-        reading: Reading = build(Reading, answer["reading"])
-        return reading
+            raise answer.error
+        return answer
 
-    def _wait(self, child: _Child, source: Source) -> dict[str, Any]:
+    def _wait(self, child: _Child, source: Source) -> Reading | _Failed:
         began = heard = time.monotonic()
         share = 0.0
         while True:
             answer = child.receive(_POLL_S)
             now = time.monotonic()
-            if answer is not None and "progress" not in answer:
+            if isinstance(answer, Reading | _Failed):
                 return answer
             if answer is not None:
-                heard, share = now, float(answer["progress"])
+                heard, share = now, answer
             source.progress(share)  # without news too, so that a cancellation is seen
             if now - heard > self._stall_s or now - began > self._total_s:
                 raise DocumentError(
@@ -129,24 +130,35 @@ class _Crashed(Exception):
     """The process ended without an answer; the text says how."""
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """What the reader raised; `log` is for errors that nobody expects."""
+
+    error: SaChatError
+    log: str
+
+
+_Answer = float | Reading | _Failed  # share of the file that is read; or the end of it
+
+
 class _Child:
     """One process, and a thread that listens to it."""
 
     def __init__(self, command: Sequence[str], ocr: bool) -> None:
         self._ocr = ocr
         self._process = subprocess.Popen(
-            [*command, str(OCR_MEMORY_BYTES if ocr else MEMORY_BYTES)],
+            [*command, str(OCR_MEMORY_BYTES if ocr else MEMORY_BYTES), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._answers: queue.Queue[_Answer | None] = queue.Queue()
         threading.Thread(target=self._listen, name="isolated reader", daemon=True).start()
 
     def fits(self, source: Source) -> bool:
-        """Whether it has the memory that this takes."""
-        return self._ocr == source.ocr
+        """Whether it lives, and has the memory that this takes."""
+        return self._ocr == source.ocr and self._process.poll() is None
 
     def send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -156,8 +168,8 @@ class _Child:
         except OSError as error:
             raise _Crashed(self._how()) from error
 
-    def receive(self, timeout_s: float) -> dict[str, Any] | None:
-        """The next line; None if there is none in time.  Raises `_Crashed`."""
+    def receive(self, timeout_s: float) -> _Answer | None:
+        """The next answer; None if there is none in time.  Raises `_Crashed`."""
         try:
             answer = self._answers.get(timeout=timeout_s)
         except queue.Empty:
@@ -170,20 +182,43 @@ class _Child:
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # of a request that it did not live to take
+            self._process.stdin.close()
 
     def _how(self) -> str:
-        code = self._process.wait()
+        try:
+            code = self._process.wait(_EXIT_S)
+        except subprocess.TimeoutExpired:
+            return "what it says is no answer"
         return signal.strsignal(-code) or f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                if not line.endswith(b"\n"):
-                    break  # it died in the midst of it
-                self._answers.put(json.loads(line))
+                answer = _answer_in(line)
+                if answer is None:
+                    break
+                self._answers.put(answer)
         self._answers.put(None)
+
+
+def _answer_in(line: bytes) -> _Answer | None:
+    """None if it died in the midst of it, or if a file has made it say something else."""
+    try:
+        answer = json.loads(line)
+        if "progress" in answer:
+            return float(answer["progress"])
+        if "failed" in answer:
+            failed = answer["failed"]
+            return _Failed(
+                error_of_kind(failed["kind"], failed["message"], failed["hint"]), failed["log"]
+            )
+        reading: Reading = build(Reading, answer["reading"])
+        return reading
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        _log.warning("no answer: %s (%r)", error, line[:80])
+        return None
 
 
 def _request(reader: Reader, source: Source) -> dict[str, Any]:

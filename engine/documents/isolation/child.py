@@ -1,6 +1,6 @@
 """The other process: a JSON line in for each file; progress and the reading out.
 
-    python -m sa_chat.engine.documents.isolation.child BYTES_OF_ADDRESS_SPACE
+    python -m sa_chat.engine.documents.isolation.child BYTES_OF_ADDRESS_SPACE PARENT_PID
 
 It may not write files, takes no more memory than it is given, and ends with its parent.
 """
@@ -30,8 +30,10 @@ _PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 def main() -> None:
     """Serve until stdin ends."""
-    limit = int(sys.argv[1])
+    limit, parent = map(int, sys.argv[1:3])
     _confine(limit)
+    if os.getppid() != parent:
+        return  # it ended before the system was asked to tell
     # What a library prints must not get between the lines.
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -62,7 +64,9 @@ def _answer(request: dict[str, Any], out: BinaryIO, memory_bytes: int) -> dict[s
         careful=request["careful"],
     )
     try:
-        return {"reading": asdict(reader.read(source))}
+        reading = asdict(reader.read(source))
+        source.progress(1.0)  # to send a long text takes time, too
+        return {"reading": reading}
     except SaChatError as error:
         return _failed(error)
     except MemoryError:
@@ -101,9 +105,12 @@ def _teller(out: BinaryIO) -> Any:
 
 
 def _write(out: BinaryIO, message: dict[str, Any]) -> None:
-    data = memoryview(json.dumps(message).encode() + b"\n")
+    # A text near the limits fits the memory as UTF-8, and not with its characters as \\u....
+    text = json.dumps(message, ensure_ascii=False)
+    data = memoryview(text.encode("utf-8", "surrogatepass"))
     while data:
         data = data[out.write(data) :]
+    out.write(b"\n")
 
 
 if __name__ == "__main__":

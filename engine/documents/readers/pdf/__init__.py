@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 
 from ....errors import DocumentError, PasswordError
-from ... import limits
 from ..base import Reading, Source
 from .assembling import assemble
 from .backends import Locked, PdfFile, Unreadable
@@ -33,8 +32,6 @@ class PdfReader:
     def read(self, source: Source) -> Reading:
         """Raises `DocumentError` for a broken file or one without text, `PasswordError` for a
         protected one."""
-        with source.opened(limits.CONTAINER_BYTES):  # PDFium opens it by its path
-            pass
         with closing(_open(source)) as file:
             return assemble(source, file)
 

@@ -20,6 +20,7 @@ from .textless import Textless
 
 _log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
+_NUMBER = 20  # characters before a heading, such as "Chapter 12."
 
 
 def assemble(source: Source, file: PdfFile) -> Reading:
@@ -133,12 +134,25 @@ def _outline(file: PdfFile, parts: list[Part]) -> tuple[OutlineEntry, ...]:
 
 
 def _line_of(title: str, part: Part) -> int:
-    """The line of the page that holds this heading (it may carry a number); else the first."""
-    wanted = "".join(title.split()).casefold()
+    """The line of the page that is most like this heading; the first if none has its words."""
+    wanted = "".join(title.split())
+    found: list[tuple[int, int, int]] = []
     for number, line in enumerate(part.text.split("\n"), start=part.line):
-        if wanted in "".join(line.split()).casefold():
-            return number
-    return part.line
+        squeezed = "".join(line.split())
+        if wanted.casefold() in squeezed.casefold():
+            found.append((*_unlike(wanted, squeezed), number))
+    return min(found)[2] if found else part.line
+
+
+def _unlike(wanted: str, line: str) -> tuple[int, int]:
+    """How far a line that has this heading, both without blanks, is from being no more."""
+    folded = line.casefold()
+    number = folded.removesuffix(wanted.casefold())
+    if number != folded and len(number) <= _NUMBER and not number[-1:].isalpha():
+        return (0, len(number))
+    if line.startswith(wanted):
+        return (1, 0)  # the paragraph goes on in it
+    return (2, len(line))
 
 
 def _pages_as_outline(parts: list[Part]) -> tuple[OutlineEntry, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from typing import BinaryIO
 
 import pypdfium2
 import pypdfium2.raw as raw
 
+from ... import limits
 from ..base import Source
 from .backends import Bookmark, Locked, PdfFile, Picture, Unreadable
 
@@ -19,13 +21,21 @@ logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # what it skips is told 
 
 
 class PdfiumFile(PdfFile):
-    """The file is read as it is needed, and never held as a whole."""
+    """The file is read as it is needed, and never held as a whole.
+
+    It is opened once: what was checked is what is read, whatever becomes of its path.
+    """
 
     def __init__(self, source: Source) -> None:
-        self._document = _open(source)
+        """Raises `DocumentError` too, as `Source.opened` does."""
+        with ExitStack() as stack:
+            file, _ = stack.enter_context(source.opened(limits.CONTAINER_BYTES))
+            self._document = _open(source, file)
+            self._file = stack.pop_all()
 
     def close(self) -> None:
         self._document.close()
+        self._file.close()
 
     def count(self) -> int:
         return len(self._document)
@@ -69,11 +79,11 @@ class PdfiumFile(PdfFile):
                 return Picture(width, height, b"".join(rows))
 
 
-def _open(source: Source) -> pypdfium2.PdfDocument:
+def _open(source: Source, file: BinaryIO) -> pypdfium2.PdfDocument:
     """With the empty password, as viewers do; else with the given one."""
     for password in dict.fromkeys((None, source.password)):
         try:
-            return pypdfium2.PdfDocument(source.path, password=password)
+            return pypdfium2.PdfDocument(file, password=password)
         except pypdfium2.PdfiumError as error:
             if error.err_code != raw.FPDF_ERR_PASSWORD:
                 raise Unreadable(f"PDFium cannot open it ({error})") from error

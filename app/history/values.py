@@ -1,0 +1,85 @@
+"""What is kept: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sa_chat.engine import events
+from sa_chat.engine.config import OpenOptions
+
+
+@dataclass(frozen=True)
+class SavedTurn:
+    """One question and what came of it.
+
+    `answer` is None if there was none, or if another version wrote it and this one cannot read
+    it; `text` is there in either case.
+    """
+
+    question: str
+    status: str  # the value of a `state.TurnStatus`
+    text: str
+    answer: events.Answer | None
+    compared: events.Answer | None = None  # the same question in the other attention mode
+
+
+@dataclass(frozen=True)
+class Document:
+    """What was opened.  A password is never kept: the options lose it here."""
+
+    options: OpenOptions
+    title: str
+    tokens: int
+    opened: datetime  # with its time zone; comes back in UTC
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", replace(self.options, password=None))
+
+
+@dataclass(frozen=True)
+class Info:
+    """One conversation in the list."""
+
+    id: int
+    name: str  # given, else the beginning of the first question, else the document's title
+    document: Document
+    model: str
+    attention: str
+    updated: datetime  # of the last turn; UTC
+    turns: int
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A whole conversation."""
+
+    info: Info
+    turns: tuple[SavedTurn, ...]
+    draft: str  # typed and not asked
+
+
+MARK, UNMARK = "\x02", "\x03"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A conversation that was found.
+
+    `snippet` is one line of where the words stand, each between `MARK` and `UNMARK`; nothing
+    else in it is a control character.
+    """
+
+    info: Info
+    snippet: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long a whole prefill took."""
+
+    model: str
+    device: str
+    attention: str
+    tokens: int
+    seconds: float
