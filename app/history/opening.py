@@ -65,6 +65,7 @@ def _connected(path: Path) -> History:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     elif path.stat().st_mode & 0o077:
         path.chmod(0o600)
+    _check_header(path)
     db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
         _prepare(db)
@@ -90,7 +91,22 @@ def _prepare(db: sqlite3.Connection) -> None:
     migrate(db)
 
 
-def _check(db: sqlite3.Connection) -> None:
+def _check_header(path: Path) -> None:
+    """The same without the file's write-ahead log, which a real opening takes in or throws away:
+    what is not ours to change stays as it is, to the byte.  Raises as `_prepare` does."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+    try:
+        _check_version(db)
+    except sqlite3.DatabaseError as error:
+        if primary_code(error) == sqlite3.SQLITE_NOTADB:
+            raise _Unusable("damaged") from error
+        if primary_code(error) != sqlite3.SQLITE_CORRUPT:  # it may be well together with its log
+            raise
+    finally:
+        db.close()
+
+
+def _check_version(db: sqlite3.Connection) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -98,6 +114,10 @@ def _check(db: sqlite3.Connection) -> None:
         raise _Unusable("damaged")
     if version > len(STEPS):
         raise _Unusable("newer")
+
+
+def _check(db: sqlite3.Connection) -> None:
+    _check_version(db)
     if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise _Unusable("damaged")
 

@@ -21,7 +21,8 @@ from .values import MARK, UNMARK, Hit
 
 _MOST_WORDS = 32
 _AROUND = 60  # characters of a snippet before its first word
-_SNIPPET = 160  # characters, at most
+_SNIPPET = 160  # characters of a snippet, at most, with its marks
+_MARKED = re.compile(f"{MARK}([^{UNMARK}]*){UNMARK}")
 _NO_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
     "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # Japanese, Chinese
@@ -43,10 +44,11 @@ _FOUND = f"""
     SELECT found.row, i.* FROM found JOIN ({INFO}) i ON i.id = found.session_id
     ORDER BY i.updated DESC, i.id DESC LIMIT ?
 """
-_SNIPPETS = """
-    SELECT rowid, snippet(words, -1, ?, ?, '…', 24) FROM words
-    WHERE words MATCH ? AND +rowid IN ({rows})
-"""  # with the plus, in one pass: every look-up by row would read the lists of a prefix again
+_HIGHLIGHTED = f"""
+    SELECT rowid, {", ".join(f"highlight(words, {column}, ?1, ?2)" for column in (4, 3, 2, 1))}
+    FROM words WHERE words MATCH ?3 AND +rowid IN ({{rows}})
+"""  # with the plus, in one pass: every look-up by row would read the lists of a prefix again.
+# FTS5's own snippet() takes the square of the number of places in a text.
 
 
 def make_index(db: sqlite3.Connection) -> bool:
@@ -60,8 +62,10 @@ def make_index(db: sqlite3.Connection) -> bool:
 
 
 def terms(words: str) -> list[str]:
-    """The words that were typed, without what nobody can see; of a whole page the first few."""
-    return one_line(words).split()[:_MOST_WORDS]
+    """The different words that were typed, without what nobody can see; of a whole page the
+    first few.  The last one stays the last."""
+    typed = one_line(words).split()[:_MOST_WORDS]
+    return list(dict.fromkeys(reversed(typed)))[::-1]
 
 
 def needs_scan(wanted: list[str]) -> bool:
@@ -99,9 +103,11 @@ def by_index(db: sqlite3.Connection, wanted: list[str], *, prefix: bool, limit: 
     query = " ".join('"' + word.replace('"', '""') + '"' for word in wanted)
     query += "*" if prefix else ""
     found = {row: info(tuple(columns)) for row, *columns in db.execute(_FOUND, (query, limit))}
-    statement = _SNIPPETS.format(rows=", ".join(map(str, found)))
-    snippets = dict(db.execute(statement, (MARK, UNMARK, query)).fetchall())
-    return [Hit(about, " ".join(snippets[row].split())) for row, about in found.items()]
+    statement = _HIGHLIGHTED.format(rows=", ".join(map(str, found)))
+    snippets = {
+        row: _stretch(texts) for row, *texts in db.execute(statement, (MARK, UNMARK, query))
+    }
+    return [Hit(about, snippets[row]) for row, about in found.items()]
 
 
 def by_scan(db: sqlite3.Connection, wanted: list[str], limit: int) -> list[Hit]:
@@ -122,28 +128,26 @@ def _first_fit(
     db: sqlite3.Connection, session_id: int, patterns: list[re.Pattern[str]]
 ) -> str | None:
     rows = db.execute(
-        "SELECT title, name, '', '' FROM session WHERE id = :id UNION ALL"
-        " SELECT title, name, question, text FROM"
+        "SELECT '', '', name, title FROM session WHERE id = :id UNION ALL"
+        " SELECT text, question, name, title FROM"
         " (SELECT * FROM turn WHERE session_id = :id ORDER BY position) t"
         " JOIN session s ON s.id = t.session_id",
         {"id": session_id},
     )
     for row in rows:
-        texts = [one_line(text) for text in row]
+        texts = [clean(text) for text in row]
         if all(any(pattern.search(text) for text in texts) for pattern in patterns):
-            return _marked(max(texts, key=lambda text: _found(text, patterns)), patterns)
+            anyone = re.compile("|".join(each.pattern for each in patterns), re.IGNORECASE)
+            return _stretch([anyone.sub(f"{MARK}\\g<0>{UNMARK}", text) for text in texts])
     return None
 
 
-def _found(text: str, patterns: list[re.Pattern[str]]) -> int:
-    return sum(1 for pattern in patterns if pattern.search(text))
-
-
-def _marked(text: str, patterns: list[re.Pattern[str]]) -> str:
-    """A stretch of `text` around the first word, with the words marked."""
-    anyone = re.compile("|".join(pattern.pattern for pattern in patterns), re.IGNORECASE)
-    first = anyone.search(text)
-    begin = max(0, first.start() - _AROUND) if first is not None else 0
-    end = begin + _SNIPPET
-    shown = anyone.sub(lambda match: f"{MARK}{match[0]}{UNMARK}", text[begin:end])
-    return ("…" if begin else "") + shown.strip() + ("…" if end < len(text) else "")
+def _stretch(texts: list[str]) -> str:
+    """Of the text with the most different words marked, one line around the first of them."""
+    best = max(texts, key=lambda text: len({word.casefold() for word in _MARKED.findall(text)}))
+    line = " ".join(best.split())
+    begin = max(0, line.find(MARK) - _AROUND)
+    shown = line[begin : begin + _SNIPPET]
+    if shown.count(MARK) > shown.count(UNMARK):
+        shown += UNMARK
+    return ("…" if begin else "") + shown.strip() + ("…" if len(line) > begin + _SNIPPET else "")

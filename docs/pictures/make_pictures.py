@@ -1,16 +1,21 @@
-"""Make the pictures of the screen for the README: `python docs/pictures/make_pictures.py`.
+"""Make the pictures of the README: `python docs/pictures/make_pictures.py`.
 
-Without arguments the fake engine plays its script, so that the pictures never change by
-themselves.  With paths the real engine reads them and answers; then the figures are measured.
+They are of the real program: the embedded reader reads the handbook and answers, so the figures on
+them are measured.  It takes some minutes, and wants an idle machine.  `--fake` plays the fake
+engine's script instead, to try the script itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from sa_chat.app.app import SaChatApp
 from sa_chat.app.launch import Launch
@@ -18,71 +23,115 @@ from sa_chat.app.state import ChatState, Phase
 from sa_chat.app.widgets.question_box import QuestionBox
 from sa_chat.engine.config import EngineConfig, OpenOptions
 
+HERE = Path(__file__).parent
+HANDBOOK = HERE.parents[1] / "assets" / "handbook.pdf"
+QUESTIONS = (
+    "What is the default value of alpha?",
+    "What is the exit code for a document that cannot be read?",
+    "Who is Zorvath Quillington?",
+)
 FAKE_QUESTIONS = ("What is density?", "Can you invent a quotation?")
+HALF = 0.55  # of the prefill, for its picture
 
 
-async def ask(pilot: Pilot[None], question: str) -> None:
-    box = pilot.app.screen.query_one(QuestionBox)
-    box.cursor_blink = False
-    box.text = question
-    await pilot.press("enter")
+class Album:
+    """Plays one conversation and takes its pictures."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._size = (arguments.width, arguments.height)
+        self._out: Path = arguments.out
+        self._patience_s: float = arguments.patience
+        self._fake = "default" if arguments.fake else None
+
+    async def take_all(self) -> None:
+        """Every picture, in the order of the README."""
+        await self._talk()
+        await self._begin()  # last: by now there is a document to be recent
+
+    async def _begin(self) -> None:
+        app = SaChatApp(Launch(None, EngineConfig()))
+        async with app.run_test(size=self._size) as pilot:
+            await pilot.pause(0.5)
+            for field in app.screen.query(Input).results():
+                field.cursor_blink = False
+            self._take(app, "opening")
+
+    async def _talk(self) -> None:
+        launch = Launch(OpenOptions((str(HANDBOOK),)), EngineConfig(), self._fake)
+        app = SaChatApp(launch)
+        questions = FAKE_QUESTIONS if self._fake else QUESTIONS
+        async with app.run_test(size=self._size) as pilot:
+            await self._ask(pilot, questions[0])
+            await self._until(app, lambda state: _part_read(state) >= HALF)
+            await pilot.pause(0.3)
+            self._take(app, "prefill")
+            await self._until(app, _settled)
+            for question in questions[1:]:
+                await self._ask(pilot, question)
+                await self._until(app, _settled)
+            await pilot.pause(0.5)
+            self._take(app, "answer")
+            await pilot.press("f4")
+            await pilot.pause(0.5)
+            await pilot.press("down", "down", "space")
+            await pilot.pause(0.3)
+            self._take(app, "parts")
+            await pilot.press("escape")
+            await pilot.pause(0.3)
+            await pilot.press("f6", "enter")
+            await self._until(app, _compared)
+            await pilot.pause(0.5)
+            self._take(app, "compare")
+
+    async def _ask(self, pilot: Pilot[None], question: str) -> None:
+        box = pilot.app.screen.query_one(QuestionBox)
+        box.cursor_blink = False
+        box.text = question
+        await pilot.press("enter")
+
+    async def _until(self, app: SaChatApp, reached: Callable[[ChatState], bool]) -> None:
+        """Raises `SystemExit` if the engine fails and `TimeoutError` if it takes too long."""
+        async with asyncio.timeout(self._patience_s):
+            while not reached(app.session.state):
+                if app.session.state.phase in (Phase.FAILED, Phase.DEAD):
+                    raise SystemExit(f"The engine failed: {app.session.state.entries[-1]}")
+                await asyncio.sleep(0.05)
+
+    def _take(self, app: SaChatApp, name: str) -> None:
+        self._out.mkdir(parents=True, exist_ok=True)
+        path = self._out / f"{name}.svg"
+        path.write_text(app.export_screenshot(title="sa-chat"), "utf-8")
+        print(path)
 
 
-async def wait(pilot: Pilot[None], app: SaChatApp, patience_s: float) -> None:
-    """Until the document is read and every question is answered.
-
-    Raises `SystemExit` if the engine fails and `TimeoutError` if it takes too long.
-    """
-    async with asyncio.timeout(patience_s):
-        while not _settled(app.session.state):
-            if app.session.state.phase in (Phase.FAILED, Phase.DEAD):
-                raise SystemExit(f"The engine failed: {app.session.state.entries[-1]}")
-            await asyncio.sleep(0.1)
-    await pilot.pause(0.5)
+def _part_read(state: ChatState) -> float:
+    if state.prefill is not None:
+        return 1.0
+    progress = state.progress
+    return progress.tokens_done / progress.tokens_total if progress is not None else 0.0
 
 
 def _settled(state: ChatState) -> bool:
     return state.phase is Phase.READY and not any(turn.status.open for turn in state.turns)
 
 
-async def picture(launch: Launch, arguments: argparse.Namespace) -> Path:
-    """Play the conversation and write one SVG; its path."""
-    app = SaChatApp(launch)
-    async with app.run_test(size=(arguments.width, arguments.height)) as pilot:
-        if arguments.light:
-            await pilot.press("f2")
-        await wait(pilot, app, arguments.patience)
-        for question in arguments.ask:
-            await ask(pilot, question)
-            await wait(pilot, app, arguments.patience)
-        svg = app.export_screenshot(title="sa-chat")
-    out: Path = arguments.out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(svg, "utf-8")
-    return out
+def _compared(state: ChatState) -> bool:
+    return state.comparison is not None and not state.comparison.status.open
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("paths", nargs="*", help="documents for the real engine")
-    parser.add_argument("--ask", action="append", metavar="TEXT", help="question; repeatable")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("screen.svg"))
+    parser.add_argument("--out", type=Path, default=HERE, help="folder (default: this one)")
     parser.add_argument("--width", type=int, default=132, help="columns (default: 132)")
-    parser.add_argument("--height", type=int, default=41, help="rows (default: 41)")
-    parser.add_argument("--light", action="store_true", help="the theme for the day")
-    parser.add_argument("--alpha", type=float, default=EngineConfig.alpha)
+    parser.add_argument("--height", type=int, default=42, help="rows (default: 42)")
+    parser.add_argument("--fake", action="store_true", help="the fake engine plays its script")
     parser.add_argument(
         "--patience", type=float, default=900.0, metavar="S", help="longest wait (default: 900)"
     )
     arguments = parser.parse_args()
-    fake = not arguments.paths
-    arguments.ask = arguments.ask or (list(FAKE_QUESTIONS) if fake else [])
-    launch = Launch(
-        OpenOptions(tuple(arguments.paths) or ("handbook.pdf",)),
-        EngineConfig(alpha=arguments.alpha),
-        "default" if fake else None,
-    )
-    print(asyncio.run(picture(launch, arguments)))
+    with tempfile.TemporaryDirectory() as folder:  # no history of the user's on a picture
+        os.environ["XDG_DATA_HOME"] = folder
+        asyncio.run(Album(arguments).take_all())
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class HostileReader:
                 raise KeyError("/Pages")
             case "refuse":
                 raise UsageError("No such page.", "Choose another.")
+            case "emoji":
+                words = ["\U0001f600" * int(words[1])]
             case "print":
                 sys.stdout.write("hello from a parser\n")
                 sys.stdout.flush()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,15 +112,54 @@ def test_lines_and_pages() -> None:
         (book(), "missing.txt#One"),
         (book(), "book.txt#lines 0-2"),
         (book(), "book.txt#lines 5-2"),
+        (book(), "book.txt#lines 12-"),
+        (book(), "book.txt#lines 100-200"),
+        (book(), "book.txt#lines " + "9" * 5000),
         (book(), "book.txt#pages 1-2"),
         (pages(), "#lines 1-2"),
         (pages(), "#pages 6-"),
     ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
 def test_a_pattern_that_names_nothing_is_an_error(documents: DocumentSet, pattern: str) -> None:
     with pytest.raises(UsageError) as raised:
         choose(documents, exclude=(pattern,))
     assert raised.value.hint
+
+
+def test_a_range_beyond_the_end_is_told_as_far_as_there_are_lines() -> None:
+    left = choose(book(), exclude=("book.txt#lines 11-100",))
+    assert reasons(left) == [("book.txt", "lines 11-11: excluded")]
+    left = choose(book(), include=("book.txt#lines 2-100",))
+    assert reasons(left) == [("book.txt", "lines 1-1: not included")]
+
+
+def test_chapters_that_begin_on_one_line() -> None:
+    """The first of them has no line of its own: it cannot go alone, and stays with its line."""
+    documents = pages()
+    outline = (*documents.outline, OutlineEntry("Last", 1, 2, 1), OutlineEntry("End", 1, 4, 1))
+    documents = replace(documents, outline=outline)
+    with pytest.raises(UsageError, match="Nothing in the document is named by '#Body'"):
+        choose(documents, exclude=("#Body",))
+    left = choose(documents, exclude=("#End",))
+    assert [title for title, _, _ in entries(left)] == ["a.pdf", "Body", "Last"]
+    left = choose(documents, exclude=("#Last",))
+    assert [title for title, _, _ in entries(left)] == ["a.pdf", "End"]
+
+
+def test_ten_thousand_chapters_take_no_time() -> None:
+    count = 10_000
+    text = "".join(f"{number}\n" for number in range(1, count + 1))
+    outline = (
+        OutlineEntry("a.txt", 0, 0, 1),
+        *(OutlineEntry(f"{'even' if n % 2 else 'odd'} {n}", 1, 0, n) for n in range(1, count + 1)),
+    )
+    documents = DocumentSet("a", (Part("a.txt", None, text),), outline, (), 0.0)
+    began = time.process_time()
+    left = choose(documents, exclude=("#even*",))
+    assert len(left.parts) == len(left.left_out) == count // 2
+    assert len(choose(documents, include=("#even*",)).outline) == count // 2 + 1
+    assert time.process_time() - began < 5.0
 
 
 def test_something_must_stay() -> None:

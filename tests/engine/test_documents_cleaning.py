@@ -62,6 +62,52 @@ def test_a_table_head_on_a_few_pages_stays() -> None:
     assert clean(*texts) == [f"{text}\n" for text in texts]
 
 
+VERSE = "Mine eyes have seen the coming {c}\nHe is trampling out the vintage {c}\n"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        # Verse, and at its edge a line that is written as a sentence.
+        VERSE + "Glory glory hallelujah",
+        "His truth is marching on\nGlory glory hallelujah\n" + VERSE * 2,
+        # A line that as many times stands within the pages.
+        "start {c}\n{c}\n{c}\nGlory Glory Hallelujah\n{c}\n{c}\n{c}\nGlory Glory Hallelujah",
+    ],
+)
+@pytest.mark.parametrize("numbered", [False, True])
+def test_refrains_stay(page: str, numbered: bool) -> None:
+    texts = [page.format(c=c) for c in "abcdefgh"]
+    printed = [f"{text}\n{n}" if numbered else text for n, text in enumerate(texts, start=1)]
+    assert clean(*printed) == [f"{text.rstrip()}\n" for text in texts]
+
+
+@pytest.mark.parametrize("head", ["Songs of the Republic", "SONGS", "Songs of the Republic {n}"])
+def test_running_heads_of_verse_go(head: str) -> None:
+    texts = [f"{head}\n{VERSE}{n}".format(n=n, c="abcdefgh"[n - 1]) for n in range(1, 9)]
+    pages = clean(*texts)
+    kept = head.startswith("SONGS")  # a single word may be a chapter's
+    assert sum(page.casefold().startswith("songs") for page in pages) == (8 if kept else 1)
+    assert not any(re.search(r"\n\d\n$", page) for page in pages)
+
+
+def test_years_that_head_the_pages_are_no_page_numbers() -> None:
+    texts = [f"{1990 + n}\nwhat happened, {'abcdef'[n]}" for n in range(6)]
+    assert clean(*texts) == [f"{text}\n" for text in texts]
+
+
+def test_numbers_without_end_are_text() -> None:
+    assert clean("9" * 5000, "x", "y") == ["9" * 5000 + "\n", "x\n", "y\n"]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("run", "end"), [("a", ""), ("a", " -"), ("a-", " -"), ("b-\n", "")])
+def test_runs_without_blanks_take_linear_time(run: str, end: str) -> None:
+    text = run * 100_000 + end
+    (page,) = clean(text)
+    assert re.sub(r"[\s-]", "", page) == re.sub(r"[\s-]", "", text)
+
+
 _TEXTS = st.lists(
     st.lists(st.sampled_from(["some", "exam-", "ple", "well-", "known", "x1", "end."]))
     .map(" ".join)

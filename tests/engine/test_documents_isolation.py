@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import psutil
 import pytest
 from hostile_readers import HostileReader
 
+from sa_chat.engine.documents import isolation
 from sa_chat.engine.documents.isolation import IsolatedReaders
 from sa_chat.engine.documents.readers import Source
 from sa_chat.engine.errors import DocumentError, UsageError
@@ -90,6 +92,66 @@ def test_what_listens_to_progress_can_cancel(readers: IsolatedReaders, tmp_path:
         readers.read(HostileReader(), source(tmp_path, "hang", progress=stop))
     assert time.monotonic() - began < 2.0
     assert not psutil.Process().children()
+
+
+def test_a_process_that_ended_between_two_files_is_replaced(
+    readers: IsolatedReaders, tmp_path: Path
+) -> None:
+    first = text(readers, tmp_path, "hello")
+    (child,) = psutil.Process().children()
+    child.kill()
+    child.wait()
+    second = text(readers, tmp_path, "crash-unless-careful hello")
+    assert first.split()[-1] != second.split()[-1]
+
+
+def test_a_request_that_nobody_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process has ended when it is written."""
+    request = isolation._request
+
+    def late(*args: Any) -> dict[str, Any]:
+        time.sleep(1.0)
+        return request(*args)
+
+    monkeypatch.setattr(isolation, "_request", late)
+    command = (sys.executable, "-c", "import os; os._exit(7)")
+    with (
+        IsolatedReaders(command=command) as readers,
+        pytest.raises(DocumentError, match=r"crashes its parser \(exit code 7\)"),
+    ):
+        text(readers, tmp_path, "hello")
+
+
+@pytest.mark.parametrize(
+    "words", ["hello", "3", "{}", '{"reading": 3}', '{"failed": {}}', '{"progress": "x"}']
+)
+def test_what_is_no_answer_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr(isolation, "_EXIT_S", 0.2)
+    code = f"import time; print({words!r}, flush=True); time.sleep(60)"
+    with (
+        IsolatedReaders(command=(sys.executable, "-c", code)) as readers,
+        pytest.raises(DocumentError, match="what it says is no answer"),
+    ):
+        text(readers, tmp_path, "hello")
+    assert not psutil.Process().children()
+
+
+def test_it_ends_if_its_parent_did_so_before_it_was_ready() -> None:
+    strange = str(psutil.Process().ppid())
+    with subprocess.Popen(
+        [*COMMAND, str(isolation.MEMORY_BYTES), strange], stdin=subprocess.PIPE
+    ) as process:
+        assert process.wait(timeout=30) == 0
+
+
+def test_a_long_text_is_sent_in_the_memory_that_there_is(
+    readers: IsolatedReaders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written as \\u.... in JSON it would take three times as much."""
+    monkeypatch.setattr(isolation, "MEMORY_BYTES", 512 << 20)
+    assert text(readers, tmp_path, "emoji 20000000").count("\U0001f600") == 20_000_000
 
 
 def test_what_a_parser_prints_is_no_answer(readers: IsolatedReaders, tmp_path: Path) -> None:

@@ -8,8 +8,11 @@ import sys
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pypdf
+import pypdfium2
 import pytest
 import typst
 from pdfs import write_pdf
@@ -65,6 +68,24 @@ def test_the_outline_points_at_the_heading_line(book: Path) -> None:
         ("The Beginning", 1, 2, 1),
         ("The End", 2, 3, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "title", "line"),
+    [
+        (["Of our methods", "more.", "2 Methods", "We measured."], "Methods", 3),
+        (["about cats", "C", "cats"], "C", 2),
+        (["set key", "as in plot. See key", "Key The layout of it"], "Key", 3),
+        (["End of the last", "Results and their use (continued)"], "Results", 2),
+        (["nothing", "of it"], "Methods", 1),
+    ],
+)
+def test_a_heading_is_told_from_its_words_in_a_sentence(
+    tmp_path: Path, lines: list[str], title: str, line: int
+) -> None:
+    file = tmp_path / "a.pdf"
+    file.write_bytes(write_pdf([lines], outline=[(title, 1, 0)]))
+    assert [e.line for e in PdfReader().read(Source(file, "a.pdf")).outline] == [line]
 
 
 def test_without_title_outline_and_labels(tmp_path: Path) -> None:
@@ -194,6 +215,43 @@ def test_aes(tmp_path: Path, user_password: str, opens: bool) -> None:
     else:
         with pytest.raises(DocumentError, match="password-protected"):
             read(file)
+
+
+def test_a_link_swapped_in_after_the_check_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, secret = tmp_path / "book.pdf", tmp_path / "secret.pdf"
+    book.write_bytes(write_pdf([["a book"]]))
+    secret.write_bytes(write_pdf([["the secret"]]))
+    opened = pypdfium2.PdfDocument
+
+    def swap(*args: Any, **options: Any) -> pypdfium2.PdfDocument:
+        book.unlink()
+        book.symlink_to(secret)
+        return opened(*args, **options)
+
+    monkeypatch.setattr(pypdfium2, "PdfDocument", swap)
+    reading = PdfReader().read(Source(book, "book.pdf", in_folder=True))
+    assert reading.parts[0].text == "a book\n"
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_no_file_stays_open(tmp_path: Path, careful: bool) -> None:
+    contents = {
+        "good.pdf": write_pdf([["a book"]]),
+        "secret.pdf": write_pdf([["a book"]], password="pw"),
+        "bad.pdf": b"%PDF-1.7 no more",
+        "scan.pdf": write_pdf([[]]),
+    }
+    for name, content in contents.items():
+        file = tmp_path / name
+        file.write_bytes(content)
+        before = psutil.Process().open_files()
+        try:
+            PdfReader().read(Source(file, name, careful=careful))
+        except DocumentError:
+            assert name != "good.pdf"
+        assert psutil.Process().open_files() == before
 
 
 def test_no_text_layer(tmp_path: Path) -> None:

@@ -80,9 +80,7 @@ def _inner(bodies: list[list[str]]) -> Counter[str]:
     return Counter(line for line in lines if line in edges)
 
 
-def _peel(
-    pages: list[Page], bodies: list[list[str]], edge: int, about: _Bodies
-) -> list[list[str]]:
+def _peel(pages: list[Page], bodies: list[list[str]], edge: int, about: _Bodies) -> list[list[str]]:
     """Take heads (edge 0) or feet (-1) from `bodies`.  Those to keep, from the outside in."""
     kept: list[list[str]] = [[] for _ in pages]
     filled = [index for index, body in enumerate(bodies) if body]
