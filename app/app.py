@@ -15,7 +15,7 @@ from sa_chat.engine.errors import UsageError
 
 from .bridge import EngineProcess
 from .history import HistoryError, Saved, open_history
-from .keeping import Keeper
+from .keeping import Keeper, absolute
 from .launch import Launch
 from .screens.main import MainScreen
 from .session import ClientFactory, Session
@@ -117,7 +117,7 @@ class SaChatApp(App[None]):
         if not self.launch.resume or history is None:
             return None
         try:
-            info = history.newest(options.paths if options is not None else None)
+            info = history.newest(absolute(options).paths if options is not None else None)
             return None if info is None else history.load(info.id)
         except HistoryError as error:
             self.keeper.trouble = error.message

@@ -6,6 +6,7 @@ and the conversation goes on without being kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from sa_chat.engine.events import DocumentReady, ModelReady, PrefillDone
 
 from .history import Document, History, HistoryError, Run, Saved, SavedTurn
 from .state import ChatState, Turn, TurnStatus
+from .stdin import is_spooled
 
 _T = TypeVar("_T")
 
@@ -43,7 +45,9 @@ class Keeper:
         return self._session
 
     def opened(self, options: OpenOptions, document: DocumentReady) -> None:
-        """A document was opened: it is among the recent ones from now on."""
+        """A document was opened: it is among the recent ones from now on, if it can be again."""
+        if any(map(is_spooled, options.paths)):
+            return
         kept = _document(options, document)
         self._try(lambda history: history.note_document(kept))
 
@@ -88,8 +92,7 @@ class Keeper:
             self._try(lambda history: history.save_draft(session, text))
 
     def close(self) -> None:
-        if self.history is not None:
-            self.history.close()
+        self._try(lambda history: history.close())
 
     def _try(self, write: Callable[[History], _T]) -> _T | None:
         if self.history is None:
@@ -108,7 +111,12 @@ def _saving(session: int, position: int, turn: SavedTurn) -> Callable[[History],
 
 def _document(options: OpenOptions, document: DocumentReady) -> Document:
     now = datetime.now().astimezone()
-    return Document(replace(options, password=None), document.title, document.prompt_tokens, now)
+    return Document(absolute(options), document.title, document.prompt_tokens, now)
+
+
+def absolute(options: OpenOptions) -> OpenOptions:
+    """As they can be opened from any folder."""
+    return replace(options, paths=tuple(map(os.path.abspath, options.paths)))
 
 
 def _saved(turn: Turn) -> SavedTurn:

@@ -318,7 +318,8 @@ class Session:
             self.budget = Budget(whole(event))
 
     def _learn(self, done: PrefillDone) -> None:
-        if self.state.model is not None:
+        read_now = self.state.progress is not None  # what was open already is not read again
+        if self.state.model is not None and read_now:
             self.keeper.read(self.config, self.state.model, done)
 
     def _expect(self) -> None:

@@ -14,6 +14,7 @@ from types import FrameType
 from sa_chat.engine.errors import DocumentError, UsageError
 
 STDIN = "-"
+_PREFIX, _NAME = "sa-chat-", "stdin"  # of the folder and the file
 _MOST_BYTES = 1 << 30  # as of a file
 _BLOCK_BYTES = 1 << 20
 
@@ -35,11 +36,16 @@ def spooled(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
             "Standard input is a terminal, and - reads a document from a pipe.",
             "Try: git log | sa-chat -",
         )
-    with _ended_by_signals(), TemporaryDirectory(prefix="sa-chat-") as folder:
-        file = Path(folder) / "stdin"
+    with _ended_by_signals(), TemporaryDirectory(prefix=_PREFIX) as folder:
+        file = Path(folder) / _NAME
         _spool(file)
         _reopen_terminal()
         yield tuple(str(file) if path == STDIN else path for path in paths)
+
+
+def is_spooled(path: str) -> bool:
+    """Whether it is what `spooled` made of a pipe: it will not be there again."""
+    return Path(path).name == _NAME and Path(path).parent.name.startswith(_PREFIX)
 
 
 def password_line() -> str:

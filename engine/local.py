@@ -70,7 +70,7 @@ class LocalEngine:
         """
         self._stop.clear()
         config = self._config if attention is None else replace(self._config, attention=attention)
-        self._reading = self._second = None
+        self._second = None
         try:
             reading = self._read(self._fitting(options, text), config)
             reading.conversation.recall(recall, self._stop.is_set)
@@ -271,8 +271,17 @@ class LocalEngine:
         return report
 
     def _read(self, counted: Counted, config: EngineConfig) -> Reading:
-        """The document's own reading; told of while it goes on."""
+        """The document's own reading; told of while it goes on.
+
+        What is open already, token for token, is not read again.
+        """
         capacity = min(counted.context_tokens, len(counted.prompt.ids) + counted.reserve_tokens)
+        before, self._reading = self._reading, None
+        if before is not None and before.is_of(counted.prompt, capacity, config):
+            before.conversation.forget_turns()
+            self._reading = before
+            return before
+        del before  # before there is another cache
         loaded = self._load_model(capacity)
         from .reading import Book, Reading
 

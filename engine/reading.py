@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 
+import numpy as np
+
 from .base import Emit
 from .cache import KVCache
 from .citations import CitationFinder
@@ -60,6 +62,12 @@ class Reading:
     def attention(self) -> str:
         """The mode, "sparse" or "dense"."""
         return self._config.attention
+
+    def is_of(self, prompt: TokenizedPrompt, capacity: int, config: EngineConfig) -> bool:
+        """Whether it is a whole reading of these very tokens, in the same way."""
+        same = (self.book.capacity, self._config) == (capacity, config)
+        whole = self._done is not None
+        return same and whole and np.array_equal(self.book.prompt.ids, prompt.ids)
 
     @property
     def done(self) -> PrefillDone:

@@ -110,7 +110,9 @@ def write_new(path: Path, text: str) -> None:
 
 
 def _turn(number: int, turn: SavedTurn) -> list[str]:
-    lines = ["", *_question(number, clean(turn.question).strip()), "", *_text(turn.text)]
+    lines = ["", *_question(number, clean(turn.question).strip())]
+    if turn.text.strip():
+        lines += ["", *_text(turn.text)]
     if turn.answer is None:
         return [*lines, "", f"*{_plain(turn.status)}*"]
     lines += _sources(turn.answer.citations)

@@ -86,15 +86,17 @@ STEPS: tuple[tuple[str, ...], ...] = (_FIRST,)
 
 
 def migrate(db: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = STEPS) -> None:
-    """Take the steps that the file has not taken, all of them or none.  Raises `sqlite3.Error`."""
+    """Take the steps that the file has not taken, all of them or none.
+
+    It writes in any case: raises `sqlite3.Error` also for a file that can only be read.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         for step in steps[version:]:
             for statement in step:
                 db.execute(statement)
-        if version < len(steps):
-            db.execute(f"PRAGMA user_version = {len(steps)}")
+        db.execute(f"PRAGMA user_version = {len(steps)}")
         db.execute("COMMIT")
     finally:
         if db.in_transaction:

@@ -175,11 +175,12 @@ def _figures(
             ("  reading", seconds(reading_s)),
             ("  selection", seconds(ttft.select_s)),
             ("  first token", seconds(first_s) if first_s is not None else _PENDING),
-            ("density", f"{percent(attention.density)}, coverage {percent(attention.coverage)}"),
+            ("density", percent(attention.density)),
+            ("coverage", percent(attention.coverage)),
         ]
     else:
         rows = [(name, _PENDING) for name in ("TTFT", "  reading", "  selection", "  first token",
-                                              "density")]  # fmt: skip
+                                              "density", "coverage")]  # fmt: skip
     rows.append(("keys, values", size(memory[0]) if memory else _PENDING))
     rows.append(("engine", f"{size(memory[1])} in use" if memory else _PENDING))
     written = answer is not None and answer.tokens > 0

@@ -22,7 +22,7 @@ from sa_chat.engine.errors import SaChatError
 
 from ..history import Document, HistoryError, Saved
 from ..keeping import Keeper
-from ..text import count, one_line
+from ..text import count, one_line, plural
 from ..widgets.choice_list import ChoiceList
 
 _MOST_NAMES = 5_000  # of a folder that are looked at for a completion
@@ -207,7 +207,7 @@ def _document(document: Document) -> Content:
     day = document.opened.astimezone()
     when = day.strftime("%H:%M" if day.date() == datetime.now().date() else "%Y-%m-%d")
     more = [f"pages {one_line(options.pages)}"] if options.pages else []
-    more += [f"{len(options.drop)} parts out"] if options.drop else []
+    more += [f"{plural(len(options.drop), 'part')} out"] if options.drop else []
     what = " · ".join([f"{count(document.tokens)} tokens", *more, when])
     where = ", ".join(one_line(path) for path in options.paths)
     return Content.assemble((one_line(document.title), "bold"), (f"  {what}\n  {where}", "$label"))

@@ -59,7 +59,7 @@ def test_markdown_says_it_all() -> None:
 
 def test_a_question_without_an_answer() -> None:
     text = to_markdown(saved(SavedTurn("Who?", "queued", "", None)))
-    assert text.endswith("## 1. Who?\n\n\n\n*queued*\n")
+    assert text.endswith("## 1. Who?\n\n*queued*\n")
 
 
 def headings(markdown: str) -> list[str]:

@@ -167,6 +167,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert sentence.endswith("Permission denied.")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_can_only_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    opened(path).close()
+    path.chmod(0o400)
+    history, sentence = open_history(path)
+    assert history is None
+    assert "The history file cannot be written." in sentence
+
+
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "history.db").mkdir(mode=0o700)
     history, sentence = open_history(tmp_path / "history.db")

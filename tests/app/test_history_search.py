@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from history_values import BOOK, begun, opened, turn
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sa_chat.app.history import MARK, UNMARK, History, opening
@@ -178,6 +178,7 @@ def test_nothing_is_an_operator(history: History, words: str) -> None:
 @example("a" * 100_000)
 @example("word " * 5_000)
 @example("\ud800")
+@settings(deadline=None)
 def test_a_search_never_fails(shared: History, words: str) -> None:
     begun(shared, turn(words, words))
     for hit in shared.search(words):
@@ -185,6 +186,7 @@ def test_a_search_never_fails(shared: History, words: str) -> None:
 
 
 @given(st.lists(st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True), min_size=1, max_size=32))
+@settings(deadline=None)
 def test_what_was_asked_is_found(shared: History, words: list[str]) -> None:
     number = begun(shared, turn(" ".join(words), ""))
     try:

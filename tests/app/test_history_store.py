@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from history_values import BOOK, OPENED, answered, begun, opened, turn
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sa_chat.app.history import Document, History, HistoryError, Run, SavedTurn
@@ -83,6 +83,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
 
 
 @given(DOCUMENTS, TEXTS, st.lists(TURNS, max_size=3), TEXTS)
+@settings(deadline=None)
 def test_everything_comes_back_as_it_was(
     shared: History, document: Document, text: str, turns: list[SavedTurn], draft: str
 ) -> None:
@@ -100,6 +101,7 @@ def test_everything_comes_back_as_it_was(
 
 
 @given(DOCUMENTS)
+@settings(deadline=None)
 def test_documents_come_back_as_they_were(shared: History, document: Document) -> None:
     shared.note_document(document)
     assert document in shared.recent_documents(limit=10_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,12 @@ from sa_chat.app.screens.start import StartScreen, completed
 from sa_chat.app.state import Phase
 from sa_chat.app.widgets.question_box import QuestionBox
 from sa_chat.engine import events
+from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.events import PastTurn
 from sa_chat.engine.protocol import Ask, Compare, Open
 
 START = replace(LAUNCH, options=None)
+KEPT = OpenOptions((os.path.abspath("book.pdf"),))  # as it can be opened from any folder
 DENSE = replace(
     DONE,
     ttft=events.Ttft(0.4, 0.2, 0.0, 120.0),
@@ -65,7 +68,7 @@ async def test_a_conversation_is_gone_on_with_where_it_was_left() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause(0.3)
         said = (PastTurn("Who?", "Ishmael."), PastTurn("Where?", "At sea."))
-        assert app.clients[0].sent == [Open(LAUNCH.documents, recall=said, text=True)]
+        assert app.clients[0].sent == [Open(KEPT, recall=said, text=True)]
         assert app.screen.query_one(QuestionBox).text == "And wh"
         await app.say(pilot, DOCUMENT, MODEL, DONE)
         assert "At sea." in screen_text(app)
@@ -89,7 +92,7 @@ async def test_what_was_not_answered_is_asked_when_it_is_gone_on() -> None:
     app = StandInApp(replace(LAUNCH, resume=True), keeper())
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause(0.3)
-        assert app.clients[0].sent == [Open(LAUNCH.documents, text=True), Ask("q1", "Too early?")]
+        assert app.clients[0].sent == [Open(KEPT, text=True), Ask("q1", "Too early?")]
 
 
 @pytest.mark.asyncio
@@ -154,7 +157,7 @@ async def test_another_session_takes_the_place_of_this_one() -> None:
         await pilot.pause(0.3)
         assert isinstance(app.screen, MainScreen)
         said = (PastTurn("Who is Ahab?", "The captain."),)
-        assert app.clients[0].sent[-1] == Open(LAUNCH.documents, recall=said, text=True)
+        assert app.clients[0].sent[-1] == Open(KEPT, recall=said, text=True)
         shown = screen_text(app)
         assert "The captain." in shown
         assert "At sea." not in shown
@@ -203,7 +206,7 @@ async def test_start_lists_recent_documents_and_forgets_them() -> None:
         await pilot.press("down", "enter")
         await pilot.pause(0.3)
         (opened,) = app.clients[0].sent
-        assert opened == Open(LAUNCH.documents, text=True)
+        assert opened == Open(KEPT, text=True)
     app = StandInApp(START, keeper())
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause(0.2)

@@ -5,7 +5,7 @@ from local_models import write_book, write_model
 
 from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.decode import generate
-from sa_chat.engine.events import Cancelled, PastTurn, PrefillDone
+from sa_chat.engine.events import Cancelled, PastTurn, PrefillDone, PrefillProgress
 from sa_chat.engine.local import LocalEngine
 from sa_chat.engine.pipeline import extend
 from sa_chat.engine.tokens import load_tokenizer
@@ -158,3 +158,23 @@ def test_cancelled_while_recalling_is_a_cancelled_opening(model, note, monkeypat
     assert chat.engine.stats()[0].kv_bytes == 0
     chat.engine.open(OpenOptions((str(note),)), recall=SAID)
     assert chat.ask(NEXT).text == Chat(note, SAID, model=str(model)).ask(NEXT).text
+
+
+def test_what_is_open_is_not_read_again(model, note):
+    chat = Chat(note, model=str(model))
+    first = chat.ask(NEXT)
+    cache, told = chat.cache, len(chat.said)
+    chat.engine.open(OpenOptions((str(note),)))
+    assert chat.cache is cache
+    said = chat.said[told:]
+    assert isinstance(said[-1], PrefillDone)
+    assert not any(isinstance(event, PrefillProgress) for event in said)
+    again = chat.ask(NEXT)
+    assert again.text == first.text
+    chat.engine.open(OpenOptions((str(note),)), attention="dense")
+    assert chat.cache is not cache
+    note_again = note.with_name("other.txt")
+    note_again.write_text(note.read_text() + "One more line.\n")
+    dense = chat.cache
+    chat.engine.open(OpenOptions((str(note_again),)), attention="dense")
+    assert chat.cache is not dense

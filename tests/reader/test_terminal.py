@@ -61,7 +61,7 @@ class Terminal:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Terminal]:
     program = Path(sys.executable).with_name("sa-chat")
-    terminal = Terminal(tmp_path / "tmux", f"{program} --demo", 120, 40)
+    terminal = Terminal(tmp_path / "tmux", f"env -u COLUMNS -u LINES {program} --demo", 120, 40)
     try:
         yield terminal
     finally:
