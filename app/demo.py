@@ -12,7 +12,6 @@ SOURCE_FILES = ("*.py",)  # of the folders
 # What reads a document.  All sources together would not fit the reader.
 _CORE = (
     "attention",
-    "cache",
     "pipeline",
     "selection",
 )

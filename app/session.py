@@ -20,7 +20,6 @@ from sa_chat.engine.events import (
     Drop,
     Event,
     Failed,
-    ModelReady,
     PastTurn,
     PrefillDone,
 )
@@ -208,7 +207,9 @@ class Session:
         `beside`: the first reading stays in memory; else the other one takes its place.
         """
         turn, prefill = self.comparable, self.state.prefill
-        assert turn is not None and turn.answer is not None and prefill is not None
+        assert turn is not None
+        assert turn.answer is not None
+        assert prefill is not None
         other = "sparse" if prefill.attention.mode == "dense" else "dense"
         ask_id = f"c{next(self._ids)}"
         before = _said(self.state.turns[:-1])

@@ -64,10 +64,13 @@ class Reading:
         return self._config.attention
 
     def is_of(self, prompt: TokenizedPrompt, capacity: int, config: EngineConfig) -> bool:
-        """Whether it is a whole reading of these very tokens, in the same way."""
-        same = (self.book.capacity, self._config) == (capacity, config)
+        """Whether it is a whole reading of these very tokens, which stand at the same places, in
+        the same way."""
+        same_way = (self.book.capacity, self._config) == (capacity, config)
+        read = self.book.prompt
+        same_places = read.documents.parts == prompt.documents.parts
         whole = self._done is not None
-        return same and whole and np.array_equal(self.book.prompt.ids, prompt.ids)
+        return same_way and whole and same_places and np.array_equal(read.ids, prompt.ids)
 
     @property
     def done(self) -> PrefillDone:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import dataclasses
 import importlib.util
 import itertools
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import get_args
 
 import pytest
 from pypdf import PdfReader
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
 
-from sa_chat.app.screens.help import KEYS
+from sa_chat.app import screens, widgets
+from sa_chat.app.history import errors as history_errors
+from sa_chat.app.options import build_parser
+from sa_chat.app.screens.help import key_name
+from sa_chat.app.screens.main import MainScreen
+from sa_chat.app.widgets.question_box import QuestionBox
 from sa_chat.engine import events
+from sa_chat.engine.arguments import CONFIG_OPTIONS
 from sa_chat.engine.attention.calibration import SHORTEST
 from sa_chat.engine.config import DEFAULT_ALPHA
 from sa_chat.engine.errors import SaChatError
@@ -143,11 +155,65 @@ def test_sizes_are_those_of_the_code(settings: dict[str, str]) -> None:
     assert settings["call-pairs"] == f"{code.cost.call_pairs:,}"
 
 
-def test_keys_are_those_of_the_help_screen(settings: dict[str, str]) -> None:
-    offered = {key for label, _ in KEYS for key in re.split(r"[,;] ", label)}
-    offered |= {"Ctrl+End"}  # named in the row of PgUp and PgDn
-    keys = {value for name, value in settings.items() if name.endswith("-key")}
-    assert keys <= offered
+def _keys_of(*nodes: type[DOMNode]) -> dict[str, set[str]]:
+    """Names of keys by the names of bindings, as settings.typ writes those."""
+    keys: dict[str, set[str]] = {}
+    for node in nodes:
+        for binding in Binding.make_bindings(node.__dict__.get("BINDINGS", ())):
+            if binding.id:
+                name = re.sub("[._]", "-", binding.id)
+                keys.setdefault(name, set()).add(key_name(binding))
+    return keys
+
+
+def _places() -> Iterator[type[DOMNode]]:
+    """Every screen and widget that has bindings of its own."""
+    for package in (screens, widgets):
+        for module in iter_modules(package.__path__, f"{package.__name__}."):
+            for value in vars(import_module(module.name)).values():
+                if isinstance(value, type) and issubclass(value, DOMNode):
+                    yield value
+
+
+def test_keys_are_those_of_the_bindings(settings: dict[str, str]) -> None:
+    bound = {**_keys_of(*_places()), "quit": {"Ctrl+Q"}, "commands": {"Ctrl+P"}}
+    keys = {n.removesuffix("-key"): key for n, key in settings.items() if n.endswith("-key")}
+    assert set(keys) <= set(bound)
+    assert {name: key for name, key in keys.items() if key not in bound[name]} == {}
+    assert set(_keys_of(MainScreen, QuestionBox)) <= set(keys)
+    assert "ctrl+q" in {b.key for b in App.BINDINGS if isinstance(b, Binding)}
+    assert App.COMMAND_PALETTE_BINDING == "ctrl+p"
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [b for node in (MainScreen, QuestionBox) for b in node.BINDINGS if isinstance(b, Binding)],
+    ids=lambda binding: binding.id,
+)
+def test_every_key_of_the_main_screen_is_told_with_its_name(
+    text: str, settings: dict[str, str], binding: Binding
+) -> None:
+    assert binding.id is not None
+    key = settings[f"{binding.id.replace('.', '-')}-key"]
+    assert f"{key} {binding.id} The key {key} " in text
+
+
+def test_every_setting_is_told(text: str) -> None:
+    told = re.search(r"The settings are (.*?)\.", text)
+    assert told is not None
+    names = {option.name for option in CONFIG_OPTIONS} | {"theme", "history"}
+    assert names <= set(re.findall(r"[\w-]+", told[1]))
+
+
+def test_every_option_is_told(text: str) -> None:
+    options = {
+        name
+        for action in build_parser()._actions
+        if action.help != argparse.SUPPRESS
+        for name in action.option_strings
+        if name.startswith("--")
+    }
+    assert {name for name in options if name not in text} == set()
 
 
 def _error_messages() -> Iterator[str]:
@@ -173,6 +239,7 @@ def _error_messages() -> Iterator[str]:
 
 def test_every_error_is_in_the_troubleshooting_chapter(text: str) -> None:
     messages = set(_error_messages()) - _NO_SUCH_OPTION
+    messages |= set(history_errors._SENTENCES.values())
     assert len(messages) > 40
     book = text.replace("\u2019", "'")
     missing = [

@@ -114,7 +114,8 @@ class CompareScreen(Screen[None]):
 
     def _draw_offer(self, turn: Turn) -> None:
         prefill = self._session.state.prefill
-        assert prefill is not None and turn.answer is not None
+        assert prefill is not None
+        assert turn.answer is not None
         price = price_of(self._session)
         self._question(turn.question)
         told = [Content(sentence) for sentence in price.sentences()]

@@ -195,9 +195,9 @@ def completed(value: str) -> str | None:
                     names.append(entry.name + ("/" if entry.is_dir() else ""))
     except OSError:
         return None  # no such folder, or none of ours: nothing to complete
-    if not names or value.endswith("/") and len(names) > 1:
+    if not names or (value.endswith("/") and len(names) > 1):
         return None
-    common = os.path.commonprefix(names)
+    common = os.path.commonprefix(names)  # noqa: RUF071 - letters, not folders
     name = common if len(common) > len(start) else min(names)
     return value[: len(value) - len(start)] + name
 

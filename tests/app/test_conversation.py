@@ -96,7 +96,7 @@ async def test_the_whole_conversation(write_script: WriteScript) -> None:
 
         await pilot.press("f1")
         assert isinstance(app.screen, HelpScreen)
-        assert "coverage" in screen_text(app)
+        assert "keys everywhere" in screen_text(app)
         await pilot.press("escape")
         assert not isinstance(app.screen, HelpScreen)
 

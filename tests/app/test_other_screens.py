@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from dataclasses import replace
@@ -38,6 +39,15 @@ def keeper() -> Keeper:
     history, trouble = open_history()
     assert not trouble
     return Keeper(history)
+
+
+async def shows(pilot: Pilot[None], text: str) -> None:
+    """Wait until it is on the screen."""
+    app = pilot.app
+    assert isinstance(app, StandInApp)
+    async with asyncio.timeout(20.0):
+        while text not in screen_text(app):
+            await pilot.pause(0.05)
 
 
 async def talked(pilot: Pilot[None], *said: tuple[str, str]) -> StandInApp:
@@ -235,7 +245,8 @@ async def test_leaving_the_first_screen_ends_the_program() -> None:
     ("typed", "found"),
     [
         ("", None), ("no/such/folder/x", None), ("\0", None), ("alp", "alpha"),
-        ("alphab", "alphabet.txt"), ("b", "beta/"), ("beta/", "beta/one"), ("./b", "./beta/"), ("zz", None),
+        ("alphab", "alphabet.txt"), ("b", "beta/"), ("beta/", "beta/one"),
+        ("./b", "./beta/"), ("zz", None),
     ],
 )  # fmt: skip
 def test_paths_are_completed(
@@ -342,19 +353,16 @@ async def test_a_long_conversation_comes_as_it_is_scrolled_to() -> None:
     app = StandInApp(replace(LAUNCH, resume=True), Keeper(history))
     async with app.run_test(size=(100, 30)) as pilot:
         await app.say(pilot, DOCUMENT, MODEL, DONE)
-        await pilot.pause(0.5)
-        assert "Answer 199." in screen_text(app)
+        await shows(pilot, "Answer 199.")
         assert len(app.screen.query("TurnView")) < 60
         app.screen.query_one("#conversation").focus()
         await pilot.press("g")
-        await pilot.pause(1.5)
-        assert "Question 0?" in screen_text(app)
+        await shows(pilot, "Question 0?")
         assert len(app.screen.query("TurnView")) < 60
         for _ in range(12):  # on from there, as it is scrolled
             await pilot.press("ctrl+d")
             await pilot.pause(0.2)
         assert "Question 0?" not in screen_text(app)
         await pilot.press("G")
-        await pilot.pause(0.5)
-        assert "Answer 199." in screen_text(app)
+        await shows(pilot, "Answer 199.")
         assert len(app.screen.query("TurnView")) < 60

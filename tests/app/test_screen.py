@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from stand_in import DOCUMENT, DONE, GIB, MODEL, VERIFIED, StandInApp, answer, progress, screen_text
+from stand_in import DOCUMENT, DONE, MODEL, VERIFIED, StandInApp, answer, progress, screen_text
 from textual.events import Key
 from textual.pilot import Pilot
 
 from sa_chat.app.state import Phase, TurnStatus
 from sa_chat.app.widgets.conversation import Conversation
-from sa_chat.app.widgets.panel import LivePanel
 from sa_chat.app.widgets.question_box import QuestionBox
 from sa_chat.engine import events
 from sa_chat.engine.protocol import Ask, Cancel, Open
