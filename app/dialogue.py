@@ -16,7 +16,7 @@ from sa_chat.engine.events import (
     Failed,
     PrefillDone,
 )
-from sa_chat.engine.protocol import Ask, Count, Open, Request, Stats
+from sa_chat.engine.protocol import Ask, Cancel, Count, Open, Request, Stats
 
 from .bridge import EngineProcess
 from .launch import Launch
@@ -33,6 +33,7 @@ class Dialogue:
         self._engine = EngineProcess(launch.config, launch.fake_script)
         self._watch = watch
         self._ids = (f"q{number}" for number in count(1))
+        self._asked: str | None = None  # the question whose answer has not ended
         self.ended = False  # the engine is gone; nothing more can be asked
 
     async def open(self) -> None:
@@ -51,13 +52,15 @@ class Dialogue:
 
         await self._run(Count(self._options, with_text), last)
 
-    async def ask(self, question: str) -> None:
+    async def ask(self, question: str, replaces_last: bool = False) -> None:
         """Ask, and wait for the whole answer."""
-        ask_id = next(self._ids)
-        await self._run(
-            Ask(ask_id, question),
-            lambda event: isinstance(event, Answer) and event.ask_id == ask_id,
-        )
+        self._asked = next(self._ids)
+        await self._run(Ask(self._asked, question, replaces_last), self._ends_answer)
+
+    async def cancel(self) -> None:
+        """Stop the answer whose `ask` was cancelled, and wait for its end."""
+        if self._asked is not None:
+            await self._run(Cancel(), self._ends_answer)
 
     async def measure(self) -> None:
         """Have the memory in use told once more."""
@@ -66,15 +69,20 @@ class Dialogue:
     async def close(self) -> None:
         await self._engine.stop()
 
+    def _ends_answer(self, event: Event) -> bool:
+        return isinstance(event, Answer) and event.ask_id == self._asked
+
     async def _run(self, request: Request, last: Callable[[Event], bool]) -> None:
         with contextlib.suppress(EngineError):  # the events of a dead engine say why it died
             await self._engine.send(request)
         async for event in self._engine.events():
             if isinstance(event, Failed):
+                self._asked = None
                 self.ended = event.fatal
                 raise error_of_kind(event.kind, event.message, event.hint)
             self._watch(event)
             if last(event):
+                self._asked = None
                 return
         self.ended = True
         raise EngineError("The engine ended before its answer did.", "Start sa-chat again.")

@@ -8,11 +8,24 @@ from sa_chat.engine.events import (
     DeviceUse,
     DocumentCounted,
     DocumentReady,
+    Event,
     PrefillDone,
     PrefillProgress,
 )
 
 from . import text
+
+
+def lines(event: Event) -> list[str]:
+    """What is told of an event; nothing of most."""
+    match event:
+        case DocumentReady():
+            return document(event)
+        case PrefillDone():
+            return prefill(event)
+        case Answer():
+            return answer(event)
+    return []
 
 
 def progress(event: PrefillProgress) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sa_chat.engine.errors import SaChatError
 from sa_chat.engine.events import (
     Answer,
-    DocumentReady,
     Event,
     LoadProgress,
-    PrefillDone,
     PrefillProgress,
     TextDelta,
 )
@@ -45,7 +43,7 @@ class Progress:
     def clear(self) -> None:
         self._draw("")
 
-    def tell(self, lines: Iterable[str]) -> None:
+    def tell(self, lines: Sequence[str]) -> None:
         """Lines of their own on stderr, terminal or not."""
         self.clear()
         for line in lines:
@@ -56,54 +54,63 @@ class Progress:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
-class Printer:
-    """Shows a whole conversation.
+class Answers:
+    """Answers to stdout as they are, with a blank line between two.
 
-    A terminal gets answers without control characters; a pipe gets them as they are.
+    A terminal gets them without control characters.
     """
 
     def __init__(self) -> None:
-        self._progress = Progress()
         self._terminal = sys.stdout.isatty()
-        self._answers = 0
-        self._in_answer = False
-        self._in_line = False  # of an answer; the next text would go on in it
+        self._said = 0
+        self.begun = False  # one is being told
+        self._in_line = False  # the next text would go on in it
+
+    def say(self, text: str) -> None:
+        if not self.begun:
+            if self._said:
+                print()
+            self.begun = True
+            self._said += 1
+        print(clean(text) if self._terminal else text, end="", flush=True)
+        self._in_line = not text.endswith("\n")
+
+    def end(self, event: Answer) -> None:
+        if not event.text.endswith("\n"):
+            print(flush=True)
+        self.begun = self._in_line = False
+
+    def break_off(self) -> None:
+        """End the line of an answer that was torn; the next text begins an answer of its own."""
+        if self._in_line:
+            print(flush=True)
+        self.begun = self._in_line = False
+
+
+class Printer:
+    """Shows a whole conversation."""
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+        self._answers = Answers()
 
     def observe(self, event: Event) -> None:
         self._progress.observe(event)
         match event:
-            case DocumentReady():
-                self.tell(figures.document(event))
-            case PrefillDone():
-                self.tell(figures.prefill(event))
             case TextDelta(text=text):
-                self._say(text)
+                if not self._answers.begun:
+                    self._progress.clear()
+                self._answers.say(text)
             case Answer():
-                self._end_answer(event)
-                self.tell(figures.answer(event))
+                self._answers.end(event)
+        self.tell(figures.lines(event))
 
-    def tell(self, lines: Iterable[str]) -> None:
+    def tell(self, lines: Sequence[str]) -> None:
         """Figures, on stderr."""
-        self._progress.tell(lines)
+        if lines:
+            self._progress.tell(lines)
 
     def break_off(self) -> None:
-        """End the line of an answer that was torn; the next text begins an answer of its own."""
+        """After an answer that was torn; the next text begins an answer of its own."""
         self._progress.clear()
-        if self._in_line:
-            print(flush=True)
-        self._in_answer = self._in_line = False
-
-    def _say(self, text: str) -> None:
-        if not self._in_answer:
-            self._progress.clear()
-            if self._answers:
-                print()
-            self._in_answer = True
-            self._answers += 1
-        print(clean(text) if self._terminal else text, end="", flush=True)
-        self._in_line = not text.endswith("\n")
-
-    def _end_answer(self, event: Answer) -> None:
-        if not event.text.endswith("\n"):
-            print(flush=True)
-        self._in_answer = self._in_line = False
+        self._answers.break_off()

@@ -32,14 +32,13 @@ def document(event: DocumentReady) -> Iterator[str]:
     if event.dropped_tokens:
         yield f"Parts with {text.plural(event.dropped_tokens, 'token')} were dropped."
     yield from left_out(event.left_out[:_LEFT_OUT_TOLD])
-    if more := len(event.left_out) - _LEFT_OUT_TOLD:
-        if more > 0:
-            yield f"{text.count(more)} more left out."
+    if (more := len(event.left_out) - _LEFT_OUT_TOLD) > 0:
+        yield f"{text.plural(more, 'more thing is', 'more things are')} left out."
 
 
 def left_out(items: Sequence[LeftOut]) -> Iterator[str]:
     for item in items:
-        yield f"Left out: {text.one_line(item.path)}, reason: {text.one_line(item.reason)}."
+        yield f"{text.one_line(item.path)} is left out: {text.one_line(item.reason)}."
 
 
 def model(event: ModelReady) -> str:
@@ -93,48 +92,39 @@ def figures(outcome: Outcome) -> Iterator[str]:
 def _reading(event: PrefillDone) -> Iterator[str]:
     ttft = event.ttft
     yield read(event)
-    yield (
-        f"Of that, opening the files took {duration(ttft.parse_s)}, "
-        f"counting the tokens {duration(ttft.tokenize_s)}, "
-        f"selecting what attention keeps {duration(ttft.select_s)}, "
-        f"and computing {duration(ttft.prefill_s)}."
-    )
+    yield f"Opening the files took {duration(ttft.parse_s)}."
+    yield f"Counting the tokens took {duration(ttft.tokenize_s)}."
+    yield f"Selecting what attention keeps took {duration(ttft.select_s)}."
+    yield f"Computing took {duration(ttft.prefill_s)}."
     computing_s = ttft.select_s + ttft.prefill_s
     if computing_s > 0:
-        yield f"It read {_number(event.tokens / computing_s)} tokens a second."
+        yield f"The speed of reading was {_number(event.tokens / computing_s)} tokens a second."
 
 
 def _attention(attention: AttentionFigures) -> Iterator[str]:
     yield f"Attention is {attention.mode}, with alpha {attention.alpha:g}."
-    yield (
-        f"Density is {percent(attention.density)}: of all pairs of attention, "
-        f"{percent(attention.sparsity)} were skipped."
-    )
-    yield (
-        f"Coverage is {percent(attention.coverage)} on average, "
-        f"{percent(attention.coverage_p5)} at the fifth percentile, "
-        f"and {percent(attention.coverage_min)} at the least."
-    )
+    yield f"Density is {percent(attention.density)}."
+    yield f"{percent(attention.sparsity)} of all pairs of attention were skipped."
+    yield f"Coverage is {percent(attention.coverage)} on average."
+    yield f"Coverage is {percent(attention.coverage_p5)} at the fifth percentile."
+    yield f"Coverage is {percent(attention.coverage_min)} at the least."
 
 
 def _answer(event: Answer) -> Iterator[str]:
+    yield f"The last answer began after {duration(event.question_ttft_s)}."
     yield (
-        f"The last answer began after {duration(event.question_ttft_s)} and has "
-        f"{text.plural(event.tokens, 'token')}, at {_number(event.tokens_per_s)} a second."
+        f"It has {text.plural(event.tokens, 'token')}, at {_number(event.tokens_per_s)} a second."
     )
 
 
 def _memory(device: DeviceUse) -> Iterator[str]:
     name = text.one_line(device.name)
-    yield (
-        f"The engine uses {size(device.used_bytes)} of the memory of {name}, "
-        f"which has {size(device.total_bytes)}."
-    )
-    yield (
-        f"Weights take {size(device.weights_bytes)}, keys and values {size(device.kv_bytes)}, "
-        f"and the work {size(device.workspace_bytes)}."
-    )
+    yield f"The engine uses {size(device.used_bytes)} of memory on {name}."
+    yield f"Weights take {size(device.weights_bytes)}."
+    yield f"Keys and values take {size(device.kv_bytes)}."
+    yield f"The work takes {size(device.workspace_bytes)}."
     yield f"The most so far was {size(device.peak_bytes)}."
+    yield f"All programs together use {size(device.driver_bytes)} of {size(device.total_bytes)}."
 
 
 def percent(fraction: float) -> str:

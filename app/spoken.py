@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from sa_chat.engine.events import Answer
+
+from .printer import Answers
 from .text import clean
 
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([^`]*)$")
@@ -21,6 +24,8 @@ _EMPHASIS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*]+)(?<=[^\s\\])\*(?![\w*])"
 _UNDERLINED = re.compile(r"(?<![\w\\])_(?=[^\s_])([^_]+)(?<=[^\s\\])_(?!\w)")
 _LONE_STRONG = re.compile(r"(?<!\S)\*\*(?=\w)|(?<=[\w.,;:!?])\*\*(?!\S)")  # goes on in another line
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+_END_OF_CODE = "End of code."
 
 
 class SpokenLines:
@@ -76,7 +81,26 @@ class SpokenLines:
             yield f"Quote: {spoken}" if begins_quote else spoken
 
 
-_END_OF_CODE = "End of code."
+class SpokenAnswers(Answers):
+    """Answers to a terminal line by line, without the marks that a synthesizer would stumble at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = SpokenLines()
+
+    def say(self, text: str) -> None:
+        _print(self._lines.feed(text))
+
+    def end(self, event: Answer) -> None:
+        self.break_off()
+
+    def break_off(self) -> None:
+        _print(self._lines.finish())
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
 
 
 def _unquoted(line: str, most: int | None) -> tuple[int, str]:

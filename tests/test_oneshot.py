@@ -231,7 +231,7 @@ def test_terminal_gets_progress_and_no_escapes_of_the_model(write_script: WriteS
 def test_plain_prompts_on_a_terminal(write_script: WriteScript) -> None:
     code, drawn = on_terminal("a", "--plain", "--fake-engine", write_script(), typed=b"whale\n\x04")
     assert code == 0
-    assert drawn.count("? ") == 2
+    assert drawn.count("Question: ") == 2
     assert "Call me Ishmael." in drawn
 
 

@@ -345,7 +345,7 @@ async def test_a_long_conversation_comes_as_it_is_scrolled_to() -> None:
 
     from sa_chat.app.history import Document, SavedTurn
 
-    document = Document(LAUNCH.documents, "A book", 131_002, datetime.now(UTC))
+    document = Document(KEPT, "A book", 131_002, datetime.now(UTC))
     session = history.begin(document, "embedded", "sparse")
     for number in range(200):
         text = f"Answer {number}.\n\nMore of it."
