@@ -15,13 +15,17 @@ from typing import Protocol
 from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.errors import SaChatError
 from sa_chat.engine.events import (
+    DeviceStats,
     DocumentCounted,
     DocumentReady,
+    DocumentText,
     Drop,
     Event,
     Failed,
     PastTurn,
     PrefillDone,
+    PrefillProgress,
+    TextDelta,
 )
 from sa_chat.engine.protocol import Ask, Cancel, Compare, Count, Open, Request
 
@@ -41,6 +45,7 @@ from .state import (
     reopened,
 )
 
+_PASSING = (TextDelta, PrefillProgress, DeviceStats, DocumentText)  # nothing to keep in them
 _SAID = (TurnStatus.DONE, TurnStatus.STOPPED)
 
 
@@ -145,8 +150,9 @@ class Session:
                 self._options = replace(self._options, drop=())
             case PrefillDone():
                 self._learn(event)
-        self._expect()
-        self.keeper.keep(self._options, self.config, self.state)
+        if not isinstance(event, _PASSING):
+            self._expect()
+            self.keeper.keep(self._options, self.config, self.state)
 
     @property
     def has_password(self) -> bool:

@@ -21,9 +21,9 @@ from .turn import TurnView
 
 _INVITATION = "Ask anything about it. Every quotation is looked up in the document."
 _INVITATION_EARLY = "You can ask already: questions wait until the document is read."
-_SHOWN = 30  # entries of a conversation that is opened
-_MORE = 20  # that come when its beginning is scrolled to
-_MOST = 90  # from here on the oldest go, while the newest text is followed
+_SHOWN = 10  # entries of a conversation that is opened
+_MORE = 4  # that come when an end of what is shown is scrolled to
+_MOST = 20  # more would make each new line of an answer felt: all are laid out together
 
 View = TurnView | NoticeView
 
@@ -65,8 +65,9 @@ class Conversation(VerticalScroll, can_focus=True):
 
     async def follow(self) -> None:
         """Go to the end and stay there."""
-        if self._last is not None:
-            await self._show_part(len(self._state.entries) - _SHOWN, None)
+        entries = len(self._state.entries)
+        if self._last is not None or entries - self._first > _SHOWN:
+            await self._show_part(entries - _SHOWN, None)
         self.scroll_end(animate=False)
         self.anchor()
 
@@ -135,12 +136,24 @@ class Conversation(VerticalScroll, can_focus=True):
         if self._moving or self.max_scroll_y <= 0:
             return
         if self.scroll_y <= 0 and self._first:
-            height, at = self.virtual_size.height, self.scroll_y
-            await self._show_part(self._first - _MORE, self._last)
-            self.call_after_refresh(self._keep_place, height, at)
+            await self._bring_earlier()
         elif self._last is not None and self.is_vertical_scroll_end:
-            last = self._last + _MORE
-            await self._show_part(self._first, last if last < len(self._state.entries) else None)
+            await self._bring_later(self._last)
+
+    async def _bring_earlier(self) -> None:
+        """More above; what is far below goes."""
+        height, at = self.virtual_size.height, self.scroll_y
+        first, last = max(self._first - _MORE, 0), self._last
+        await self._show_part(first, last)
+        self.call_after_refresh(self._keep_place, height, at)
+        if (last or len(self._state.entries)) - first > _MOST:
+            self.call_after_refresh(self._show_part, first, first + _MOST)
+
+    async def _bring_later(self, last: int) -> None:
+        """More below; what is far above goes when the end is reached."""
+        last += _MORE
+        whole = last >= len(self._state.entries)
+        await self._show_part(self._first, None if whole else last)
 
     async def _show_part(self, first: int, last: int | None) -> None:
         self._moving = True
