@@ -8,12 +8,14 @@ from pathlib import Path
 from time import monotonic
 
 from textual.app import App, SystemCommand
+from textual.events import Event, InputEvent
 from textual.screen import Screen
 
 from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.errors import UsageError
 
 from .bridge import EngineProcess
+from .collector import Collector
 from .history import HistoryError, Saved, open_history
 from .keeping import Keeper, absolute
 from .launch import Launch
@@ -23,6 +25,7 @@ from .text import one_line
 from .theme import THEMES
 
 _QUIT_WITHIN_S = 2.0
+_COLLECTED_EACH_S = 1.0
 _UNTOLD = ("scroll-up", "scroll-down")  # bindings that are no commands
 
 
@@ -46,6 +49,7 @@ class SaChatApp(App[None]):
         )
         self._session: Session | None = None
         self._quit_asked_at = -_QUIT_WITHIN_S
+        self._collector = Collector()
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES[launch.settings.theme or "dark"].name
@@ -70,6 +74,16 @@ class SaChatApp(App[None]):
         else:
             self.action_open()
         self._check_keys()
+        self._collector.begin()
+        self.set_interval(_COLLECTED_EACH_S, self._collector.collect_if_idle)
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent):
+            self._collector.note()
+        await super().on_event(event)
+
+    def on_engine_said(self) -> None:
+        self._collector.note()
 
     def _unlocked(self, options: OpenOptions) -> OpenOptions:
         """With the password that was given to this program; none is ever kept."""
@@ -85,6 +99,7 @@ class SaChatApp(App[None]):
                         severity="warning", timeout=10)  # fmt: skip
 
     async def on_unmount(self) -> None:
+        self._collector.end()
         if self._session is not None:
             await self._session.stop()
         self.keeper.close()

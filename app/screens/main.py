@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import ClassVar
 
 from textual import work
@@ -138,7 +137,6 @@ class MainScreen(Screen[None]):
         self._tell_trouble()
         await self.draw()
         self.listen()
-        gc.freeze()  # what is there by now stays: a full collection would be felt as a stutter
 
     @work(exclusive=True, group="engine")
     async def listen(self) -> None:
