@@ -68,13 +68,13 @@ def price_of(session: Session) -> Price:
         least = most = measured
     elif other == "sparse":
         least = most = None
-    devices = session.state.devices or prefill.devices
+    kv = [device.kv_bytes for device in prefill.devices]
+    now = session.state.devices or prefill.devices
     room = [
-        device.total_bytes - max(device.driver_bytes, device.used_bytes) - device.kv_bytes
+        device.total_bytes - max(device.driver_bytes, device.used_bytes) - needed
         >= _SPARE * device.total_bytes
-        for device in devices
+        for device, needed in zip(now, kv, strict=False)
     ]
-    kv_bytes = sum(device.kv_bytes for device in devices)
     return Price(
-        other, prefill.tokens, least, most, measured is not None, kv_bytes, bool(room) and all(room)
+        other, prefill.tokens, least, most, measured is not None, sum(kv), bool(room) and all(room)
     )

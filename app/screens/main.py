@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
@@ -47,6 +47,7 @@ from ..widgets.panel import FigureStrip, LivePanel
 from ..widgets.prefill_bar import PrefillBar
 from ..widgets.question_box import QuestionBox
 from ..widgets.title_bar import TitleBar
+from .main_keys import MAIN_KEYS
 
 _FRAME_S = 0.12  # events that come in a stream are drawn together
 _STREAMED = (TextDelta, PrefillProgress, DeviceStats, LoadProgress, DocumentText)
@@ -71,47 +72,7 @@ class MainScreen(Screen[None]):
         (200, "-huge"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "app.help", "Help", key_display="F1", priority=True, id="help",
-                tooltip="the keys at the place where you are, and what each number means"),
-        Binding("escape", "stop", "Stop", priority=True, id="stop",
-                tooltip="stop the answer being written, or else the reading; what came stays"),
-        Binding("ctrl+o", "copy_answer", "Copy answer", priority=True, id="copy-answer",
-                tooltip="copy the last answer to the clipboard"),
-        Binding("ctrl+b", "copy", "Copy a part", show=False, priority=True, id="copy",
-                tooltip="copy a quotation or a block of code"),
-        Binding("ctrl+g", "ask_again", "Ask again", show=False, priority=True, id="ask-again",
-                tooltip="ask the last question again, in the place of its answer"),
-        Binding("ctrl+l", "edit_last", "Edit", show=False, priority=True, id="edit-last",
-                tooltip="edit the last question and ask again; Up in an empty box does the same"),
-        Binding("ctrl+t", "citations", "Quotations", show=False, priority=True, id="citations",
-                tooltip="go to the quotations of the last answer; Enter shows one's place"),
-        Binding("ctrl+r", "read_again", "Read again", priority=True, id="read-again",
-                tooltip="read the document again; restart the engine if it has ended"),
-        Binding("f2", "app.next_theme", "Theme", key_display="F2", show=False, priority=True,
-                id="theme", tooltip="dark, light or high contrast"),
-        Binding("f3", "figures", "Figures", key_display="F3", priority=True, id="figures",
-                tooltip="hide or show the panel"),
-        Binding("f4", "choose_parts", "Parts", key_display="F4", priority=True, id="parts",
-                tooltip="what is read, with its tokens, and everything that is left out"),
-        Binding("f5", "document", "Document", key_display="F5", priority=True, id="document",
-                tooltip="the text as the model read it, with its outline and a search"),
-        Binding("f6", "compare", "Dense/sparse", key_display="F6", priority=True, id="compare",
-                tooltip="ask the last question again in the other attention mode, and compare; "
-                "the price is told first"),
-        Binding("f7", "app.sessions", "Sessions", key_display="F7", priority=True, id="sessions",
-                tooltip="earlier conversations: search, go on, rename, export, delete"),
-        Binding("f8", "app.model", "Model", key_display="F8", show=False, priority=True,
-                id="model", tooltip="another model reads the document"),
-        Binding("f9", "app.open", "Open", key_display="F9", show=False, priority=True, id="open",
-                tooltip="open another document"),
-        Binding("pageup", "scroll_conversation(-1)", "Scroll up", show=False, priority=True,
-                id="scroll-up", tooltip="scroll the conversation"),
-        Binding("pagedown", "scroll_conversation(1)", "Scroll down", show=False, priority=True,
-                id="scroll-down", tooltip="scroll the conversation"),
-        Binding("ctrl+end", "follow", "Newest", show=False, priority=True, id="newest",
-                tooltip="return to the newest text, and follow it"),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = MAIN_KEYS
 
     def __init__(self, session: Session) -> None:
         super().__init__()
