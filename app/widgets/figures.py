@@ -76,7 +76,10 @@ def _attention(state: ChatState) -> str:
     assert state.prefill is not None, "nothing is read"
     figures = state.prefill.attention
     mode = one_line(figures.mode)
-    return mode if mode == "dense" else f"{mode}, alpha {figures.alpha:g}"
+    if mode == "dense":
+        return mode
+    # Below the break-even length, and with an alpha of 1, every head stays dense.
+    return f"{mode}, read densely" if figures.density >= 1 else f"{mode}, alpha {figures.alpha:g}"
 
 
 def tokens_read(state: ChatState) -> tuple[str, ...]:

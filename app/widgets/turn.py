@@ -73,7 +73,7 @@ def _status(turn: Turn, in_hand: bool, wait: str) -> Content:
     mark = _MARKS.get(turn.status)
     figures = _figures(turn.answer) if turn.answer else ""
     if turn.compared is not None:
-        figures += " · compared"
+        figures += " · compared: F6"
     if mark is None:
         return Content.styled(figures, "$faint")
     return Content.assemble(mark, (f" · {figures}" if figures else "", "$faint"))

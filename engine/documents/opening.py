@@ -64,6 +64,7 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
                     raise
                 left_out.append(LeftOut(file.shown, error.message))
                 continue
+            reading = replace(reading, title=shown_path(" ".join(reading.title.split())))
             title = title or reading.title
             outline += _outline_of(reading, file, offset=len(parts))
             parts += reading.parts

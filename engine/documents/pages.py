@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 
-_RANGE = re.compile(r"(\d+)(?:\s*-\s*(\d+)?)?")
+_RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9})?)?")
 _HINT = "Write positions from 1 and ranges, for example --pages 1-20,25."
 
 

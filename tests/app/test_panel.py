@@ -213,6 +213,15 @@ async def test_dense_is_called_by_its_name() -> None:
     assert "attention dense" in text
 
 
+async def test_a_short_document_is_told_to_be_read_densely() -> None:
+    short = events.AttentionFigures("sparse", 0.95, 1.0, 1.0)
+    app = StillApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await tell(pilot, *OPENED, replace(DONE, attention=short))
+        text = await panel_text(pilot, app.screen.query_one(LivePanel))
+    assert "sparse, read densely" in text
+
+
 async def test_the_running_part_counts_up_between_events() -> None:
     now = 100.0
     app = StandInApp()

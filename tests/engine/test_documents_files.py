@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,15 @@ def test_several_files_have_markers_and_open_lines_are_closed(tmp_path: Path) ->
 def test_the_same_file_given_twice_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1")
     assert len(read(tmp_path / "a.py", tmp_path).parts) == 1
+
+
+def test_a_name_that_is_no_text_makes_a_title_that_is(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"bo\xffk\n\x1b[31m.txt")
+    path.write_text("Call me Ishmael.")
+    documents = open_documents(OpenOptions((str(path),)))
+    assert documents.text().encode()
+    assert "\x1b" not in documents.title
+    assert "\n" not in documents.title
 
 
 def test_files_of_one_name_are_shown_by_their_paths(tmp_path: Path) -> None:

@@ -110,7 +110,10 @@ def test_pages_are_chosen_by_position(book: Path) -> None:
     assert [e.title for e in read(book, "4").outline] == ["A Book", "The End"]
 
 
-@pytest.mark.parametrize("pages", ["", "0", "3-1", "x", "1,,2", "-3", "1-2-3", "5", "7-", "1.5"])
+@pytest.mark.parametrize(
+    "pages",
+    ["", "0", "3-1", "x", "1,,2", "-3", "1-2-3", "5", "7-", "1.5", "1-" + "9" * 5_000],
+)
 def test_impossible_pages(book: Path, pages: str) -> None:
     with pytest.raises(UsageError) as raised:
         read(book, pages)
