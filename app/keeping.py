@@ -70,11 +70,7 @@ class Keeper:
         turns = [_saved(turn) for turn in state.turns if turn.status is not TurnStatus.WRITING]
         if turns == self._kept or self.history is None or state.document is None:
             return
-        if self._session is None:
-            document = _document(options, state.document)
-            mode = config.attention
-            self._session = self._try(lambda history: history.begin(document, config.model, mode))
-        session = self._session
+        session = self._begun(options, config, state.document)
         if session is None:
             return
         for position, turn in enumerate(turns):
@@ -84,12 +80,31 @@ class Keeper:
             self._try(lambda history: history.cut(session, len(turns)))
         self._kept = turns
 
-    def draft(self, text: str) -> None:
-        """The question that is being typed; kept once the conversation is."""
-        session = self._session
-        if session is not None and text != self._draft:
-            self._draft = text
+    def draft(
+        self, text: str, options: OpenOptions, config: EngineConfig, document: DocumentReady | None
+    ) -> None:
+        """The question that is being typed."""
+        blank = not text.strip()
+        if text == self._draft or document is None or (blank and self._session is None):
+            return
+        session = self._begun(options, config, document)
+        if session is None:
+            return
+        self._draft = text
+        if blank and not self._kept:  # nothing was asked, and now nothing is to be
+            self._session = None
+            self._try(lambda history: history.delete(session))
+        else:
             self._try(lambda history: history.save_draft(session, text))
+
+    def _begun(
+        self, options: OpenOptions, config: EngineConfig, document: DocumentReady
+    ) -> int | None:
+        """The conversation's number; None where it cannot be kept."""
+        if self._session is None:
+            kept, mode = _document(options, document), config.attention
+            self._session = self._try(lambda history: history.begin(kept, config.model, mode))
+        return self._session
 
     def close(self) -> None:
         self._try(lambda history: history.close())
@@ -115,8 +130,11 @@ def _document(options: OpenOptions, document: DocumentReady) -> Document:
 
 
 def absolute(options: OpenOptions) -> OpenOptions:
-    """As they can be opened from any folder."""
-    return replace(options, paths=tuple(map(os.path.abspath, options.paths)))
+    """As they can be opened from any folder; as they are where the folder we are in is gone."""
+    try:
+        return replace(options, paths=tuple(map(os.path.abspath, options.paths)))
+    except FileNotFoundError:
+        return options
 
 
 def _saved(turn: Turn) -> SavedTurn:

@@ -269,6 +269,10 @@ class Session:
             await self._send(Cancel(queued=True))
         await self._open()
 
+    def draft(self, text: str) -> None:
+        """Keep the question that is being typed."""
+        self.keeper.draft(text, self._options, self.config, self.state.document)
+
     def leave_queue(self) -> None:
         """Keep what was asked, before another conversation takes this one's place."""
         self.keeper.keep(self._options, self.config, self.state)

@@ -26,11 +26,13 @@ class BudgetScreen(Screen[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "accept", "Fit as proposed"),
-        Binding("a", "take_all_in", "All in"),
-        Binding("r,ctrl+r", "read", "Read", key_display="r"),
-        Binding("escape,f4", "leave", "Back", key_display="Esc"),
-    ]
+        Binding("f", "accept", "Fit as proposed", id="budget.fit"),
+        Binding("a", "take_all_in", "All in", id="budget.all"),
+        Binding("r,ctrl+r", "read", "Read", key_display="r", id="budget.read"),
+        Binding("escape,f4", "leave", "Back", key_display="Esc", id="budget.back"),
+        Binding("f1", "app.help", "Help", show=False, key_display="F1", id="budget.help",
+                tooltip="the keys at the place where you are, and what each number means"),
+    ]  # fmt: skip
 
     def __init__(
         self, budget: Budget, proposal: tuple[Drop, ...], consequence: str, *, read: bool

@@ -37,7 +37,9 @@ class CompareScreen(Screen[None]):
         Binding("escape,q", "leave", "Back", key_display="Esc", id="compare.back"),
         Binding("j,down", "scroll(1)", "Down", show=False, id="compare.down"),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="compare.up"),
-    ]
+        Binding("f1", "app.help", "Help", show=False, key_display="F1", id="compare.help",
+                tooltip="the keys at the place where you are, and what each number means"),
+    ]  # fmt: skip
 
     def __init__(self, session: Session) -> None:
         super().__init__()

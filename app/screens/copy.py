@@ -21,7 +21,7 @@ class CopyScreen(ModalScreen[tuple[str, str] | None]):
     """The result is the text and what it is; None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "Leave"),
+        Binding("escape,q", "dismiss(None)", "Leave", id="copy.back"),
     ]
 
     def __init__(self, turn: Turn) -> None:

@@ -79,6 +79,7 @@ class MainScreen(Screen[None]):
         self.session = session
         self._frame: Timer | None = None
         self._keys: tuple[bool | None, ...] = ()
+        self._box: QuestionBox | None = None  # known also when the screen is taken down
 
     def compose(self) -> ComposeResult:
         yield TitleBar(id="title-bar")
@@ -94,7 +95,8 @@ class MainScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
-        self.query_one(QuestionBox).focus()
+        self._box = self.query_one(QuestionBox)
+        self._box.focus()
         self._tell_trouble()
         await self.draw()
         self.listen()
@@ -176,7 +178,11 @@ class MainScreen(Screen[None]):
         await self.query_one(Conversation).follow()
 
     def on_draft_changed(self, message: DraftChanged) -> None:
-        self.session.keeper.draft(message.text)
+        self.session.draft(message.text)
+
+    def on_unmount(self) -> None:
+        if self._box is not None:
+            self.session.draft(self._box.draft)
 
     async def draw(self) -> None:
         """Show the state as it is now."""

@@ -17,7 +17,9 @@ from ..text import one_line
 class PasswordScreen(ModalScreen[str | None]):
     """The result is the password; None if the user leaves."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Leave", id="password.back")
+    ]
 
     def __init__(self, message: str, *, again: bool) -> None:
         super().__init__()

@@ -14,7 +14,9 @@ from textual.widgets import Input
 class PromptScreen(ModalScreen[str | None]):
     """The result is what was typed; None if the user leaves or types nothing."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Leave", id="prompt.back")
+    ]
 
     def __init__(self, title: str, value: str = "") -> None:
         super().__init__()

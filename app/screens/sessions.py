@@ -38,7 +38,9 @@ class SessionsScreen(Screen[Saved | None]):
         Binding("J", "export('json')", "JSON", id="sessions.export-json"),
         Binding("d,delete", "delete", "Delete", key_display="d", id="sessions.delete"),
         Binding("escape,f7", "leave", "Back", key_display="Esc", id="sessions.back"),
-    ]
+        Binding("f1", "app.help", "Help", show=False, key_display="F1", id="sessions.help",
+                tooltip="the keys at the place where you are, and what each number means"),
+    ]  # fmt: skip
 
     def __init__(self, keeper: Keeper) -> None:
         super().__init__()

@@ -69,7 +69,7 @@ class QuestionBox(TextArea):
 
     def on_key(self, event: Key) -> None:
         """Enter takes its turn behind the letters before it, as no priority binding would."""
-        if event.key == "enter":
+        if event.key == "enter" and self._enter_asks:
             event.stop()
             event.prevent_default()
             self.action_ask()
@@ -78,14 +78,25 @@ class QuestionBox(TextArea):
             event.prevent_default()
             self.post_message(LastQuestionWanted())
 
+    @property
+    def _enter_asks(self) -> bool:
+        """Unless the settings bind it to something else, or asking to another key."""
+        bound = self.screen.active_bindings.get("enter")
+        return bound is not None and bound.binding.action == "ask"
+
     def on_text_area_changed(self) -> None:
         if self._rest is not None:
             self._rest.stop()
         self._rest = self.set_timer(_REST_S, self.keep_draft)
 
+    @property
+    def draft(self) -> str:
+        """The new question that is being typed."""
+        return self._set_aside if self._edits_last else self.text
+
     def keep_draft(self) -> None:
         """Tell what is being typed."""
-        self.post_message(DraftChanged(self._set_aside if self._edits_last else self.text))
+        self.post_message(DraftChanged(self.draft))
 
     def action_ask(self) -> None:
         """Hand the question up and make room for the next."""

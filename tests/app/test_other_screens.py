@@ -366,3 +366,22 @@ async def test_a_long_conversation_comes_as_it_is_scrolled_to() -> None:
         await pilot.press("G")
         await shows(pilot, "Answer 199.")
         assert len(app.screen.query("TurnView")) < 60
+
+
+@pytest.mark.asyncio
+async def test_a_question_that_was_never_asked_is_there_again() -> None:
+    app = StandInApp(keeper=keeper())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await app.say(pilot, DOCUMENT, MODEL)
+        app.screen.query_one(QuestionBox).text = "Who is"
+        await pilot.pause()  # and at once the program ends
+    app = StandInApp(replace(LAUNCH, resume=True), keeper())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await app.say(pilot, DOCUMENT, MODEL)
+        assert app.screen.query_one(QuestionBox).text == "Who is"
+        app.screen.query_one(QuestionBox).text = ""
+        await pilot.pause(1.3)
+    history, _ = open_history()
+    assert history is not None
+    assert history.sessions() == []  # an empty conversation is none
+    history.close()
