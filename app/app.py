@@ -21,6 +21,7 @@ from .keeping import Keeper, absolute
 from .launch import Launch
 from .screens.main import MainScreen
 from .session import ClientFactory, Session
+from .state import Phase
 from .text import one_line
 from .theme import THEMES
 
@@ -108,6 +109,8 @@ class SaChatApp(App[None]):
         """Open documents: the first ones with a new engine, later ones with the same."""
         if self._session is not None:
             await self._session.switch(options, saved)
+            if self._session.state.phase is Phase.STARTING:  # there is no engine any more
+                self.main.listen()
             await self.main.draw()
             self.main.restore_draft(saved)
             return

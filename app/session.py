@@ -255,16 +255,24 @@ class Session:
         await self._open()
 
     async def switch(self, options: OpenOptions, saved: Saved | None = None) -> None:
-        """Open other documents, or go on with a kept conversation, with the engine that runs."""
+        """Open other documents, or go on with a kept conversation, with the engine that runs.
+
+        If none does, `run` has to follow.
+        """
         self.leave_queue()
+        runs = self.state.phase is not Phase.DEAD
         stops = self.busy or bool(self._sent)
         self._sent.clear()
         self.state = ChatState(
-            phase=Phase.LOADING, model=self.state.model, devices=self.state.devices
+            phase=Phase.LOADING if runs else Phase.STARTING,
+            model=self.state.model,
+            devices=self.state.devices,
         )
         self.budget, self.proposal, self._choose = None, (), False
         self._options, self._attention = options, None
         self._go_on_with(saved)
+        if not runs:
+            return
         if stops:
             await self._send(Cancel(queued=True))
         await self._open()

@@ -27,8 +27,8 @@ HERE = Path(__file__).parent
 HANDBOOK = HERE.parents[1] / "assets" / "handbook.pdf"
 QUESTIONS = (
     "What is the default value of alpha?",
-    "What is the exit code for a document that cannot be read?",
     "Who is Zorvath Quillington?",
+    "What does TTFT mean?",
 )
 FAKE_QUESTIONS = ("What is density?", "Can you invent a quotation?")
 HALF = 0.55  # of the prefill, for its picture

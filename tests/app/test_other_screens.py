@@ -385,3 +385,19 @@ async def test_a_question_that_was_never_asked_is_there_again() -> None:
     assert history is not None
     assert history.sessions() == []  # an empty conversation is none
     history.close()
+
+
+@pytest.mark.asyncio
+async def test_another_session_starts_an_engine_where_the_old_one_has_ended() -> None:
+    await kept(("Who is Ahab?", "The captain."))
+    app = StandInApp(keeper=keeper())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await talked(pilot, ("Where?", "At sea."))
+        await app.say(pilot, events.Failed("It died.", "Again.", "engine", fatal=True))
+        assert app.session.state.phase is Phase.DEAD
+        await pilot.press("f7")
+        await pilot.pause(0.2)
+        await pilot.press("j", "enter")
+        await pilot.pause(0.5)
+        said = (PastTurn("Who is Ahab?", "The captain."),)
+        assert app.clients[1].sent == [Open(KEPT, recall=said, text=True)]
