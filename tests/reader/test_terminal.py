@@ -82,6 +82,7 @@ def test_the_demonstration_is_asked_while_it_is_read_and_answers(demo: Terminal)
     assert "of attention skipped" in shown
     assert "✓ handbook.pdf p. " in shown
     demo.press("C-t")
+    demo.wait_for("Show in the document")
     demo.press("Enter")
     shown = demo.wait_for("handbook.pdf · page")
     assert "Density" in shown or "density" in shown
