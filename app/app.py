@@ -178,7 +178,12 @@ class SaChatApp(App[None]):
         """Documents by their path, recent ones, or the demonstration."""
         from .screens.start import StartScreen
 
-        self.push_screen(StartScreen(self.keeper, first=self._session is None), self._opened)
+        self._keep_draft()
+        self.push_screen(StartScreen(self.keeper), self._opened)
+
+    def _keep_draft(self) -> None:
+        if self._session is not None:
+            self.main.keep_draft()
 
     async def _opened(self, chosen: OpenOptions | Saved | None) -> None:
         if isinstance(chosen, Saved):
@@ -191,6 +196,7 @@ class SaChatApp(App[None]):
     def action_sessions(self) -> None:
         from .screens.sessions import SessionsScreen
 
+        self._keep_draft()
         self.push_screen(SessionsScreen(self.keeper), self._resumed)
 
     async def _resumed(self, saved: Saved | None) -> None:

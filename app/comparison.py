@@ -64,11 +64,14 @@ class Comparison:
                 return replace(self, status=status, text=event.text, answer=event)
             case events.Cancelled():
                 return replace(self, status=Progress.STOPPED)
-            case events.Failed(ask_id=self.ask_id):
-                return replace(self, status=Progress.FAILED, message=event.message)
-            case events.Failed(fatal=True):
+            case events.Failed() if self._ends(event):
                 return replace(self, status=Progress.FAILED, message=event.message)
         return None
+
+    def _ends(self, failed: events.Failed) -> bool:
+        """In the first one's place the second reading is the opening of the document, too."""
+        opening = failed.ask_id is None and not self.beside
+        return failed.ask_id == self.ask_id or failed.fatal or opening
 
     @property
     def kv_bytes(self) -> tuple[int, int]:

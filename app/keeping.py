@@ -67,7 +67,7 @@ class Keeper:
 
     def keep(self, options: OpenOptions, config: EngineConfig, state: ChatState) -> None:
         """Write the turns that are new or have changed."""
-        turns = [_saved(turn) for turn in state.turns if turn.status is not TurnStatus.WRITING]
+        turns = [_saved(turn) for turn in state.turns]
         if turns == self._kept or self.history is None or state.document is None:
             return
         session = self._begun(options, config, state.document)
@@ -138,6 +138,9 @@ def absolute(options: OpenOptions) -> OpenOptions:
 
 
 def _saved(turn: Turn) -> SavedTurn:
+    """An answer that is being written is kept when it is whole; until then its question waits."""
+    if turn.status is TurnStatus.WRITING:
+        return SavedTurn(turn.question, TurnStatus.QUEUED.value, "", None)
     return SavedTurn(turn.question, turn.status.value, turn.text, turn.answer, turn.compared)
 
 

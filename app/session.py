@@ -33,17 +33,8 @@ from .budget import Budget
 from .comparison import Comparison
 from .history import Saved
 from .keeping import Keeper, restored
-from .state import (
-    ChatState,
-    Phase,
-    Turn,
-    TurnStatus,
-    apply,
-    asked,
-    asked_again,
-    renamed,
-    reopened,
-)
+from .state import ChatState, Phase, Turn, TurnStatus
+from .transitions import apply, asked, asked_again, renamed, reopened
 
 _PASSING = (TextDelta, PrefillProgress, DeviceStats, DocumentText)  # nothing to keep in them
 _SAID = (TurnStatus.DONE, TurnStatus.STOPPED)
@@ -105,7 +96,7 @@ class Session:
         """Whether there is an answer or a prefill to stop."""
         working = (Phase.LOADING, Phase.PREFILLING)
         state = self.state
-        comparing = state.comparison is not None and state.comparison.status.open
+        comparing = self._comparing is not None
         return state.phase in working or state.writing is not None or comparing
 
     @property
@@ -139,7 +130,10 @@ class Session:
 
     def take(self, event: Event) -> None:
         """Move the state on by one event."""
+        comparing = self._comparing
         self.state = apply(self.state, event)
+        if comparing is not None and not comparing.beside and self._comparing is None:
+            self._compared_in_place()
         match event:
             case DocumentCounted():
                 self._counted(event)
@@ -232,27 +226,49 @@ class Session:
         await self._send(Open(self._options, other, before, text=True))
         await self._send(Ask(ask_id, turn.question))
 
+    def _compared_in_place(self) -> None:
+        """The next reading is in the first mode again, unless the second one is whole."""
+        comparison = self.state.comparison
+        if comparison is not None and comparison.prefill is None:
+            self._attention = comparison.first_prefill.attention.mode
+
     async def cancel(self) -> None:
         """Stop the answer being written, else the prefill, else nothing."""
-        if self.busy:
-            await self._send(Cancel())
+        if not self.busy:
+            return
+        # A reading in the place of the first one has its question in the queue behind it.
+        in_place = self._comparing is not None and not self._comparing.beside
+        if in_place:
+            self._take_back()
+        await self._send(Cancel(queued=in_place))
+
+    @property
+    def _comparing(self) -> Comparison | None:
+        """The comparison that goes on now."""
+        comparison = self.state.comparison
+        return comparison if comparison is not None and comparison.status.open else None
 
     async def reopen(self) -> None:
         """Read the document again with the engine that runs.
 
         What waits is asked of the new reading, and of no other.
         """
-        held = [t.ask_id for t in self.state.turns if t.status.open and t.ask_id in self._sent]
-        waiting = {ask_id: next(self._ids) for ask_id in held}
-        failed = self.state.phase is Phase.FAILED  # then the engine has refused them
-        stops = self.busy or (bool(held) and not failed)
+        failed = self.state.phase is Phase.FAILED  # then the engine has refused what waited
+        busy = self.busy
+        stops = (self._take_back() and not failed) or busy
         self._sent.clear()
-        self.state = replace(
-            reopened(renamed(self.state, waiting)), phase=Phase.LOADING, comparison=None
-        )
+        self.state = replace(reopened(self.state), phase=Phase.LOADING)
         if stops:
             await self._send(Cancel(queued=True))
         await self._open()
+
+    def _take_back(self) -> bool:
+        """Questions that the engine holds wait here again, under new ids; False if there are
+        none."""
+        held = [t.ask_id for t in self.state.turns if t.status.open and t.ask_id in self._sent]
+        self.state = renamed(self.state, {ask_id: next(self._ids) for ask_id in held})
+        self._sent.difference_update(held)
+        return bool(held)
 
     async def switch(self, options: OpenOptions, saved: Saved | None = None) -> None:
         """Open other documents, or go on with a kept conversation, with the engine that runs.

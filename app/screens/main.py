@@ -180,9 +180,13 @@ class MainScreen(Screen[None]):
     def on_draft_changed(self, message: DraftChanged) -> None:
         self.session.draft(message.text)
 
-    def on_unmount(self) -> None:
+    def keep_draft(self) -> None:
+        """Now, before another conversation takes this one's place."""
         if self._box is not None:
             self.session.draft(self._box.draft)
+
+    def on_unmount(self) -> None:
+        self.keep_draft()
 
     async def draw(self) -> None:
         """Show the state as it is now."""
@@ -268,11 +272,15 @@ class MainScreen(Screen[None]):
         if chosen is not None:
             self.post_message(CopyWanted(*chosen))
 
-    async def on_copy_wanted(self, message: CopyWanted) -> None:
+    def on_copy_wanted(self, message: CopyWanted) -> None:
+        self._put_into_clipboard(message.text, message.what)
+
+    @work(group="clipboard")
+    async def _put_into_clipboard(self, text: str, what: str) -> None:
         from ..clipboard import copy
 
-        how = await copy(message.text, self.app.copy_to_clipboard)
-        self.notify(f"{message.what} {how}", markup=False, timeout=3)
+        how = await copy(text, self.app.copy_to_clipboard)
+        self.notify(f"{what} {how}", markup=False, timeout=3)
 
     def on_document_pane_copied(self, message: DocumentPane.Copied) -> None:
         self.post_message(CopyWanted(message.text, "The passage"))

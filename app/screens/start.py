@@ -49,10 +49,9 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
         Binding("escape", "leave", "Leave", id="start.leave"),
     ]  # fmt: skip
 
-    def __init__(self, keeper: Keeper, *, first: bool) -> None:
+    def __init__(self, keeper: Keeper) -> None:
         super().__init__()
         self._keeper = keeper
-        self._first = first
         self._recent: list[Document] = []
 
     def compose(self) -> ComposeResult:

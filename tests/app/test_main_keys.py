@@ -29,6 +29,7 @@ from sa_chat.app.screens.model import ModelScreen
 from sa_chat.app.screens.sessions import SessionsScreen
 from sa_chat.app.screens.start import StartScreen
 from sa_chat.app.settings import Settings
+from sa_chat.app.widgets.choice_list import ChoiceList
 from sa_chat.app.widgets.citations import CitationLine
 from sa_chat.app.widgets.conversation import Conversation
 from sa_chat.app.widgets.document_pane import DocumentPane
@@ -296,3 +297,46 @@ async def test_help_tells_the_log_and_the_keys_of_the_focus() -> None:
         shown = screen_text(app)
         assert "engine.log" in shown
         assert "config.toml" in shown
+
+
+async def test_lists_and_pages_go_by_vim_keys_too() -> None:
+    app = StandInApp()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await answered(pilot)
+        await pilot.press("ctrl+b")
+        choices = app.screen.query_one(ChoiceList)
+        for key, at in (("G", 3), ("k", 2), ("j", 3), ("g", 0)):
+            await pilot.press(key)
+            assert choices.highlighted == at, key
+        await pilot.press("q")
+        for opener in ("f1", "f6"):
+            await pilot.press(opener)
+            await pilot.pause(0.1)
+            page = app.screen.query_one(VerticalScroll)
+            for key, at in (("j", 1), ("down", 2), ("k", 1), ("up", 0)):
+                await pilot.press(key)
+                await pilot.pause(0.1)
+                assert page.scroll_y == at, (opener, key)
+            await pilot.press("escape")
+        await pilot.press("ctrl+t", "j")
+        await pilot.pause()
+        last = app.focused
+        await pilot.press("k")
+        await pilot.pause()
+        assert app.focused is not last
+        assert isinstance(app.focused, CitationLine)
+
+
+async def test_every_other_screen_has_its_help() -> None:
+    app = StandInApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await answered(pilot)
+        for key in ("f4", "f6", "f7", "f9"):
+            await pilot.press(key)
+            await pilot.pause(0.1)
+            await pilot.press("f1")
+            await pilot.pause(0.1)
+            assert isinstance(app.screen, HelpScreen), key
+            await pilot.press("escape", "escape")
+            await pilot.pause(0.1)
+            assert isinstance(app.screen, MainScreen), key

@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Digits
 
-from sa_chat.app.state import ChatState, apply
+from sa_chat.app.state import ChatState
+from sa_chat.app.transitions import apply
 from sa_chat.app.widgets.density_map import DensityMap
 from sa_chat.app.widgets.lines import Lines
 from sa_chat.app.widgets.panel import FigureStrip, LivePanel

@@ -150,6 +150,18 @@ async def found(pilot: Pilot[Any]) -> None:
     await resting(pilot)
 
 
+async def rename(pilot: Pilot[Any]) -> None:
+    await sessions(pilot)
+    await pilot.press("r")
+    await resting(pilot)
+
+
+async def password(pilot: Pilot[Any]) -> None:
+    locked = events.Failed("book.pdf is password-protected.", "Give its password.", "password")
+    await stand_in(pilot).say(pilot, locked)
+    await resting(pilot)
+
+
 async def model(pilot: Pilot[Any]) -> None:
     await start(pilot)
     await pilot.press("f8")
@@ -202,6 +214,8 @@ SCREENS: dict[str, Play] = {
     "compared": compared,
     "sessions": sessions,
     "found": found,
+    "rename": rename,
+    "password": password,
     "model": model,
     "start": resting,
 }
@@ -221,7 +235,7 @@ def _no_other_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SCREENS)
 def test_screen(snap_compare: SnapCompare, name: str, size: tuple[int, int]) -> None:
     launch = replace(LAUNCH, options=None) if name == "start" else LAUNCH
-    history = KeptHistory() if name in ("start", "sessions", "found", "model") else None
+    history = KeptHistory() if name in ("start", "sessions", "found", "rename", "model") else None
     app = StandInApp(launch, Keeper(history))
     assert snap_compare(app, run_before=SCREENS[name], terminal_size=size)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from stand_in import DOCUMENT, DONE, MODEL, StandInClient, answer, progress
 
+from sa_chat.app.history import open_history
+from sa_chat.app.keeping import Keeper
+from sa_chat.app.price import price_of
 from sa_chat.app.session import Session
-from sa_chat.app.state import Phase, TurnStatus
+from sa_chat.app.state import Notice, Phase, TurnStatus
 from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.errors import EngineError
-from sa_chat.engine.events import Cancelled, Failed, PastTurn
+from sa_chat.engine.events import Cancelled, DeviceStats, Failed, PastTurn, TextDelta
 from sa_chat.engine.protocol import Ask, Cancel, Compare, Open, Request
 
 pytestmark = pytest.mark.asyncio
@@ -42,9 +46,9 @@ class SlowClient(StandInClient):
 class Run:
     """A session whose engines are slow; `begin` runs it in the background."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeper: Keeper | None = None) -> None:
         self.clients: list[SlowClient] = []
-        self.session = Session(OPTIONS, EngineConfig(), self._client)
+        self.session = Session(OPTIONS, EngineConfig(), self._client, keeper=keeper)
         self._task: asyncio.Task[None] | None = None
 
     def _client(self, config: EngineConfig) -> SlowClient:
@@ -170,13 +174,19 @@ async def test_what_waits_is_asked_of_the_new_reading_only() -> None:
     run.end()
 
 
-async def test_a_reading_from_the_beginning_is_told_what_was_said() -> None:
-    run = Run()
+async def opened(keeper: Keeper | None = None) -> tuple[Run, SlowClient]:
+    """A session whose document is read."""
+    run = Run(keeper)
     client = await run.begin()
     client.flowing.set()
     client.started.set()
     client.say(DOCUMENT, MODEL, DONE)
     await settle()
+    return run, client
+
+
+async def test_a_reading_from_the_beginning_is_told_what_was_said() -> None:
+    run, client = await opened()
     await run.session.ask("Who?")
     client.say(answer("q1", "Ishmael.", question="Who?"))
     await settle()
@@ -188,12 +198,7 @@ async def test_a_reading_from_the_beginning_is_told_what_was_said() -> None:
 
 
 async def test_the_last_question_is_asked_again_in_its_place() -> None:
-    run = Run()
-    client = await run.begin()
-    client.flowing.set()
-    client.started.set()
-    client.say(DOCUMENT, MODEL, DONE)
-    await settle()
+    run, client = await opened()
     await run.session.ask("Who?")
     await run.session.ask("Who else?", replaces_last=True)  # the first is not answered yet
     assert [turn.question for turn in run.session.state.turns] == ["Who?", "Who else?"]
@@ -205,13 +210,8 @@ async def test_the_last_question_is_asked_again_in_its_place() -> None:
     run.end()
 
 
-async def test_the_other_mode_beside_the_first_and_in_its_place() -> None:
-    run = Run()
-    client = await run.begin()
-    client.flowing.set()
-    client.started.set()
-    client.say(DOCUMENT, MODEL, DONE)
-    await settle()
+async def test_the_other_mode_beside_the_first() -> None:
+    run, client = await opened()
     for ask_id, question, text in (("q1", "Who?", "Ishmael."), ("q2", "Where?", "At sea.")):
         await run.session.ask(question)
         client.say(answer(ask_id, text, question=question))
@@ -230,17 +230,115 @@ async def test_the_other_mode_beside_the_first_and_in_its_place() -> None:
     assert state.turns[-1].compared is not None
     assert state.turns[-1].compared.text == "On land."
 
+    run.end()
+
+
+async def compared_in_place() -> tuple[Run, SlowClient]:
+    """The second reading has begun in the place of the first, and one question waits for it."""
+    run, client = await opened()
+    await run.session.ask("Where?")
+    client.say(answer("q1", "At sea.", question="Where?"))
+    await settle()
     client.sent.clear()
     await run.session.compare(beside=False)
-    assert client.sent == [
-        Open(OPTIONS, "dense", said, text=True),
-        Ask("cq4", "Where?"),
-    ]
+    assert client.sent == [Open(OPTIONS, "dense", text=True), Ask("cq2", "Where?")]
     client.say(DOCUMENT, progress(8_192, 2.0))
     await settle()
     assert run.session.state.phase is Phase.PREFILLING
-    client.say(Cancelled("prefill"))
+    await run.session.ask("And then?")
+    client.sent.clear()
+    return run, client
+
+
+async def test_the_other_mode_in_place_of_the_first() -> None:
+    run, client = await compared_in_place()
+    client.say(DONE, answer("cq2", "On land."), answer("q3", "Home.", question="And then?"))
     await settle()
-    assert run.session.state.phase is Phase.PAUSED
-    assert run.session.state.turns[-1].text == "At sea."
+    state = run.session.state
+    assert state.phase is Phase.READY
+    assert run.session.attention == "dense"
+    where, then = state.turns
+    assert where.text == "At sea."
+    assert where.compared is not None
+    assert where.compared.text == "On land."
+    assert then.text == "Home."
+    run.end()
+
+
+async def test_a_reading_in_place_that_is_stopped_gives_the_first_mode_back() -> None:
+    run, client = await compared_in_place()
+    await run.session.cancel()
+    assert client.sent == [Cancel(queued=True)]
+    dropped = (
+        answer("cq2", "", stop_reason="cancelled"),
+        answer("q3", "", stop_reason="cancelled"),
+    )
+    client.say(*dropped, Cancelled("prefill"))
+    await settle()
+    state = run.session.state
+    assert state.phase is Phase.PAUSED
+    where, then = state.turns
+    assert where.text == "At sea."
+    assert where.compared is None
+    assert then.status is TurnStatus.QUEUED
+    client.sent.clear()
+    await run.session.reopen()
+    said = (PastTurn("Where?", "At sea."),)
+    assert client.sent[0] == Open(OPTIONS, "sparse", said, text=True)
+    assert questions(client) == ["And then?"]
+    run.end()
+
+
+async def test_a_reading_in_place_that_fails_says_why_once() -> None:
+    run, client = await compared_in_place()
+    client.say(
+        Failed("No memory.", "Close.", "engine"), Failed("None is open.", "", "usage", "cq2")
+    )
+    await settle()
+    state = run.session.state
+    assert state.phase is Phase.FAILED
+    assert state.comparison is not None
+    assert state.comparison.message == "No memory."
+    assert not run.session.busy
+    assert [entry.message for entry in state.entries if isinstance(entry, Notice)] == ["No memory."]
+    assert run.session.attention == "sparse"
+    run.end()
+
+
+async def test_a_question_in_hand_is_kept_as_one_that_waits() -> None:
+    history, _ = open_history()
+    assert history is not None
+    run, client = await opened(Keeper(history))
+    await run.session.ask("Who?")
+    client.say(TextDelta("q1", "Ish"))
+    await settle()
+    await run.session.ask("Where?")
+    (info,) = history.sessions()
+    kept = [(turn.question, turn.status) for turn in history.load(info.id).turns]
+    assert kept == [("Who?", "queued"), ("Where?", "queued")]
+    client.say(answer("q1", "Ishmael."))
+    await settle()
+    assert [turn.text for turn in history.load(info.id).turns] == ["Ishmael.", ""]
+    run.end()
+    history.close()
+
+
+async def test_without_room_for_both_the_price_says_so() -> None:
+    run, client = await opened()
+    price = price_of(run.session)
+    assert (price.attention, price.beside, price.measured) == ("dense", True, False)
+    assert price.most_s is not None
+    assert price.least_s is not None
+    assert price.most_s == pytest.approx(price.least_s / 0.208)
+    full = tuple(replace(device, driver_bytes=device.total_bytes) for device in DONE.devices)
+    client.say(DeviceStats(full))
+    await settle()
+    price = price_of(run.session)
+    assert not price.beside
+    assert "takes the place of the first one" in price.sentences()[1]
+    client.say(replace(DONE, attention=replace(DONE.attention, mode="dense", density=1.0)))
+    await settle()
+    price = price_of(run.session)
+    assert price.attention == "sparse"
+    assert "not known on this machine yet" in price.sentences()[0]
     run.end()

@@ -8,7 +8,8 @@ from functools import reduce
 import pytest
 from stand_in import DEVICES, DOCUMENT, DONE, MODEL, VERIFIED, answer, progress
 
-from sa_chat.app.state import ChatState, Notice, Phase, TurnStatus, apply, asked, reopened
+from sa_chat.app.state import ChatState, Notice, Phase, TurnStatus
+from sa_chat.app.transitions import apply, asked, reopened
 from sa_chat.engine import events
 
 READY = (events.LoadProgress("parse", 1.0, 0.4), DOCUMENT, MODEL, progress(131_002, 33.6), DONE)
