@@ -66,5 +66,6 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the log, the history and the settings; no settings of the user's."""
     for name in [name for name in os.environ if name.startswith("SA_CHAT_")]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("NO_COLOR", raising=False)
     for kind in ("STATE", "DATA", "CONFIG"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,13 +223,17 @@ SCREENS: dict[str, Play] = {
 
 
 @pytest.fixture(autouse=True)
-def _no_other_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nor a log's folder that is another one each time."""
+def _the_same_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No models of this machine, no folders of this test, no clock of this place."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    monkeypatch.setattr(
-        "sa_chat.app.screens.help.default_log_path", lambda: Path("/log/engine.log")
-    )
-    monkeypatch.setattr("sa_chat.app.screens.help.config_path", lambda: Path("/etc/config.toml"))
+    log, settings = Path("/log/engine.log"), Path("/etc/config.toml")
+    monkeypatch.setattr("sa_chat.app.screens.help.default_log_path", lambda: log)
+    monkeypatch.setattr("sa_chat.app.screens.help.config_path", lambda: settings)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
