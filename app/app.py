@@ -178,12 +178,13 @@ class SaChatApp(App[None]):
         """Documents by their path, recent ones, or the demonstration."""
         from .screens.start import StartScreen
 
-        self._keep_draft()
+        self._leave()
         self.push_screen(StartScreen(self.keeper), self._opened)
 
-    def _keep_draft(self) -> None:
+    def _leave(self) -> None:
+        """Perhaps another conversation is chosen."""
         if self._session is not None:
-            self.main.keep_draft()
+            self.main.leave()
 
     async def _opened(self, chosen: OpenOptions | Saved | None) -> None:
         if isinstance(chosen, Saved):
@@ -196,7 +197,7 @@ class SaChatApp(App[None]):
     def action_sessions(self) -> None:
         from .screens.sessions import SessionsScreen
 
-        self._keep_draft()
+        self._leave()
         self.push_screen(SessionsScreen(self.keeper), self._resumed)
 
     async def _resumed(self, saved: Saved | None) -> None:

@@ -65,10 +65,16 @@ class Keeper:
             lambda history: history.expected_s(config.model, model.device, attention, tokens)
         )
 
-    def keep(self, options: OpenOptions, config: EngineConfig, state: ChatState) -> None:
-        """Write the turns that are new or have changed."""
+    def keep(
+        self, options: OpenOptions, config: EngineConfig, state: ChatState, *, last: bool = False
+    ) -> None:
+        """Write the turns that are new or have changed.
+
+        Before the document is counted nothing is, unless this is the `last` time.
+        """
         turns = [_saved(turn) for turn in state.turns]
-        if turns == self._kept or self.history is None or state.document is None:
+        early = state.document is None and not last
+        if turns == self._kept or self.history is None or early:
             return
         session = self._begun(options, config, state.document)
         if session is None:
@@ -81,11 +87,18 @@ class Keeper:
         self._kept = turns
 
     def draft(
-        self, text: str, options: OpenOptions, config: EngineConfig, document: DocumentReady | None
+        self,
+        text: str,
+        options: OpenOptions,
+        config: EngineConfig,
+        document: DocumentReady | None,
+        *,
+        last: bool = False,
     ) -> None:
-        """The question that is being typed."""
+        """The question that is being typed; see `keep`."""
         blank = not text.strip()
-        if text == self._draft or document is None or (blank and self._session is None):
+        early = document is None and not last
+        if text == self._draft or early or (blank and self._session is None):
             return
         session = self._begun(options, config, document)
         if session is None:
@@ -98,7 +111,7 @@ class Keeper:
             self._try(lambda history: history.save_draft(session, text))
 
     def _begun(
-        self, options: OpenOptions, config: EngineConfig, document: DocumentReady
+        self, options: OpenOptions, config: EngineConfig, document: DocumentReady | None
     ) -> int | None:
         """The conversation's number; None where it cannot be kept."""
         if self._session is None:
@@ -124,8 +137,12 @@ def _saving(session: int, position: int, turn: SavedTurn) -> Callable[[History],
     return lambda history: history.save_turn(session, position, turn)
 
 
-def _document(options: OpenOptions, document: DocumentReady) -> Document:
+def _document(options: OpenOptions, document: DocumentReady | None) -> Document:
+    """One that was never counted has the names of its files, and no tokens."""
     now = datetime.now().astimezone()
+    if document is None:
+        names = ", ".join(os.path.basename(path.rstrip("/")) for path in options.paths)
+        return Document(absolute(options), names, 0, now)
     return Document(absolute(options), document.title, document.prompt_tokens, now)
 
 

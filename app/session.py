@@ -275,7 +275,6 @@ class Session:
 
         If none does, `run` has to follow.
         """
-        self.leave_queue()
         runs = self.state.phase is not Phase.DEAD
         stops = self.busy or bool(self._sent)
         self._sent.clear()
@@ -297,9 +296,11 @@ class Session:
         """Keep the question that is being typed."""
         self.keeper.draft(text, self._options, self.config, self.state.document)
 
-    def leave_queue(self) -> None:
-        """Keep what was asked, before another conversation takes this one's place."""
-        self.keeper.keep(self._options, self.config, self.state)
+    def leave(self, text: str) -> None:
+        """Keep what was asked and what is being typed, before this conversation is left."""
+        self.keeper.keep(self._options, self.config, self.state, last=True)
+        document = self.state.document
+        self.keeper.draft(text, self._options, self.config, document, last=True)
 
     def begin_again(self, config: EngineConfig | None = None) -> None:
         """Forget what the old engine had read; the conversation stays.  `run` follows."""

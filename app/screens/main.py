@@ -180,13 +180,13 @@ class MainScreen(Screen[None]):
     def on_draft_changed(self, message: DraftChanged) -> None:
         self.session.draft(message.text)
 
-    def keep_draft(self) -> None:
-        """Now, before another conversation takes this one's place."""
+    def leave(self) -> None:
+        """Keep everything, before another conversation takes this one's place or the end comes."""
         if self._box is not None:
-            self.session.draft(self._box.draft)
+            self.session.leave(self._box.draft)
 
     def on_unmount(self) -> None:
-        self.keep_draft()
+        self.leave()
 
     async def draw(self) -> None:
         """Show the state as it is now."""

@@ -201,10 +201,9 @@ def _line(info: Info, snippet: str) -> Content:
     document = info.document
     head = Content.assemble((one_line(info.name), "bold"))
     day = info.updated.astimezone().strftime("%Y-%m-%d %H:%M")
-    facts = (
-        f"{one_line(document.title)} · {plural(info.turns, 'question')} · "
-        f"{count(document.tokens)} tokens · {one_line(info.model)} · {day}"
-    )
+    tokens = [f"{count(document.tokens)} tokens"] if document.tokens else []
+    questions = plural(info.turns, "question")
+    facts = " · ".join([one_line(document.title), questions, *tokens, one_line(info.model), day])
     lines = [head, Content.styled(f"  {facts}", "$label")]
     if snippet:
         lines.append(Content.assemble("  ", _marked(snippet)))

@@ -401,3 +401,21 @@ async def test_another_session_starts_an_engine_where_the_old_one_has_ended() ->
         await pilot.pause(0.5)
         said = (PastTurn("Who is Ahab?", "The captain."),)
         assert app.clients[1].sent == [Open(KEPT, recall=said, text=True)]
+
+
+@pytest.mark.asyncio
+async def test_what_was_asked_and_typed_before_the_document_was_counted_is_kept() -> None:
+    app = StandInApp(keeper=keeper())
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.screen.query_one(QuestionBox).text = "Who?"
+        await pilot.press("enter")
+        app.screen.query_one(QuestionBox).text = "And wh"
+        await pilot.pause()
+    history, _ = open_history()
+    assert history is not None
+    (info,) = history.sessions()
+    assert (info.document.title, info.document.tokens) == ("book.pdf", 0)
+    saved = history.load(info.id)
+    assert [(turn.question, turn.status) for turn in saved.turns] == [("Who?", "queued")]
+    assert saved.draft == "And wh"
+    history.close()
