@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sa_chat.engine.config import OpenOptions
-from sa_chat.engine.errors import SaChatError, UsageError
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import SaChatError, UsageError
 
-from .launch import Launch
-from .options import PASSWORD, build_parser
-from .printer import report
-from .settings import config_path, load_settings
-from .stdin import STDIN, password_line, spooled
+from .report.printer import report
+from .settings.launch import Launch
+from .settings.options import PASSWORD, build_parser
+from .settings.settings import config_path, load_settings
+from .settings.stdin import STDIN, password_line, spooled
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace, can_print: bool) -> int:
         print(config_path())
         return 0
     if arguments.completion:
-        from .completion import completion_script
+        from .settings.completion import completion_script
 
         print(completion_script(build_parser(), arguments.completion))
         return 0
@@ -139,20 +139,20 @@ def _check_terminal() -> None:
 
 def _start(launch: Launch, arguments: argparse.Namespace) -> int:
     if arguments.count or arguments.show_text:
-        from .overview import run_count, run_show_text
+        from .headless.count import run_count, run_show_text
 
         return run_count(launch, arguments.json) if arguments.count else run_show_text(launch)
     if arguments.json or arguments.ask:
-        from .oneshot import run_json, run_text
+        from .headless.oneshot import run_json, run_text
 
         run = run_json if arguments.json else run_text
         return run(launch, arguments.ask)
     if arguments.plain:
-        from .plain import run_plain
+        from .headless.conversation import run_plain
 
         return run_plain(launch)
     _check_terminal()
-    from .app import run_app
+    from .tui.app import run_app
 
     return run_app(launch)
 
@@ -197,7 +197,7 @@ def _check_start(arguments: argparse.Namespace) -> None:
 def _documents(arguments: argparse.Namespace, paths: tuple[str, ...]) -> OpenOptions:
     include = tuple(arguments.include)
     if arguments.demo:
-        from .demo import SOURCE_FILES, demo_paths
+        from .document.demo import SOURCE_FILES, demo_paths
 
         paths, include = demo_paths(), include or SOURCE_FILES
     return OpenOptions(

@@ -11,12 +11,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import open_documents
 from sa_chat.engine.documents.folders import walk_folder
 from sa_chat.engine.documents.globs import FolderFilter
 from sa_chat.engine.model import reader_folder
 from sa_chat.engine.tokens import load_tokenizer, tokenize_documents
+from sa_chat.protocol.config import OpenOptions
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sa_chat.engine.documents import DocumentSet, OutlineEntry, Part
-from sa_chat.engine.environment import describe
+from sa_chat.engine.info.environment import describe
 from sa_chat.engine.tokens import Tokenizer, load_tokenizer, tokenize_documents
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sa_chat.engine.bench.options import lengths
-from sa_chat.engine.bench.prefill.check import compare
-from sa_chat.engine.bench.results import table
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.config import EMBEDDED_MODEL, EngineConfig, OpenOptions
 from sa_chat.engine.documents import open_documents
-from sa_chat.engine.environment import describe
+from sa_chat.engine.info.environment import describe
 from sa_chat.engine.model import LoadedModel, load_model, reader_folder
-from sa_chat.engine.pipeline import prefill
+from sa_chat.engine.runtime.prefill import prefill
 from sa_chat.engine.tokens import load_tokenizer, tokenize_documents
+from sa_chat.engine.tools.bench.options import lengths
+from sa_chat.engine.tools.bench.prefill.check import compare
+from sa_chat.engine.tools.bench.results import table
+from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig, OpenOptions
 
 KINDS = ("auto", "int8")
 

@@ -13,14 +13,14 @@ from collections import defaultdict
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from sa_chat.engine.bench.memory import limit_memory
-from sa_chat.engine.bench.models.random_model import random_model
-from sa_chat.engine.bench.options import lengths, positive, share
-from sa_chat.engine.bench.prefill.material import RandomIds
-from sa_chat.engine.bench.prefill.reading import MODES, Reader
-from sa_chat.engine.bench.presets import PRESETS
-from sa_chat.engine.environment import describe
-from sa_chat.engine.selection import SelectionSettings
+from sa_chat.engine.info.environment import describe
+from sa_chat.engine.sparsity import SelectionSettings
+from sa_chat.engine.tools.bench.memory import limit_memory
+from sa_chat.engine.tools.bench.models.random_model import random_model
+from sa_chat.engine.tools.bench.options import lengths, positive, share
+from sa_chat.engine.tools.bench.prefill.material import RandomIds
+from sa_chat.engine.tools.bench.prefill.reading import MODES, Reader
+from sa_chat.engine.tools.bench.presets import PRESETS
 
 KINDS = ("products", "attention", "selection", "rotary embedding", "gate", "norms", "other")
 _NAMED = 8  # of the other kernels, the largest

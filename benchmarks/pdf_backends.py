@@ -15,13 +15,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from sa_chat.engine.bench.results import table
 from sa_chat.engine.documents.cleaning import Page, clean_pages
 from sa_chat.engine.documents.readers import Source
 from sa_chat.engine.documents.readers.pdf.backends import PdfFile
 from sa_chat.engine.documents.readers.pdf.pdfium import PdfiumFile
 from sa_chat.engine.documents.readers.pdf.pypdf_file import PypdfFile
-from sa_chat.engine.environment import describe
+from sa_chat.engine.info.environment import describe
+from sa_chat.engine.tools.bench.results import table
 
 BACKENDS: tuple[type[PdfFile], ...] = (PdfiumFile, PypdfFile)
 _WORD = re.compile(r"[^\W_]+")

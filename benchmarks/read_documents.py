@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from sa_chat.engine.config import EngineConfig, OpenOptions
 from sa_chat.engine.documents import DocumentSet, open_documents
 from sa_chat.engine.documents.decoding import decode
-from sa_chat.engine.environment import describe
-from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.local import LocalEngine
+from sa_chat.engine.info.environment import describe
+from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.tokens import Tokenizer, tokenize_documents
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import SaChatError
 
 _WORD = re.compile(r"[^\W_]+")
 _RUN = 6  # words that anchor the comparison, where both texts have them once

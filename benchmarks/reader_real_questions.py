@@ -21,12 +21,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sa_chat.engine.citations.folding import fold
-from sa_chat.engine.config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS, EngineConfig, OpenOptions
-from sa_chat.engine.environment import describe
-from sa_chat.engine.errors import DocumentError, SaChatError
-from sa_chat.engine.evaluation.scoring import refused
-from sa_chat.engine.events import Answer, Event, PrefillDone
-from sa_chat.engine.local import LocalEngine
+from sa_chat.engine.info.environment import describe
+from sa_chat.engine.session.local import LocalEngine
+from sa_chat.engine.tools.eval.scoring import refused
+from sa_chat.protocol.config import (
+    DEFAULT_ALPHA,
+    EMBEDDED_MODEL,
+    METHODS,
+    EngineConfig,
+    OpenOptions,
+)
+from sa_chat.protocol.errors import DocumentError, SaChatError
+from sa_chat.protocol.events import Answer, Event, PrefillDone
 
 QUESTIONS = Path(__file__).with_suffix(".json")
 READER = Path(__file__).parent.parent / "assets" / "reader"

@@ -36,15 +36,15 @@ from typing import TypeVar
 
 import psutil
 
-from sa_chat.app.app import SaChatApp
-from sa_chat.app.bridge import EngineProcess
-from sa_chat.app.demo import SOURCE_FILES, demo_paths
+from sa_chat.app.client.engine_process import EngineProcess
+from sa_chat.app.document.demo import SOURCE_FILES, demo_paths
 from sa_chat.app.history import Document, SavedTurn, open_history
-from sa_chat.app.launch import Launch
-from sa_chat.app.session import EngineClient
-from sa_chat.engine import events
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.protocol import Ask, Request
+from sa_chat.app.session.session import EngineClient
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.tui.app import SaChatApp
+from sa_chat.protocol import events
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.requests import Ask, Request
 
 Figures = dict[str, float]
 Client = TypeVar("Client")

@@ -16,11 +16,11 @@ from accelerate import dispatch_model, infer_auto_device_map
 from accelerate.utils import get_balanced_memory
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from sa_chat.engine.bench.memory import limit_memory, peaks, release, reset_peaks, synchronize
-from sa_chat.engine.bench.models.random_model import config_of
-from sa_chat.engine.bench.options import lengths, positive
-from sa_chat.engine.bench.presets import PRESETS, Shape
-from sa_chat.engine.environment import describe
+from sa_chat.engine.info.environment import describe
+from sa_chat.engine.tools.bench.memory import limit_memory, peaks, release, reset_peaks, synchronize
+from sa_chat.engine.tools.bench.models.random_model import config_of
+from sa_chat.engine.tools.bench.options import lengths, positive
+from sa_chat.engine.tools.bench.presets import PRESETS, Shape
 
 _WARM_UP = 4096  # tokens
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from .host import main
+from .server.host import main
 
 if __name__ == "__main__":
     sys.exit(main())

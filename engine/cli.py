@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from .arguments import Parser, add_kv_cache_argument
-from .bench.arguments import add_bench_arguments
-from .bench.options import positive
-from .errors import SaChatError, UsageError
-from .evaluation.arguments import add_eval_arguments
-from .host import add_run_arguments, run
-from .machine import prepare_process
+from sa_chat.protocol.arguments import Parser, add_kv_cache_argument
+from sa_chat.protocol.errors import SaChatError, UsageError
+
+from .platform.machine import prepare_process
+from .server.host import add_run_arguments, run
+from .tools.bench.arguments import add_bench_arguments
+from .tools.bench.options import positive
+from .tools.eval.arguments import add_eval_arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,13 +78,13 @@ def build_parser() -> Parser:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    from .evaluation.run import run_eval
+    from .tools.eval.run import run_eval
 
     return run_eval(arguments)
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from .info import engine_info, fit_info
+    from .info.info import engine_info, fit_info
 
     if arguments.model is not None:
         plan = fit_info(arguments.model, arguments.tokens, arguments.kv_cache_dtype)

@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sa_chat.app.bridge import EngineProcess
-from sa_chat.app.logfile import MAX_BYTES, default_log_path, open_log
-from sa_chat.engine import events
-from sa_chat.engine.arguments import Parser, add_config_arguments, config_arguments, config_from
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import EngineError
-from sa_chat.engine.protocol import Ask, Cancel, Open, Stats
+from sa_chat.app.client.engine_process import EngineProcess
+from sa_chat.app.client.log import MAX_BYTES, default_log_path, open_log
+from sa_chat.protocol import events
+from sa_chat.protocol.arguments import Parser, add_config_arguments, config_arguments, config_from
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import EngineError
+from sa_chat.protocol.requests import Ask, Cancel, Open, Stats
 
 WriteScript = Callable[..., str]
 WriteProgram = Callable[[str], str]
@@ -216,9 +216,9 @@ def test_file_named_like_a_module_is_not_run(
 def test_no_orphan_when_the_parent_is_killed(write_script: WriteScript) -> None:
     code = (
         "import asyncio\n"
-        "from sa_chat.app.bridge import EngineProcess\n"
-        "from sa_chat.engine.config import EngineConfig, OpenOptions\n"
-        "from sa_chat.engine.protocol import Open\n"
+        "from sa_chat.app.client.engine_process import EngineProcess\n"
+        "from sa_chat.protocol.config import EngineConfig, OpenOptions\n"
+        "from sa_chat.protocol.requests import Open\n"
         "async def main():\n"
         f"    engine = EngineProcess(EngineConfig(), {write_script(pace=1.0, chunk_s=60.0)!r})\n"
         "    await engine.start()\n"

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 
 from sa_chat.app import cli
-from sa_chat.app.demo import SOURCE_FILES, demo_paths
-from sa_chat.app.launch import Launch
-from sa_chat.app.options import SHELLS, build_parser
-from sa_chat.app.settings import Settings
+from sa_chat.app.document.demo import SOURCE_FILES, demo_paths
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.settings.options import SHELLS, build_parser
+from sa_chat.app.settings.settings import Settings
 from sa_chat.engine import cli as engine_cli
-from sa_chat.engine.config import DEFAULT_ALPHA, OpenOptions
 from sa_chat.engine.documents import open_documents
-from sa_chat.engine.errors import DocumentError
 from sa_chat.engine.model import reader_folder
 from sa_chat.engine.tokens import load_tokenizer, tokenize_documents
+from sa_chat.protocol.config import DEFAULT_ALPHA, OpenOptions
+from sa_chat.protocol.errors import DocumentError
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[Launch]:
         seen.append(launch)
         return 0
 
-    monkeypatch.setattr("sa_chat.app.app.run_app", run_app)
+    monkeypatch.setattr("sa_chat.app.tui.app.run_app", run_app)
     monkeypatch.setattr(cli, "_has_terminal", lambda: True)
     return seen
 
@@ -134,7 +134,7 @@ def test_paths_and_options_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None
         seen.append((launch, questions))
         return 0
 
-    monkeypatch.setattr("sa_chat.app.oneshot.run_json", run_json)
+    monkeypatch.setattr("sa_chat.app.headless.oneshot.run_json", run_json)
     argv = "a.txt --json --ask one b --include *.py --ask two --pages 1-20 --alpha 1 --include x"
     assert cli.main([*argv.split(), "--exclude", "y", "--model=-m", "--max-context=512"]) == 0
     ((launch, questions),) = seen
@@ -278,12 +278,12 @@ def test_demo_opens_handbook_and_sources(tmp_path: Path, monkeypatch: pytest.Mon
         seen.append(launch)
         return 0
 
-    monkeypatch.setattr("sa_chat.app.oneshot.run_json", run_json)
+    monkeypatch.setattr("sa_chat.app.headless.oneshot.run_json", run_json)
     assert cli.main(["--demo", "--json"]) == 0
     assert seen[0].demo
     assert seen[0].documents.paths == paths
     assert seen[0].documents.include == SOURCE_FILES
-    monkeypatch.setattr("sa_chat.app.demo.files", lambda package: tmp_path / package)
+    monkeypatch.setattr("sa_chat.app.document.demo.files", lambda package: tmp_path / package)
     with pytest.raises(DocumentError, match=r"lacks handbook\.pdf"):
         demo_paths()
 

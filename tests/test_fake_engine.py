@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sa_chat.engine import events
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import UsageError
-from sa_chat.engine.fake import FakeEngine
-from sa_chat.engine.fake_script import DEFAULT_SCRIPT, load_script
+from sa_chat.engine.fake.engine import FakeEngine
+from sa_chat.engine.fake.script import DEFAULT_SCRIPT, load_script
+from sa_chat.protocol import events
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import UsageError
 
 WriteScript = Callable[..., str]
 OPTIONS = OpenOptions(("moby.txt",))

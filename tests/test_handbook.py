@@ -21,18 +21,18 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 
-from sa_chat.app import screens, widgets
 from sa_chat.app.history import errors as history_errors
-from sa_chat.app.options import build_parser
-from sa_chat.app.screens.help import key_name
-from sa_chat.app.screens.main import MainScreen
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine import events
-from sa_chat.engine.arguments import CONFIG_OPTIONS
-from sa_chat.engine.attention.calibration import SHORTEST
-from sa_chat.engine.config import DEFAULT_ALPHA
-from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.selection import SelectionSettings
+from sa_chat.app.settings.options import build_parser
+from sa_chat.app.tui import screens, widgets
+from sa_chat.app.tui.screens.help import key_name
+from sa_chat.app.tui.screens.main import MainScreen
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.engine.sparsity import SelectionSettings
+from sa_chat.engine.sparsity.autotune import SHORTEST
+from sa_chat.protocol import events
+from sa_chat.protocol.arguments import CONFIG_OPTIONS
+from sa_chat.protocol.config import DEFAULT_ALPHA
+from sa_chat.protocol.errors import SaChatError
 
 _ERRORS = {
     cls.__name__
@@ -41,11 +41,11 @@ _ERRORS = {
 }
 # Met only by who speaks the protocol or scripts the fake engine, or kept out by earlier checks.
 _NOT_FOR_USERS = {
-    "engine/fake.py",
-    "engine/fake_script.py",
-    "engine/host.py",
-    "engine/pipeline/forward.py",
-    "engine/worker.py",
+    "engine/fake/engine.py",
+    "engine/fake/script.py",
+    "engine/server/host.py",
+    "engine/runtime/forward.py",
+    "engine/server/worker.py",
 }
 _NO_SUCH_OPTION = {"An answer needs at least one token, not ….", "No document was given."}
 _FILLED = r"\S{1,12}(?: \S{1,12}){0,3}"  # what may stand in the book for a …

@@ -13,22 +13,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from sa_chat.engine import events
-from sa_chat.engine.config import OpenOptions
-from sa_chat.engine.failures import failure
-from sa_chat.engine.host import Host
-from sa_chat.engine.protocol import (
-    Ask,
-    Cancel,
-    Close,
-    Compare,
-    Open,
-    Request,
-    Stats,
-    from_line,
-    to_line,
-)
-from sa_chat.engine.worker import Worker
+from sa_chat.engine.server.failures import failure
+from sa_chat.engine.server.host import Host
+from sa_chat.engine.server.worker import Worker
+from sa_chat.protocol import events
+from sa_chat.protocol.codec import from_line, to_line
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.requests import Ask, Cancel, Close, Compare, Open, Request, Stats
 
 WriteScript = Callable[..., str]
 OPEN = Open(OpenOptions(("moby.txt",)))
@@ -482,7 +473,7 @@ def test_cancel_is_told_again_to_an_engine_that_cleared_it() -> None:
 def test_protocol_and_fake_need_neither_torch_nor_transformers(write_script: WriteScript) -> None:
     code = (
         "import sys\n"
-        "from sa_chat.engine.host import main\n"
+        "from sa_chat.engine.server.host import main\n"
         f"code = main(['--fake', {write_script()!r}])\n"
         "sys.stderr.write(str({'torch', 'transformers', 'textual'} & sys.modules.keys()))\n"
         "sys.exit(code)"
@@ -499,7 +490,7 @@ def test_dead_stdin_of_libraries(write_script: WriteScript) -> None:
     """What a library reads from stdin is nothing, never a request."""
     code = (
         "import os, sys\n"
-        "from sa_chat.engine.wire import claim_stdio\n"
+        "from sa_chat.engine.server.stdio import claim_stdio\n"
         "requests, write = claim_stdio()\n"
         "assert os.read(0, 10) == b''\n"
         "sys.exit(0 if requests.readline() == b'line\\n' else 1)"

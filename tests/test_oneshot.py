@@ -16,10 +16,10 @@ from typing import Any
 import psutil
 import pytest
 
-from sa_chat.app.dialogue import Dialogue
-from sa_chat.app.launch import Launch
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import EXIT_CODES, EngineError
+from sa_chat.app.headless.dialogue import Dialogue
+from sa_chat.app.settings.launch import Launch
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import EXIT_CODES, EngineError
 
 WriteScript = Callable[..., str]
 COMMAND = [sys.executable, "-c", "import sys; from sa_chat.app.cli import main; sys.exit(main())"]

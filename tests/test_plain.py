@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from sa_chat.app import dialogue
-from sa_chat.app.bridge import EngineProcess
-from sa_chat.app.dialogue import Dialogue
-from sa_chat.app.launch import Launch
-from sa_chat.app.plain import run_plain
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.protocol import Ask, Request
+from sa_chat.app.client.engine_process import EngineProcess
+from sa_chat.app.headless import dialogue
+from sa_chat.app.headless.conversation import run_plain
+from sa_chat.app.headless.dialogue import Dialogue
+from sa_chat.app.settings.launch import Launch
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.requests import Ask, Request
 
 WriteScript = Callable[..., str]
 # In a session of its own, of which the terminal is the controlling one: Ctrl+C is a key there.

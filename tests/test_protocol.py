@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sa_chat.engine import events
-from sa_chat.engine.config import OpenOptions
-from sa_chat.engine.errors import EXIT_CODES, EngineError, error_of_kind
-from sa_chat.engine.protocol import Ask, Cancel, Close, Compare, Open, Stats, from_line, to_line
+from sa_chat.protocol import events
+from sa_chat.protocol.codec import from_line, to_line
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import EXIT_CODES, EngineError, error_of_kind
+from sa_chat.protocol.requests import Ask, Cancel, Close, Compare, Open, Stats
 
 USE = events.DeviceUse("cpu", 1, 2, 3, 4, 5, 6)
 TTFT = events.Ttft(0.1, 0.2, 0.3, 0.4, 0.5)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from sa_chat.app import cli
-from sa_chat.app.launch import Launch
-from sa_chat.app.options import build_parser
-from sa_chat.app.settings import THEME_NAMES, Settings, config_path, load_settings
-from sa_chat.engine.arguments import CONFIG_OPTIONS
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.errors import UsageError
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.settings.options import build_parser
+from sa_chat.app.settings.settings import THEME_NAMES, Settings, config_path, load_settings
+from sa_chat.protocol.arguments import CONFIG_OPTIONS
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import UsageError
 
 WriteSettings = Callable[[str | bytes], dict[str, str]]
 
@@ -275,7 +275,7 @@ def test_a_variable_that_is_wrong_is_named(variable: str, text: str, words: str)
 
 
 def test_the_names_of_the_themes() -> None:
-    from sa_chat.app.theme import THEMES
+    from sa_chat.app.tui.theme import THEMES
 
     assert tuple(THEMES) == THEME_NAMES
 
@@ -291,7 +291,7 @@ def test_settings_reach_the_program(
         seen.append(launch)
         return 0
 
-    monkeypatch.setattr("sa_chat.app.oneshot.run_json", run_json)
+    monkeypatch.setattr("sa_chat.app.headless.oneshot.run_json", run_json)
     environ = write_settings("alpha = 0.5\nseed = 1\nhistory = false\n[keys]\nquit = 'f10'\n")
     monkeypatch.setenv("SA_CHAT_CONFIG", environ["SA_CHAT_CONFIG"])
     monkeypatch.setenv("SA_CHAT_SEED", "2")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sa_chat.app import sentences
-from sa_chat.app.commands import command_of
-from sa_chat.app.narrator import Narrator
-from sa_chat.app.spoken import SpokenLines
-from sa_chat.engine.events import (
+from sa_chat.app.headless import plain_text as sentences
+from sa_chat.app.headless.commands import command_of
+from sa_chat.app.headless.narrator import Narrator
+from sa_chat.app.headless.speech import SpokenLines
+from sa_chat.protocol.events import (
     Answer,
     AttentionFigures,
     Citation,

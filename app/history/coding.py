@@ -12,12 +12,12 @@ from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sa_chat.engine.config import OpenOptions
-from sa_chat.engine.errors import EngineError
-from sa_chat.engine.events import Answer
-from sa_chat.engine.protocol import build, decode, encode
+from sa_chat.protocol.codec import build, decode, encode
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import EngineError
+from sa_chat.protocol.events import Answer
 
-from ..text import one_line
+from ..report.text import one_line
 from .errors import HistoryError
 from .values import Document, Info
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sa_chat.engine.errors import SaChatError
+from sa_chat.protocol.errors import SaChatError
 
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: "Another sa-chat kept the history busy for too long.",

@@ -12,10 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sa_chat.engine.errors import UsageError
-from sa_chat.engine.events import Answer, Citation
+from sa_chat.protocol.errors import UsageError
+from sa_chat.protocol.events import Answer, Citation
 
-from ..text import clean, count, one_line, plural, rate, seconds
+from ..report.text import clean, count, one_line, plural, rate, seconds
 from .values import Saved, SavedTurn
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&#|~$]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sa_chat.engine.config import OpenOptions
+from sa_chat.protocol.config import OpenOptions
 
 from .coding import TEXT, document, pack_options, pack_paths, pack_time, packed
 from .values import Document

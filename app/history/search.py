@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from ..text import clean, one_line
+from ..report.text import clean, one_line
 from .coding import INFO, NEWEST_FIRST, info
 from .values import MARK, UNMARK, Hit
 

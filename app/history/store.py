@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sa_chat.engine.config import OpenOptions
+from sa_chat.protocol.config import OpenOptions
 
 from . import recent, runs, search
 from .coding import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sa_chat.engine import events
-from sa_chat.engine.config import OpenOptions
+from sa_chat.protocol import events
+from sa_chat.protocol.config import OpenOptions
 
 
 @dataclass(frozen=True)

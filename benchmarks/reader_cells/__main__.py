@@ -20,10 +20,10 @@ from pathlib import Path
 
 from jobs import Job, jobs_of
 from running import run_jobs
-from sa_chat.engine.config import METHODS
-from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.evaluation.arguments import add_eval_arguments, options_from
-from sa_chat.engine.evaluation.tasks import parse_tasks
+from sa_chat.engine.tools.eval.arguments import add_eval_arguments, options_from
+from sa_chat.engine.tools.eval.tasks import parse_tasks
+from sa_chat.protocol.config import METHODS
+from sa_chat.protocol.errors import SaChatError
 from written import write_report
 
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sa_chat.engine.evaluation.documents import PER_DOCUMENT
-from sa_chat.engine.evaluation.tasks import BOOK_TASKS, CODE_TASKS
+from sa_chat.engine.tools.eval.documents import PER_DOCUMENT
+from sa_chat.engine.tools.eval.tasks import BOOK_TASKS, CODE_TASKS
 
 EVAL = "import sys; from sa_chat.engine.cli import main; sys.exit(main())"
 _LINEAR = 8192  # tokens at which attention costs about as much as everything else

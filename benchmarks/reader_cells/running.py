@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from jobs import Job, command_of
-from sa_chat.engine.errors import UsageError
+from sa_chat.protocol.errors import UsageError
 
 _GRACE_S = 20.0  # after an interrupt, before a kill
 

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sa_chat.engine.evaluation.report import markdown_table
-from sa_chat.engine.evaluation.scoring import refused
-from sa_chat.engine.evaluation.statistics import wilson
-from sa_chat.engine.evaluation.tasks import parse_tasks
+from sa_chat.engine.tools.eval.report import markdown_table
+from sa_chat.engine.tools.eval.scoring import refused
+from sa_chat.engine.tools.eval.statistics import wilson
+from sa_chat.engine.tools.eval.tasks import parse_tasks
 
 MULTI = frozenset({"niah_multivalue", "niah_multiquery", "vt", "cwe", "fwe"})  # score in parts
 JOINED = {

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sa_chat.engine.errors import UsageError
+from sa_chat.protocol.errors import UsageError
 from table import Table
 
 

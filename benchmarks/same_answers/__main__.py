@@ -24,17 +24,17 @@ from typing import Any
 import torch
 
 from comparing import compare, shown
-from sa_chat.engine.bench.options import lengths, positive
-from sa_chat.engine.bench.results import Report
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.environment import describe
-from sa_chat.engine.errors import DocumentError, SaChatError, UsageError
-from sa_chat.engine.evaluation.sizing import Counter
-from sa_chat.engine.evaluation.sources import load_sources
-from sa_chat.engine.evaluation.tasks import parse_tasks, planned
-from sa_chat.engine.evaluation.trial import NotEnough, Question, Trial
-from sa_chat.engine.local import LocalEngine
+from sa_chat.engine.info.environment import describe
+from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from sa_chat.engine.tools.bench.options import lengths, positive
+from sa_chat.engine.tools.bench.results import Report
+from sa_chat.engine.tools.eval.sizing import Counter
+from sa_chat.engine.tools.eval.sources import load_sources
+from sa_chat.engine.tools.eval.tasks import parse_tasks, planned
+from sa_chat.engine.tools.eval.trial import NotEnough, Question, Trial
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import DocumentError, SaChatError, UsageError
 from ways import WAYS, Way, ask_all, load
 
 MODES = ("dense", "sparse")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sa_chat.engine.bench.results import table
-from sa_chat.engine.errors import UsageError
-from sa_chat.engine.evaluation.statistics import bootstrap_ratio, wilson
-from sa_chat.engine.evaluation.trial import Trial
 from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from sa_chat.engine.tools.bench.results import table
+from sa_chat.engine.tools.eval.statistics import bootstrap_ratio, wilson
+from sa_chat.engine.tools.eval.trial import Trial
+from sa_chat.protocol.errors import UsageError
 
 Row = dict[str, Any]
 _SEED = 1  # of the bootstrap

@@ -16,25 +16,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sa_chat.engine.attention.run import never
+from sa_chat.engine.attention.context import never
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.citations import CitationFinder
-from sa_chat.engine.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
-from sa_chat.engine.conversation import Conversation
-from sa_chat.engine.decode import VerbatimDocument
+from sa_chat.engine.citations.verbatim import VerbatimDocument
 from sa_chat.engine.documents import open_documents
-from sa_chat.engine.evaluation.scoring import RULES
-from sa_chat.engine.evaluation.sizing import Counter, write_files
-from sa_chat.engine.evaluation.trial import Trial
-from sa_chat.engine.events import Answer, Event, Ttft
 from sa_chat.engine.model import LoadedModel, load_model
 from sa_chat.engine.model.fused import fuse
+from sa_chat.engine.model.links import connect
 from sa_chat.engine.model.placement import resolve_dtype
-from sa_chat.engine.model.stages import connect
 from sa_chat.engine.model.structure import structure_of
-from sa_chat.engine.pipeline import prefill
+from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.session.conversation import Conversation
 from sa_chat.engine.tokens import tokenize_documents
 from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from sa_chat.engine.tools.eval.scoring import RULES
+from sa_chat.engine.tools.eval.sizing import Counter, write_files
+from sa_chat.engine.tools.eval.trial import Trial
+from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
+from sa_chat.protocol.events import Answer, Event, Ttft
 
 WHOLE = 1 << 30  # tokens of a chunk: more than any document has
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from sa_chat.app.app import SaChatApp
-from sa_chat.app.launch import Launch
-from sa_chat.app.state import ChatState, Phase
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine.config import EngineConfig, OpenOptions
+from sa_chat.app.session.state import ChatState, Phase
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.tui.app import SaChatApp
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol.config import EngineConfig, OpenOptions
 
 HERE = Path(__file__).parent
 HANDBOOK = HERE.parents[1] / "assets" / "handbook.pdf"

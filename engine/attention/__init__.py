@@ -4,8 +4,7 @@ A forward pass gets a `Run` through the model's keyword arguments (`RUN_KEYWORD`
 to attend and collects what was computed.
 """
 
-from .execute import execute
+from .context import Coverage, Run, StepRun
 from .interface import NAME, RUN_KEYWORD, register
-from .run import Coverage, Run, StepRun
 
-__all__ = ["NAME", "RUN_KEYWORD", "Coverage", "Run", "StepRun", "execute", "register"]
+__all__ = ["NAME", "RUN_KEYWORD", "Coverage", "Run", "StepRun", "register"]

@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from ..errors import ModelError
-from .run import Run
+from sa_chat.protocol.errors import ModelError
+
+from .context import Run
 
 NAME = "sa_chat"
 RUN_KEYWORD = "sa_chat_run"  # of the model's forward; holds a `Run`

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import ContextOverflow
-from ..events import Drop
+from sa_chat.protocol.errors import ContextOverflow
+from sa_chat.protocol.events import Drop
 
 _SHARE = 16  # of the context, for questions and answers
 _LEAST = 1024  # a few questions with long answers

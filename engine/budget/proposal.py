@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from ..events import Drop, Section
+from sa_chat.protocol.events import Drop, Section
+
 from .likelihood import LARGE, ORDER, chapter_why, file_why, folder_why
 
 _WORTH_NAMING = 100  # what is hardly needed goes if it is at least this share of the excess

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from sa_chat.protocol.events import Citation
+
 from ..documents import DocumentSet, Part
-from ..events import Citation
 from .folding import Folded, fold
 from .quotes import Quote, find_quotes, tells_something, without_cut_word
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from operator import attrgetter
 
-from ..errors import UsageError
+from sa_chat.protocol.errors import UsageError
+
 from .cutting import Cutter, Place, Span
 from .globs import matches, split_pattern
 from .model import DocumentSet

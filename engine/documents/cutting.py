@@ -7,8 +7,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import UsageError
-from ..events import LeftOut
+from sa_chat.protocol.errors import UsageError
+from sa_chat.protocol.events import LeftOut
+
 from .model import DocumentSet, OutlineEntry, Part
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # with its end

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 
-from ..errors import UsageError
+from sa_chat.protocol.errors import UsageError
 
 _CLASS = re.compile(r"\[(!?)([^]/]+)\]")
 _SPECIAL = re.compile(r"[\\^\[&|~]")  # what a regex would read in a class, but for ranges

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
 
 TEXT_BYTES = 64 << 20  # of a text file; 2**20 tokens are some 4 MiB
 CONTAINER_BYTES = 1 << 30  # of a file of pages or parts: PDF, EPUB, DOCX

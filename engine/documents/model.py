@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..events import LeftOut, section_key
+from sa_chat.protocol.events import LeftOut, section_key
 
 
 @dataclass(frozen=True)

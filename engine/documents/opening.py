@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..config import OpenOptions
-from ..errors import DocumentError, UsageError
-from ..events import LeftOut
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import DocumentError, UsageError
+from sa_chat.protocol.events import LeftOut
+
 from .choosing import choose
 from .folders import shown_path, walk_folder
 from .globs import FolderFilter

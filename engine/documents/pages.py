@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..errors import UsageError
+from sa_chat.protocol.errors import UsageError
 
 _RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9})?)?")
 _HINT = "Write positions from 1 and ranges, for example --pages 1-20,25."

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .cpu import attend_cpu
 from .cuda import attend_cuda, fused_on_cuda
-from .plain import attend_plain
+from .torch_native import attend_plain
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float) -> tuple[Tensor, Tensor]:

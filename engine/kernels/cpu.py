@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .merge import merge
+from .merge_attention_states import merge_attention_states
 
 
 def attend_cpu(
@@ -27,7 +27,9 @@ def attend_cpu(
     square = _tiled(q, k[:, before:], v[:, before:], causal=True, scale=scale)
     if before == 0:
         return square
-    return merge(*_tiled(q, k[:, :before], v[:, :before], causal=False, scale=scale), *square)
+    return merge_attention_states(
+        *_tiled(q, k[:, :before], v[:, :before], causal=False, scale=scale), *square
+    )
 
 
 def _tiled(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float) -> tuple[Tensor, Tensor]:

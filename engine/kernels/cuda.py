@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .merge import merge
+from .merge_attention_states import merge_attention_states
 
 _HOPPER = (9, 0)  # from there on cuDNN is the faster one
 _AMPERE = (8, 0)  # what either of them needs
@@ -52,7 +52,7 @@ def attend_cuda(
         square = _fused(q, k[:, before:], v[:, before:], True, scale)
         if before == 0:
             return square
-        return merge(*_rectangle(q, k[:, :before], v[:, :before], scale), *square)
+        return merge_attention_states(*_rectangle(q, k[:, :before], v[:, :before], scale), *square)
 
 
 def _rectangle(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ def _rectangle(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, T
         block = slice(start, start + size)
         operator = _cudnn if units else _flash
         part = operator(q, k[:, block], v[:, block], False, scale)
-        result = part if result is None else merge(*result, *part)
+        result = part if result is None else merge_attention_states(*result, *part)
         start += size
     assert result is not None
     return result

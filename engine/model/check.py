@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
-from ..config import EMBEDDED_MODEL, EngineConfig
-from ..errors import ModelError
+from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig
+from sa_chat.protocol.errors import ModelError
 
 _HUB_ID = re.compile(r"(?:\w[\w.-]{0,95}/)?\w[\w.-]{0,95}")
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..config import EngineConfig
-from ..errors import ModelError, UsageError
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import ModelError, UsageError
 
 
 def context_of(config: EngineConfig, source: str | Path) -> int:

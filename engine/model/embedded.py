@@ -11,8 +11,9 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
+from sa_chat.protocol.errors import ModelError
+
 from ..attention import NAME
-from ..errors import ModelError
 
 SCALE_SUFFIX = "_scale"
 

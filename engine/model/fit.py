@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import ModelError
+from sa_chat.protocol.errors import ModelError
+
 from .structure import Needs
 
 _ROWS = 16_384  # of the longest chunk that the pipeline reads on a GPU

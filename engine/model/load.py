@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
+from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig
+
 from ..attention import register
-from ..config import EMBEDDED_MODEL, EngineConfig
 from .check import local_folder, reader_folder
 from .embedded import load_reader
 from .fit import fitting

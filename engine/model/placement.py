@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import psutil
 import torch
 
-from ..errors import ModelError
+from sa_chat.protocol.errors import ModelError
+
 from ..kernels.instructions import has_amx, has_avx512_bf16
-from ..machine import cpu_name
+from ..platform.machine import cpu_name
 from .fit import Room
 
 _PRODUCT = 4096  # rows and columns of the matrices by which unlike GPUs are compared

@@ -27,11 +27,12 @@ from transformers import (
 )
 from transformers.utils import logging as hf_logging
 
+from sa_chat.protocol.errors import ModelError
+
 from ..attention import NAME, register
-from ..errors import ModelError
 from .fit import Room, fitted, fitting
 from .fused import fuse
-from .stages import connect
+from .links import connect
 from .structure import Needs, Structure, needs_of, structure_of
 from .support import refuse_unsupported
 

@@ -12,7 +12,7 @@ from accelerate.utils import compute_module_sizes  # type: ignore[import-untyped
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
-from ..errors import ModelError
+from sa_chat.protocol.errors import ModelError
 
 _SCALE = 4  # bytes, of a row of int8
 

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
+from sa_chat.protocol.errors import ModelError
+
 from ..attention import RUN_KEYWORD, Run
 from ..cache import KVCache
-from ..errors import ModelError
 from .keywords import cache_keyword
 
 _HINT = "Choose a decoder-only model with causal attention, such as Qwen3, Llama 3 or Gemma 3."

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import ModelError
+from sa_chat.protocol.errors import ModelError
 
 _OTHERS = (
     "tokenizer_config.json",

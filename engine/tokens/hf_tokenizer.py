@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError
+from sa_chat.protocol.errors import ModelError
+
 from .base import Detokenizer, Ids, Starts
 from .bpe_json import Unlike
 from .byte_level import ByteLevel

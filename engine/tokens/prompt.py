@@ -11,8 +11,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from sa_chat.protocol.events import Section
+
 from ..documents import DocumentSet, OutlineEntry, Piece
-from ..events import Section
 from .base import Ids, Starts, Tokenizer
 from .batches import encode_all
 

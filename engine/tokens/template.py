@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..errors import ModelError
+from sa_chat.protocol.errors import ModelError
+
 from .chat import DOCUMENT_END, DOCUMENT_START, INSTRUCTION, ChatText
 from .damage import first_line
 

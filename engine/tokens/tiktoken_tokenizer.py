@@ -10,7 +10,8 @@ from pathlib import Path
 
 import tiktoken
 
-from ..errors import ModelError
+from sa_chat.protocol.errors import ModelError
+
 from .base import Detokenizer, Ids, Starts
 from .byte_encoder import ByteEncoder
 from .chat import READER_CHAT, ChatFormat

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..events import PastTurn
+from sa_chat.protocol.events import PastTurn
+
 from .base import Tokenizer
 
 

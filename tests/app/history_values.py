@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sa_chat.app.history import Document, History, SavedTurn, open_history
-from sa_chat.engine.config import OpenOptions
-from sa_chat.engine.events import Answer, Citation, Ttft
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.events import Answer, Citation, Ttft
 
 OPENED = datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 BOOK = Document(OpenOptions(("/books/moby.txt",)), "Moby-Dick", 300_000, OPENED)

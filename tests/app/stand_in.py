@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Callable
 
 from textual.pilot import Pilot
 
-from sa_chat.app.app import SaChatApp
-from sa_chat.app.keeping import Keeper
-from sa_chat.app.launch import Launch
-from sa_chat.app.state import ChatState
-from sa_chat.engine import events
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import EngineError
-from sa_chat.engine.events import Event
-from sa_chat.engine.protocol import Request
+from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.session.state import ChatState
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.tui.app import SaChatApp
+from sa_chat.protocol import events
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import EngineError
+from sa_chat.protocol.events import Event
+from sa_chat.protocol.requests import Request
 
 GIB = 2**30
 _PATIENCE_S = 20.0

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sa_chat.app.budget import Budget, Mark, Node
-from sa_chat.engine.events import DocumentCounted, Drop, Section
+from sa_chat.app.session.part_tree import Budget, Mark, Node
+from sa_chat.protocol.events import DocumentCounted, Drop, Section
 
 SECTIONS = (
     Section("a.py", "src/a.py", 0, None, 1, 300),

@@ -10,13 +10,13 @@ from stand_in import DOCUMENT, MODEL, StandInApp, screen_text
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from sa_chat.app.launch import Launch
-from sa_chat.app.screens.budget import BudgetScreen
-from sa_chat.app.screens.password import PasswordScreen
-from sa_chat.app.state import Phase
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.events import (
+from sa_chat.app.session.state import Phase
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.tui.screens.budget import BudgetScreen
+from sa_chat.app.tui.screens.password import PasswordScreen
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.events import (
     Cancelled,
     DocumentCounted,
     Drop,
@@ -26,7 +26,7 @@ from sa_chat.engine.events import (
     LoadProgress,
     Section,
 )
-from sa_chat.engine.protocol import Ask, Cancel, Count, Open
+from sa_chat.protocol.requests import Ask, Cancel, Count, Open
 
 SnapCompare = Callable[..., bool]
 SECTIONS = (

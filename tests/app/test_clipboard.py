@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyperclip
 import pytest
 
-from sa_chat.app.clipboard import copy
+from sa_chat.app.tui.clipboard import copy
 
 pytestmark = pytest.mark.asyncio
 LONG = "x" * 80_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from sa_chat.app.collector import Collector
+from sa_chat.app.tui.collector import Collector
 
 
 def test_it_collects_once_after_a_rest() -> None:

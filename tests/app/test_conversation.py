@@ -10,13 +10,13 @@ import pytest
 from stand_in import screen_text, until
 from textual.pilot import Pilot
 
-from sa_chat.app.app import SaChatApp
-from sa_chat.app.bridge import EngineProcess
-from sa_chat.app.launch import Launch
-from sa_chat.app.screens.help import HelpScreen
-from sa_chat.app.state import ChatState, Notice, Phase, TurnStatus
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine.config import EngineConfig, OpenOptions
+from sa_chat.app.client.engine_process import EngineProcess
+from sa_chat.app.session.state import ChatState, Notice, Phase, TurnStatus
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.tui.app import SaChatApp
+from sa_chat.app.tui.screens.help import HelpScreen
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol.config import EngineConfig, OpenOptions
 
 pytestmark = pytest.mark.asyncio
 WriteScript = Callable[..., str]

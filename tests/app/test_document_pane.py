@@ -13,13 +13,13 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
 
-from sa_chat.app import document_file
-from sa_chat.app.theme import THEMES
-from sa_chat.app.widgets.document_pane import NOT_HERE, DocumentPane
-from sa_chat.app.widgets.document_view import DocumentView
-from sa_chat.app.widgets.outline_tree import OutlineTree
-from sa_chat.app.widgets.search_line import SearchLine
-from sa_chat.engine.events import Citation, DocumentReady, DocumentText, LeftOut, Section
+from sa_chat.app.document import file as document_file
+from sa_chat.app.tui.theme import THEMES
+from sa_chat.app.tui.widgets.document_pane import NOT_HERE, DocumentPane
+from sa_chat.app.tui.widgets.document_view import DocumentView
+from sa_chat.app.tui.widgets.outline_tree import OutlineTree
+from sa_chat.app.tui.widgets.search_line import SearchLine
+from sa_chat.protocol.events import Citation, DocumentReady, DocumentText, LeftOut, Section
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
 CODE = "".join(f"def f{number}():\n\treturn {number}\n" for number in range(40))

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sa_chat.app import document_file
-from sa_chat.app.document_file import fold
-from sa_chat.app.document_text import BookText, Hit, Place, Position, Span
-from sa_chat.app.text import clean
-from sa_chat.engine.events import DocumentText, Section
+from sa_chat.app.document import file as document_file
+from sa_chat.app.document.file import fold
+from sa_chat.app.document.text import BookText, Hit, Place, Position, Span
+from sa_chat.app.report.text import clean
+from sa_chat.protocol.events import DocumentText, Section
 
 START = Position(0, 0, 0)
 

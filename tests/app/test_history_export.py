@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from sa_chat.app.history import Document, Info, Saved, SavedTurn
 from sa_chat.app.history.export import file_name, to_json, to_markdown, write_new
-from sa_chat.engine.config import OpenOptions
-from sa_chat.engine.errors import UsageError
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import UsageError
 
 SIGNS = st.characters(codec=None, exclude_categories=())
 INFO = Info(1, "Who speaks?", BOOK, "embedded", "sparse", OPENED, 1)

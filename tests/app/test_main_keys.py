@@ -20,22 +20,22 @@ from stand_in import (
 from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 
-from sa_chat.app.screens.budget import BudgetScreen
-from sa_chat.app.screens.compare import CompareScreen
-from sa_chat.app.screens.copy import CopyScreen
-from sa_chat.app.screens.help import HelpScreen
-from sa_chat.app.screens.main import MainScreen
-from sa_chat.app.screens.model import ModelScreen
-from sa_chat.app.screens.sessions import SessionsScreen
-from sa_chat.app.screens.start import StartScreen
-from sa_chat.app.settings import Settings
-from sa_chat.app.widgets.choice_list import ChoiceList
-from sa_chat.app.widgets.citations import CitationLine
-from sa_chat.app.widgets.conversation import Conversation
-from sa_chat.app.widgets.document_pane import DocumentPane
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine import events
-from sa_chat.engine.protocol import Ask
+from sa_chat.app.settings.settings import Settings
+from sa_chat.app.tui.screens.budget import BudgetScreen
+from sa_chat.app.tui.screens.compare import CompareScreen
+from sa_chat.app.tui.screens.copy import CopyScreen
+from sa_chat.app.tui.screens.help import HelpScreen
+from sa_chat.app.tui.screens.main import MainScreen
+from sa_chat.app.tui.screens.model import ModelScreen
+from sa_chat.app.tui.screens.sessions import SessionsScreen
+from sa_chat.app.tui.screens.start import StartScreen
+from sa_chat.app.tui.widgets.choice_list import ChoiceList
+from sa_chat.app.tui.widgets.citations import CitationLine
+from sa_chat.app.tui.widgets.conversation import Conversation
+from sa_chat.app.tui.widgets.document_pane import DocumentPane
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol import events
+from sa_chat.protocol.requests import Ask
 
 pytestmark = pytest.mark.asyncio
 FOUND = replace(VERIFIED, passage="Call me\nIshmael.")

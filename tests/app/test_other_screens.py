@@ -14,17 +14,17 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from sa_chat.app.history import open_history
-from sa_chat.app.keeping import Keeper
-from sa_chat.app.screens.compare import CompareScreen
-from sa_chat.app.screens.main import MainScreen
-from sa_chat.app.screens.sessions import SessionsScreen
-from sa_chat.app.screens.start import StartScreen, completed
-from sa_chat.app.state import Phase
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine import events
-from sa_chat.engine.config import OpenOptions
-from sa_chat.engine.events import PastTurn
-from sa_chat.engine.protocol import Ask, Compare, Open
+from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.session.state import Phase
+from sa_chat.app.tui.screens.compare import CompareScreen
+from sa_chat.app.tui.screens.main import MainScreen
+from sa_chat.app.tui.screens.sessions import SessionsScreen
+from sa_chat.app.tui.screens.start import StartScreen, completed
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol import events
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.events import PastTurn
+from sa_chat.protocol.requests import Ask, Compare, Open
 
 START = replace(LAUNCH, options=None)
 KEPT = OpenOptions((os.path.abspath("book.pdf"),))  # as it can be opened from any folder

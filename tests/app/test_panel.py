@@ -12,16 +12,16 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Digits
 
-from sa_chat.app.state import ChatState
-from sa_chat.app.transitions import apply
-from sa_chat.app.widgets.density_map import DensityMap
-from sa_chat.app.widgets.lines import Lines
-from sa_chat.app.widgets.panel import FigureStrip, LivePanel
-from sa_chat.app.widgets.prefill_bar import PrefillBar
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.app.widgets.ttft import TtftParts, TtftSplit
-from sa_chat.app.widgets.ttft_split import split_of
-from sa_chat.engine import events
+from sa_chat.app.session.reducer import apply
+from sa_chat.app.session.state import ChatState
+from sa_chat.app.tui.widgets.density_map import DensityMap
+from sa_chat.app.tui.widgets.lines import Lines
+from sa_chat.app.tui.widgets.panel import FigureStrip, LivePanel
+from sa_chat.app.tui.widgets.prefill_bar import PrefillBar
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.app.tui.widgets.ttft import TtftParts, TtftSplit
+from sa_chat.app.tui.widgets.ttft_split import split_of
+from sa_chat.protocol import events
 
 pytestmark = pytest.mark.asyncio
 SIZES = [(80, 24), (100, 30), (120, 40), (160, 45), (200, 60), (240, 70)]

@@ -26,10 +26,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from sa_chat.app.history import Document, SavedTurn, open_history
-from sa_chat.app.keeping import Keeper
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine import events
-from sa_chat.engine.config import OpenOptions
+from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol import events
+from sa_chat.protocol.config import OpenOptions
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 DAY = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -227,8 +227,8 @@ def _the_same_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     """No models of this machine, no folders of this test, no clock of this place."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     log, settings = Path("/log/engine.log"), Path("/etc/config.toml")
-    monkeypatch.setattr("sa_chat.app.screens.help.default_log_path", lambda: log)
-    monkeypatch.setattr("sa_chat.app.screens.help.config_path", lambda: settings)
+    monkeypatch.setattr("sa_chat.app.tui.screens.help.default_log_path", lambda: log)
+    monkeypatch.setattr("sa_chat.app.tui.screens.help.config_path", lambda: settings)
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()

@@ -7,11 +7,11 @@ from stand_in import DOCUMENT, DONE, MODEL, VERIFIED, StandInApp, answer, progre
 from textual.events import Key
 from textual.pilot import Pilot
 
-from sa_chat.app.state import Phase, TurnStatus
-from sa_chat.app.widgets.conversation import Conversation
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine import events
-from sa_chat.engine.protocol import Ask, Cancel, Open
+from sa_chat.app.session.state import Phase, TurnStatus
+from sa_chat.app.tui.widgets.conversation import Conversation
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol import events
+from sa_chat.protocol.requests import Ask, Cancel, Open
 
 pytestmark = pytest.mark.asyncio
 READY = (DOCUMENT, MODEL, progress(131_002, 33.6), DONE)

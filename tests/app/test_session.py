@@ -9,14 +9,14 @@ import pytest
 from stand_in import DOCUMENT, DONE, MODEL, StandInClient, answer, progress
 
 from sa_chat.app.history import open_history
-from sa_chat.app.keeping import Keeper
-from sa_chat.app.price import price_of
-from sa_chat.app.session import Session
-from sa_chat.app.state import Notice, Phase, TurnStatus
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import EngineError
-from sa_chat.engine.events import Cancelled, DeviceStats, Failed, PastTurn, TextDelta
-from sa_chat.engine.protocol import Ask, Cancel, Compare, Open, Request
+from sa_chat.app.session.estimate import price_of
+from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.session.session import Session
+from sa_chat.app.session.state import Notice, Phase, TurnStatus
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import EngineError
+from sa_chat.protocol.events import Cancelled, DeviceStats, Failed, PastTurn, TextDelta
+from sa_chat.protocol.requests import Ask, Cancel, Compare, Open, Request
 
 pytestmark = pytest.mark.asyncio
 OPTIONS = OpenOptions(("book.pdf",))

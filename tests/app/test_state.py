@@ -8,9 +8,9 @@ from functools import reduce
 import pytest
 from stand_in import DEVICES, DOCUMENT, DONE, MODEL, VERIFIED, answer, progress
 
-from sa_chat.app.state import ChatState, Notice, Phase, TurnStatus
-from sa_chat.app.transitions import apply, asked, reopened
-from sa_chat.engine import events
+from sa_chat.app.session.reducer import apply, asked, reopened
+from sa_chat.app.session.state import ChatState, Notice, Phase, TurnStatus
+from sa_chat.protocol import events
 
 READY = (events.LoadProgress("parse", 1.0, 0.4), DOCUMENT, MODEL, progress(131_002, 33.6), DONE)
 DEATH = events.Failed("The engine has died.", "Start it again.", "engine", fatal=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sa_chat.app import text
+from sa_chat.app.report import text
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import pytest
 from textual.color import Color
 from textual.theme import Theme
 
-from sa_chat.app.theme import DARK, HIGH_CONTRAST, LIGHT, THEMES
+from sa_chat.app.tui.theme import DARK, HIGH_CONTRAST, LIGHT, THEMES
 
 COMMAND = [sys.executable, "-c", "import sys; from sa_chat.app.cli import main; sys.exit(main())"]
 PATIENCE_S = 30.0

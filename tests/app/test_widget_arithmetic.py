@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from stand_in import INVENTED, VERIFIED
 from textual.content import Content
 
-from sa_chat.app.widgets.answer_text import inert_parser
-from sa_chat.app.widgets.citations import place
-from sa_chat.app.widgets.density_map import pool, pool_rows, rows_a_layer
-from sa_chat.app.widgets.lines import fitting, grid, spread
-from sa_chat.app.widgets.memory import parts_of
-from sa_chat.app.widgets.prefill_bar import bar
-from sa_chat.app.widgets.sparsity_curve import columns, value_at
-from sa_chat.app.widgets.stacked import Part, shares, stacked
-from sa_chat.app.widgets.ttft import clock_digits
-from sa_chat.app.widgets.ttft_split import Split
-from sa_chat.engine.events import Citation, DeviceUse, Ttft
+from sa_chat.app.tui.widgets.answer_text import inert_parser
+from sa_chat.app.tui.widgets.citations import place
+from sa_chat.app.tui.widgets.density_map import pool, pool_rows, rows_a_layer
+from sa_chat.app.tui.widgets.lines import fitting, grid, spread
+from sa_chat.app.tui.widgets.memory import parts_of
+from sa_chat.app.tui.widgets.prefill_bar import bar
+from sa_chat.app.tui.widgets.sparsity_curve import columns, value_at
+from sa_chat.app.tui.widgets.stacked import Part, shares, stacked
+from sa_chat.app.tui.widgets.ttft import clock_digits
+from sa_chat.app.tui.widgets.ttft_split import Split
+from sa_chat.protocol.events import Citation, DeviceUse, Ttft
 
 SHARES = st.lists(st.floats(0.0, 1e4), min_size=1, max_size=6).map(tuple)
 

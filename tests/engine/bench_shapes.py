@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sa_chat.engine.bench.presets import PRESETS, Shape
+from sa_chat.engine.tools.bench.presets import PRESETS, Shape
 
 SHAPES = {
     family: Shape(f"tiny-{family}", 4, 2, 16, family, 2, 64, 96, 97, 5e5, tied)

@@ -20,7 +20,7 @@ from transformers import (
 
 from sa_chat.engine.attention import NAME, register
 from sa_chat.engine.model.loaded import LoadedModel
-from sa_chat.engine.selection import CostModel, SelectionSettings
+from sa_chat.engine.sparsity import CostModel, SelectionSettings
 
 VOCABULARY = 97
 _SHAPE = {

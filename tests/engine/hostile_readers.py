@@ -10,7 +10,7 @@ import time
 from sa_chat.engine.documents import Part
 from sa_chat.engine.documents.isolation import child
 from sa_chat.engine.documents.readers import Reading, Source
-from sa_chat.engine.errors import UsageError
+from sa_chat.protocol.errors import UsageError
 
 
 class HostileReader:

@@ -1,6 +1,6 @@
 """Results of evaluations, made up for tests."""
 
-from sa_chat.engine.evaluation.results import AnswerResult, Configuration, ReadingResult
+from sa_chat.engine.tools.eval.results import AnswerResult, Configuration, ReadingResult
 
 DENSE = Configuration("dense")
 SPARSE = Configuration("sparse", "joined", 0.95)

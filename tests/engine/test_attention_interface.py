@@ -6,12 +6,13 @@ import pytest
 import torch
 from transformers.masking_utils import create_causal_mask
 
-from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, execute
+from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.errors import ModelError
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.model.keywords import cache_keyword
-from sa_chat.engine.selection import select
+from sa_chat.engine.sparsity import select
+from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.protocol.errors import ModelError
 
 SCALE = 0.25
 

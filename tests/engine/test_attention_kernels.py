@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.kernels import attend, merge
-from sa_chat.engine.kernels.plain import attend_plain
+from sa_chat.engine.kernels import attend, merge_attention_states
 from sa_chat.engine.kernels.reference import attend_reference
+from sa_chat.engine.kernels.torch_native import attend_plain
 
 
 def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[torch.Tensor]:
@@ -57,7 +57,7 @@ def test_merge_of_any_cut_is_the_whole(keys, cut, shift):
         attend_reference(q, k[:, part], v[:, part], causal=False, scale=1.0)
         for part in (slice(0, cut), slice(cut, None))
     ]
-    out, lse = merge(*parts[0], *parts[1])
+    out, lse = merge_attention_states(*parts[0], *parts[1])
     expected, expected_lse = attend_reference(q, k, v, causal=False, scale=1.0)
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(lse, expected_lse, atol=1e-3, rtol=1e-4)
@@ -65,6 +65,8 @@ def test_merge_of_any_cut_is_the_whole(keys, cut, shift):
 
 def test_merge_with_an_empty_part_is_the_other():
     out, lse = torch.randn(2, 3, 4), torch.randn(2, 3)
-    merged, merged_lse = merge(torch.zeros(2, 3, 4), torch.full((2, 3), -torch.inf), out, lse)
+    merged, merged_lse = merge_attention_states(
+        torch.zeros(2, 3, 4), torch.full((2, 3), -torch.inf), out, lse
+    )
     torch.testing.assert_close(merged, out)
     torch.testing.assert_close(merged_lse, lse)

@@ -9,19 +9,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.bench.attention import baselines, flex, ours
-from sa_chat.engine.bench.attention import length as attention_length
-from sa_chat.engine.bench.attention.check import Checker
-from sa_chat.engine.bench.attention.exact import exact_rows, oracle_density, row_weights
-from sa_chat.engine.bench.attention.inputs import Inputs, random_inputs
-from sa_chat.engine.bench.attention.structured import NEAR_SCALE, SINKS, kind_of, structured_inputs
-from sa_chat.engine.bench.presets import PRESETS, HeadShape, parse_shape
-from sa_chat.engine.bench.timing import measure, measure_in_turns
 from sa_chat.engine.cli import build_parser
-from sa_chat.engine.errors import EngineError, UsageError
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.selection import SelectionSettings, tiles_of
-from sa_chat.engine.selection.rows import SAMPLINGS, rows_of
+from sa_chat.engine.sparsity import SelectionSettings, tiles_of
+from sa_chat.engine.sparsity.rows import SAMPLINGS, rows_of
+from sa_chat.engine.tools.bench.attention import baselines, flex, ours
+from sa_chat.engine.tools.bench.attention import length as attention_length
+from sa_chat.engine.tools.bench.attention.check import Checker
+from sa_chat.engine.tools.bench.attention.exact import exact_rows, oracle_density, row_weights
+from sa_chat.engine.tools.bench.attention.inputs import Inputs, random_inputs
+from sa_chat.engine.tools.bench.attention.structured import (
+    NEAR_SCALE,
+    SINKS,
+    kind_of,
+    structured_inputs,
+)
+from sa_chat.engine.tools.bench.presets import PRESETS, HeadShape, parse_shape
+from sa_chat.engine.tools.bench.timing import measure, measure_in_turns
+from sa_chat.protocol.errors import EngineError, UsageError
 
 CPU = torch.device("cpu")
 SMALL = HeadShape("4/2x32", 4, 2, 32)

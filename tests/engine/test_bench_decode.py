@@ -6,12 +6,12 @@ import pytest
 import torch
 from bench_shapes import SHAPES, add_presets
 
-from sa_chat.engine.bench.decode import bandwidth
-from sa_chat.engine.bench.decode import run as decode
-from sa_chat.engine.bench.decode.bandwidth import bound_s, token_bytes
-from sa_chat.engine.bench.decode.run import filled_cache, token_times
-from sa_chat.engine.bench.models.random_model import random_model
 from sa_chat.engine.cli import main
+from sa_chat.engine.tools.bench.decode import bandwidth
+from sa_chat.engine.tools.bench.decode import run as decode
+from sa_chat.engine.tools.bench.decode.bandwidth import bound_s, token_bytes
+from sa_chat.engine.tools.bench.decode.run import filled_cache, token_times
+from sa_chat.engine.tools.bench.models.random_model import random_model
 
 CPU = torch.device("cpu")
 

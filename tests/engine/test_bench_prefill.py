@@ -8,18 +8,18 @@ import torch
 from bench_shapes import SHAPES, add_presets
 from local_models import write_book, write_model
 
-from sa_chat.engine.bench.models.random_model import random_model
-from sa_chat.engine.bench.prefill import check
-from sa_chat.engine.bench.prefill import run as prefill
-from sa_chat.engine.bench.prefill.check import check_equality, compare
-from sa_chat.engine.bench.prefill.material import DocumentText, RandomIds
-from sa_chat.engine.bench.prefill.reading import Reader
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cli import main
-from sa_chat.engine.errors import EngineError
-from sa_chat.engine.pipeline import prefill as run_prefill
-from sa_chat.engine.selection import SelectionSettings
+from sa_chat.engine.runtime.prefill import prefill as run_prefill
+from sa_chat.engine.sparsity import SelectionSettings
 from sa_chat.engine.tokens import load_tokenizer
+from sa_chat.engine.tools.bench.models.random_model import random_model
+from sa_chat.engine.tools.bench.prefill import check
+from sa_chat.engine.tools.bench.prefill import run as prefill
+from sa_chat.engine.tools.bench.prefill.check import check_equality, compare
+from sa_chat.engine.tools.bench.prefill.material import DocumentText, RandomIds
+from sa_chat.engine.tools.bench.prefill.reading import Reader
+from sa_chat.protocol.errors import EngineError
 
 CPU = (torch.device("cpu"),)
 PARTS = ("tokenize_s", "select_s", "prefill_s", "first_token_s")

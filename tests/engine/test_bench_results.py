@@ -6,10 +6,10 @@ import platform
 import pytest
 import torch
 
-from sa_chat.engine.bench.prefill.picture import draw_ttft
-from sa_chat.engine.bench.results import Report, table
-from sa_chat.engine.environment import describe, environment
-from sa_chat.engine.errors import UsageError
+from sa_chat.engine.info.environment import describe, environment
+from sa_chat.engine.tools.bench.prefill.picture import draw_ttft
+from sa_chat.engine.tools.bench.results import Report, table
+from sa_chat.protocol.errors import UsageError
 
 
 def test_environment_is_plain_and_names_what_runs():

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sa_chat.engine.attention import calibration as calibrations
-from sa_chat.engine.attention.calibration import (
+from sa_chat.engine.info.info import engine_info
+from sa_chat.engine.sparsity import CostModel, SelectionSettings
+from sa_chat.engine.sparsity import autotune as calibrations
+from sa_chat.engine.sparsity.autotune import (
     SHORTEST,
     Calibration,
     Shape,
@@ -17,9 +19,7 @@ from sa_chat.engine.attention.calibration import (
     store,
     stored,
 )
-from sa_chat.engine.info import engine_info
-from sa_chat.engine.selection import CostModel, SelectionSettings
-from sa_chat.engine.selection.plan import causal_pairs
+from sa_chat.engine.sparsity.plan import causal_pairs
 
 SHAPE = Shape(heads=2, groups=1, size=16, dtype="float32", device="cpu", threads=1)
 FOUND = Calibration(

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pdfs import write_pdf
 
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import ContextOverflow
-from sa_chat.engine.events import DocumentCounted, DocumentText, Event
-from sa_chat.engine.local import LocalEngine
+from sa_chat.engine.session.local import LocalEngine
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import ContextOverflow
+from sa_chat.protocol.events import DocumentCounted, DocumentText, Event
 
 
 def put(root: Path, files: dict[str, str]) -> Path:
@@ -101,7 +101,7 @@ def test_pages_are_told_one_by_one_also_empty_ones(counter: Counter, tmp_path: P
 def test_a_long_text_is_told_in_pieces_that_know_their_lines(
     counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sa_chat.engine.counting._TEXT_CHARS", 100)
+    monkeypatch.setattr("sa_chat.engine.session.counting._TEXT_CHARS", 100)
     path = tmp_path / "book.md"
     path.write_text(prose(30))
     counter.count(path, text=True)

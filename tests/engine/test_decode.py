@@ -5,9 +5,9 @@ import torch
 from transformers import Qwen3Config
 
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.decode import generate
-from sa_chat.engine.decode import step as step_module
-from sa_chat.engine.pipeline import extend
+from sa_chat.engine.runtime import step as step_module
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.runtime.generate import generate
 
 
 def _drain(generator):
@@ -162,7 +162,7 @@ def test_out_of_memory_in_a_step_leaves_the_tokens_before_it(tiny, prompt, expec
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sa_chat.engine.attention.run.execute", fails)
+        patch.setattr("sa_chat.engine.attention.context.execute", fails)
         with pytest.raises(torch.OutOfMemoryError):
             next(answer)
     assert cache.length == 42

@@ -5,9 +5,10 @@ from collections import Counter
 import pytest
 import torch
 
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.decode import Sampling, greedy
-from sa_chat.engine.errors import UsageError
+from sa_chat.engine.runtime.generate import greedy
+from sa_chat.engine.runtime.sampling import Sampling
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import UsageError
 
 LOGITS = torch.tensor([0.0, 3.0, 2.0, 1.0, -torch.inf])
 

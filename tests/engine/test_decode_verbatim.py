@@ -7,7 +7,7 @@ import string
 import pytest
 import torch
 
-from sa_chat.engine.decode import VerbatimDocument
+from sa_chat.engine.citations.verbatim import VerbatimDocument
 
 WORDS = ("<stop>", ">", " ", "\n", "\n\n", ".\n\n", "```", "python", "> ", ":", ".")
 CHARACTERS = tuple(string.ascii_letters + string.digits + "(),_=/äö“”")

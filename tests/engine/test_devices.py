@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.devices import device_use
-from sa_chat.engine.events import DeviceUse
-from sa_chat.engine.pipeline import extend
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.session.memory import device_use
+from sa_chat.protocol.events import DeviceUse
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ from made_files import docx, epub, paragraph, read, zipped
 from sa_chat.engine.documents import limits
 from sa_chat.engine.documents.readers import Source
 from sa_chat.engine.documents.readers.archive import normal_name, open_archive
-from sa_chat.engine.errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
 
 
 def refused(path: Path, match: str) -> None:

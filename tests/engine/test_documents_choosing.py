@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sa_chat.engine.documents import DocumentSet, OutlineEntry, Part
 from sa_chat.engine.documents.choosing import choose, drop
-from sa_chat.engine.errors import UsageError
+from sa_chat.protocol.errors import UsageError
 
 BOOK = "Preface\np1\nOne\na\nb\nOne point one\nc\nTwo\nd\nIndex\ne\n"
 

@@ -8,7 +8,7 @@ import pytest
 from made_files import docx, paragraph, read, word
 
 from sa_chat.engine.documents.readers import Reading
-from sa_chat.engine.errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
 
 STYLES = word(
     "styles",

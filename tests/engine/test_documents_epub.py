@@ -9,7 +9,7 @@ from made_files import epub, read, zipped
 
 from sa_chat.engine.documents.pages import PageSelection
 from sa_chat.engine.documents.readers import Source, reader_for
-from sa_chat.engine.errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
 
 CHAPTERS = {"one.xhtml": "<h1>One</h1><p>First.</p>", "two.xhtml": "<p id='b'>Second.</p>"}
 NAV = (

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pdfs import write_pdf
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, Part, open_documents
 from sa_chat.engine.documents.decoding import NotText, decode
 from sa_chat.engine.documents.readers.headings import markdown_headings, underlined_headings
-from sa_chat.engine.errors import DocumentError, UsageError
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import DocumentError, UsageError
 
 
 def read(*paths: Path, **options: object) -> DocumentSet:

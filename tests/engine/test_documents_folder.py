@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pdfs import write_pdf
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, limits, open_documents
 from sa_chat.engine.documents.folders import contents, shown_path, walk, walk_folder
 from sa_chat.engine.documents.globs import FolderFilter, matches, split_pattern
-from sa_chat.engine.errors import DocumentError, UsageError
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import DocumentError, UsageError
 
 
 def put(root: Path, files: dict[str, bytes | str]) -> None:

@@ -13,10 +13,10 @@ import pypdf
 import pytest
 from pypdf.generic import NameObject, StreamObject
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, open_documents
-from sa_chat.engine.errors import DocumentError
-from sa_chat.engine.events import LeftOut
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import DocumentError
+from sa_chat.protocol.events import LeftOut
 
 pytestmark = pytest.mark.timeout(60)
 

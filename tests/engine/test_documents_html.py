@@ -13,7 +13,7 @@ from sa_chat.engine.documents.readers import Source
 from sa_chat.engine.documents.readers.flow import Flow
 from sa_chat.engine.documents.readers.html import HtmlReader
 from sa_chat.engine.documents.readers.html.markup import parse_html, write
-from sa_chat.engine.errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
 
 
 def text_of(page: str) -> str:

@@ -16,7 +16,7 @@ from hostile_readers import HostileReader
 from sa_chat.engine.documents import isolation
 from sa_chat.engine.documents.isolation import IsolatedReaders
 from sa_chat.engine.documents.readers import Source
-from sa_chat.engine.errors import DocumentError, UsageError
+from sa_chat.protocol.errors import DocumentError, UsageError
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("hostile_readers.py")))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_files import read
 
 from sa_chat.engine.documents.readers import Reading
-from sa_chat.engine.errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
 
 
 def made(folder: Path, content: Any) -> Reading:

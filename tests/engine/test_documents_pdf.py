@@ -19,13 +19,13 @@ from pdfs import write_pdf
 from PIL import Image
 from pypdf.errors import DependencyError
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import DocumentSet, open_documents
 from sa_chat.engine.documents.pages import PageSelection, ranges_of
 from sa_chat.engine.documents.readers import Source
 from sa_chat.engine.documents.readers import pdf as pdf_module
 from sa_chat.engine.documents.readers.pdf import PdfReader
-from sa_chat.engine.errors import DocumentError, PasswordError, UsageError
+from sa_chat.protocol.config import OpenOptions
+from sa_chat.protocol.errors import DocumentError, PasswordError, UsageError
 
 PAGES = [
     ["Preface", "Some words before."],

@@ -10,10 +10,10 @@ import pytest
 from made_files import docx, epub, paragraph
 from pdfs import write_pdf
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import open_documents
 from sa_chat.engine.model import reader_folder
 from sa_chat.engine.tokens import Tokenizer, load_tokenizer, tokenize_documents
+from sa_chat.protocol.config import OpenOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "The näive keeper of 漢字 saw 1,234 lamps; x_1 = f(2)! Über alles 🙂 wohl."

@@ -12,22 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import open_documents
-from sa_chat.engine.evaluation.documents import (
-    DOCUMENT_TASKS,
-    PER_DOCUMENT,
-    book_trial,
-    code_trial,
-)
-from sa_chat.engine.evaluation.documents.facts import RELATIONS, Inventor
-from sa_chat.engine.evaluation.documents.symbols import symbols_of
-from sa_chat.engine.evaluation.prose import sentences_of
-from sa_chat.engine.evaluation.scoring import RULES
-from sa_chat.engine.evaluation.sizing import Counter, write_files
-from sa_chat.engine.evaluation.sources import Sources, load_sources
-from sa_chat.engine.evaluation.trial import NotEnough, Question, Trial
 from sa_chat.engine.tokens import load_tokenizer
+from sa_chat.engine.tools.eval.documents import DOCUMENT_TASKS, PER_DOCUMENT, book_trial, code_trial
+from sa_chat.engine.tools.eval.documents.facts import RELATIONS, Inventor
+from sa_chat.engine.tools.eval.documents.symbols import symbols_of
+from sa_chat.engine.tools.eval.prose import sentences_of
+from sa_chat.engine.tools.eval.scoring import RULES
+from sa_chat.engine.tools.eval.sizing import Counter, write_files
+from sa_chat.engine.tools.eval.sources import Sources, load_sources
+from sa_chat.engine.tools.eval.trial import NotEnough, Question, Trial
+from sa_chat.protocol.config import OpenOptions
 
 ROOT = Path(__file__).parents[2]
 LENGTHS = st.integers(1_500, 6_000)

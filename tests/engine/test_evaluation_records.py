@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from readings import DENSE, SPARSE, answer, reading
 
-from sa_chat.engine.errors import UsageError
-from sa_chat.engine.evaluation.records import RecordFile
-from sa_chat.engine.evaluation.results import NotRun
+from sa_chat.engine.tools.eval.records import RecordFile
+from sa_chat.engine.tools.eval.results import NotRun
+from sa_chat.protocol.errors import UsageError
 
 SETTINGS = {"model": "reader", "seed": 0, "lengths": (4096, 16384), "documents": None}
 HERE = {"device": "cpu", "machine": "two cores"}

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from readings import DENSE, SPARSE, answer, reading, run_of
 
-from sa_chat.engine.evaluation.heatmaps import density_figure, needles_figure, score_grid
-from sa_chat.engine.evaluation.pictures import draw_pictures, scores_figure
-from sa_chat.engine.evaluation.report import report
-from sa_chat.engine.evaluation.results import Configuration, NotRun
-from sa_chat.engine.evaluation.statistics import bootstrap_ratio, ratio_of_means
-from sa_chat.engine.evaluation.summary import pending, points, summarise
+from sa_chat.engine.tools.eval.heatmaps import density_figure, needles_figure, score_grid
+from sa_chat.engine.tools.eval.pictures import draw_pictures, scores_figure
+from sa_chat.engine.tools.eval.report import report
+from sa_chat.engine.tools.eval.results import Configuration, NotRun
+from sa_chat.engine.tools.eval.statistics import bootstrap_ratio, ratio_of_means
+from sa_chat.engine.tools.eval.summary import pending, points, summarise
 
 SETTINGS = [{"model": "the reader", "seed": 3, "lengths": [4096], "machine": "two cores"}]
 FIGURES = [needles_figure, scores_figure, density_figure]
@@ -365,7 +365,7 @@ def test_every_panel_lies_within_its_figure(make):
 
 def test_matplotlib_is_imported_only_to_draw():
     code = (
-        "import sys; from sa_chat.engine.evaluation import pictures, report, records;"
+        "import sys; from sa_chat.engine.tools.eval import pictures, report, records;"
         "assert not any(name.startswith('matplotlib') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

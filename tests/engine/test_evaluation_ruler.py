@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers_for_tests import CHATML, byte_level
 
-from sa_chat.engine.evaluation.ruler import RULER_TASKS
-from sa_chat.engine.evaluation.ruler.haystacks import hide, real_text
-from sa_chat.engine.evaluation.ruler.needles import DEPTHS, NEEDLE_TASKS, depth_of
-from sa_chat.engine.evaluation.ruler.words import all_words
-from sa_chat.engine.evaluation.scoring import RULES
-from sa_chat.engine.evaluation.sizing import Counter
-from sa_chat.engine.evaluation.trial import NotEnough, Trial
 from sa_chat.engine.tokens import load_tokenizer
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
+from sa_chat.engine.tools.eval.ruler import RULER_TASKS
+from sa_chat.engine.tools.eval.ruler.haystacks import hide, real_text
+from sa_chat.engine.tools.eval.ruler.needles import DEPTHS, NEEDLE_TASKS, depth_of
+from sa_chat.engine.tools.eval.ruler.words import all_words
+from sa_chat.engine.tools.eval.scoring import RULES
+from sa_chat.engine.tools.eval.sizing import Counter
+from sa_chat.engine.tools.eval.trial import NotEnough, Trial
 
 READER = Path(__file__).parents[2] / "assets" / "reader"
 NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."

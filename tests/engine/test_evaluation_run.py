@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from sa_chat.engine import cli
-from sa_chat.engine.evaluation import run
-from sa_chat.engine.evaluation.arguments import add_eval_arguments, options_from
-from sa_chat.engine.evaluation.reading import Reader
-from sa_chat.engine.evaluation.records import RecordFile
-from sa_chat.engine.evaluation.results import NotRun
-from sa_chat.engine.evaluation.run import RECORDS, REPORT
+from sa_chat.engine.tools.eval import run
+from sa_chat.engine.tools.eval.arguments import add_eval_arguments, options_from
+from sa_chat.engine.tools.eval.reading import Reader
+from sa_chat.engine.tools.eval.records import RecordFile
+from sa_chat.engine.tools.eval.results import NotRun
+from sa_chat.engine.tools.eval.run import RECORDS, REPORT
 
 QUICK = ("--lengths", "1536", "--samples", "1", "--tasks", "niah_single_1,absent")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sa_chat.engine.evaluation.scoring import RULES, refused
 from sa_chat.engine.tokens.chat import REFUSAL
+from sa_chat.engine.tools.eval.scoring import RULES, refused
 
 TEXTS = st.text(st.sampled_from("abAB12-\n\t\x0b é"), max_size=12)
 EXPECTED = st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5).map(tuple)

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers_for_tests import CHATML, byte_level
 
-from sa_chat.engine.config import OpenOptions
 from sa_chat.engine.documents import open_documents
-from sa_chat.engine.evaluation.sizing import Counter, fit, largest, write_files
-from sa_chat.engine.evaluation.trial import NotEnough, Question, Trial
 from sa_chat.engine.tokens import Tokenizer, tokenize_documents
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
+from sa_chat.engine.tools.eval.sizing import Counter, fit, largest, write_files
+from sa_chat.engine.tools.eval.trial import NotEnough, Question, Trial
+from sa_chat.protocol.config import OpenOptions
 
 ONE = (("text.txt", "The fox.\nThe dog."),)
 SEVERAL = (("a.py", "x = 1\n"), ("deep/b.py", "y = 2"), ("deep/c.md", "# C\n\nwords\n"))

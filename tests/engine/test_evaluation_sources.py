@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pdfs import write_pdf
 
-from sa_chat.engine.errors import DocumentError
-from sa_chat.engine.evaluation.prose import is_whole, paragraphs_of, sentences_of
-from sa_chat.engine.evaluation.sources import Sources, load_sources
+from sa_chat.engine.tools.eval.prose import is_whole, paragraphs_of, sentences_of
+from sa_chat.engine.tools.eval.sources import Sources, load_sources
+from sa_chat.protocol.errors import DocumentError
 
 PROSE = "The first line says something. It is followed by another one, which says more."
 WORDS = st.text("abcdefgXYZ", min_size=1, max_size=9)
@@ -34,9 +34,9 @@ def write(folder: Path, **files: str) -> str:
 def test_without_paths_the_handbook_and_the_source_code_are_read(demonstration: Sources) -> None:
     assert [path for path, _ in demonstration.prose] == ["handbook.pdf"]
     paths = [path for path, _ in demonstration.code]
-    assert {"app/cli.py", "engine/config.py", "engine/selection/plan.py"} <= set(paths)
+    assert {"app/cli.py", "protocol/config.py", "engine/sparsity/plan.py"} <= set(paths)
     assert all(path.endswith(".py") for path in paths)
-    assert dict(demonstration.code)["engine/errors.py"].startswith('"""Every error')
+    assert dict(demonstration.code)["protocol/errors.py"].startswith('"""Every error')
 
 
 def test_prose_is_running_text_without_heads_headings_and_markers(demonstration: Sources) -> None:

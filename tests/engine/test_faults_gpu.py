@@ -10,17 +10,18 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from sa_chat.engine.attention import run as run_module
+from sa_chat.engine.attention import context as run_module
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.decode import generate
-from sa_chat.engine.decode import step as step_module
-from sa_chat.engine.decode.graphs import GraphStep
-from sa_chat.engine.decode.step import step_for
-from sa_chat.engine.errors import EngineError, ModelError
 from sa_chat.engine.model import load_model
-from sa_chat.engine.pipeline import extend, prefill
-from sa_chat.engine.selection import SelectionSettings
+from sa_chat.engine.runtime import step as step_module
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.runtime.graphs import GraphStep
+from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.runtime.step import step_for
+from sa_chat.engine.sparsity import SelectionSettings
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import EngineError, ModelError
 
 pytestmark = [
     pytest.mark.gpu,

@@ -17,11 +17,11 @@ from transformers import (
     SmolLM3Config,
 )
 
-from sa_chat.engine.errors import ModelError
 from sa_chat.engine.model import placement
 from sa_chat.engine.model.fit import Room, fitted, most_tokens
 from sa_chat.engine.model.placement import candidates, resolve_device, resolve_dtype, rooms
 from sa_chat.engine.model.structure import needs_of, structure_of
+from sa_chat.protocol.errors import ModelError
 
 GIB = 2**30
 SMALL = {

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.kernels import heaviest as module
-from sa_chat.engine.kernels.heaviest import (
+from sa_chat.engine.kernels import top_p_mask as module
+from sa_chat.engine.kernels.top_p_mask import (
     among_heaviest,
     heaviest,
     heaviest_plain,

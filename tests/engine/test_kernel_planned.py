@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sa_chat.engine.attention.execute import _block_lists, _tile_rows, execute
-from sa_chat.engine.kernels.heaviest import heaviest
-from sa_chat.engine.kernels.planned import attend_planned, planned_on_cuda
-from sa_chat.engine.selection.plan import Blocks, Plan, causal_pairs, tiles_of
-from sa_chat.engine.selection.rows import segments_of
+from sa_chat.engine.kernels.sparse_prefill import attend_planned, planned_on_cuda
+from sa_chat.engine.kernels.top_p_mask import heaviest
+from sa_chat.engine.sparsity.plan import Blocks, Plan, causal_pairs, tiles_of
+from sa_chat.engine.sparsity.rows import segments_of
+from sa_chat.engine.sparsity.sparse_attention import _block_lists, _tile_rows, execute
 
 
 def _plan(
@@ -154,8 +154,8 @@ def test_gpu_agrees_with_the_cpu(rows, keys, tile, block, size, dtype, monkeypat
     cache[0, :, :keys], cache[1, :, :keys] = k, v
     q = q.cuda()
     assert planned_on_cuda(q, cache[1])
-    # `sa_chat.engine.attention.execute` is the function: the package takes it out of the module
-    module = sys.modules["sa_chat.engine.attention.execute"]
+    # The module, not the function of the same name
+    module = sys.modules["sa_chat.engine.sparsity.sparse_attention"]
     monkeypatch.delattr(module, "_stripes")  # the way around the kernel
     torch.full((8, keys, size), float("nan"), dtype=dtype, device="cuda")  # freed: to be reused
     out, lse = execute(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)

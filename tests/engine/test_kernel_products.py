@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sa_chat.engine.attention import execute
-from sa_chat.engine.kernels.products import (
+from sa_chat.engine.kernels.cpu_bf16 import (
     attend_products,
     products,
     products_on_cpu,
     typical_scores,
 )
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.selection import SelectionSettings, coverage, select
-from sa_chat.engine.selection.sampling import sample
+from sa_chat.engine.sparsity import SelectionSettings, coverage, select
+from sa_chat.engine.sparsity.sampling import sample
+from sa_chat.engine.sparsity.sparse_attention import execute
 
 SCALE = 0.125
 
@@ -60,7 +60,7 @@ def test_only_the_rows_with_a_bad_guess_are_computed_again(monkeypatch):
     _, lse = attend_reference(q, k, v, causal=False, scale=SCALE)
     typical = lse[0].clone()
     typical[[3, 77]] -= 200.0
-    module = sys.modules["sa_chat.engine.kernels.products"]
+    module = sys.modules["sa_chat.engine.kernels.cpu_bf16"]
     again, largest = [], module._largest
     monkeypatch.setattr(
         module, "_largest", lambda q, *rest: again.append(len(q)) or largest(q, *rest)
@@ -95,7 +95,7 @@ def test_products_are_the_shifted_weights():
 @pytest.fixture
 def always(monkeypatch):
     """Products on every CPU, with bfloat16 tensors."""
-    for module in ("sa_chat.engine.attention.execute", "sa_chat.engine.selection.sampling"):
+    for module in ("sa_chat.engine.sparsity.sparse_attention", "sa_chat.engine.sparsity.sampling"):
         monkeypatch.setattr(
             sys.modules[module],
             "products_on_cpu",

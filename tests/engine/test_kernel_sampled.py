@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from sa_chat.engine.kernels.sampled import sampled_on_cuda
-from sa_chat.engine.selection import Sample, SelectionSettings, tiles_of
-from sa_chat.engine.selection import sampling as sampling_module
-from sa_chat.engine.selection.sampling import sample
+from sa_chat.engine.sparsity import Sample, SelectionSettings, tiles_of
+from sa_chat.engine.sparsity import sampling as sampling_module
+from sa_chat.engine.sparsity.sampling import sample
 
 SCALE = 0.2
 

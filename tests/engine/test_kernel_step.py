@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from sa_chat.engine.kernels import step
+from sa_chat.engine.kernels import decode_attention as step
+from sa_chat.engine.kernels.decode_attention import attend_step
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.kernels.step import attend_step
 
 CASES = [  # query heads, kv heads, head size, capacity, keys, window
     (8, 2, 64, 200, 1, None),

@@ -11,7 +11,22 @@ from typing import Any
 import pytest
 import torch
 
-from sa_chat.engine.kernels import gate, gather, heaviest, lists, planned, rotary, sampled, step
+from sa_chat.engine.kernels import (
+    decode_attention as step,
+)
+from sa_chat.engine.kernels import (
+    gate,
+    gather,
+    lists,
+    rotary,
+    sampled,
+)
+from sa_chat.engine.kernels import (
+    sparse_prefill as planned,
+)
+from sa_chat.engine.kernels import (
+    top_p_mask as heaviest,
+)
 
 triton = pytest.importorskip("triton")
 

@@ -9,15 +9,17 @@ from itertools import groupby
 import pytest
 from local_models import CONTEXT, READER, write_book, write_model
 
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import (
+from sa_chat.engine.model.context import context_of
+from sa_chat.engine.session.local import LocalEngine
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import (
     EXIT_CODES,
     ContextOverflow,
     DocumentError,
     ModelError,
     UsageError,
 )
-from sa_chat.engine.events import (
+from sa_chat.protocol.events import (
     Answer,
     Cancelled,
     DocumentReady,
@@ -27,8 +29,6 @@ from sa_chat.engine.events import (
     PrefillProgress,
     TextDelta,
 )
-from sa_chat.engine.local import LocalEngine
-from sa_chat.engine.model.context import context_of
 
 
 class Session:
@@ -312,9 +312,9 @@ def test_an_empty_question_is_refused(model, note, question):
 
 DOCUMENT_FIRST = """
 import sys
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import DocumentError, ModelError
-from sa_chat.engine.local import LocalEngine
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import DocumentError, ModelError
+from sa_chat.engine.session.local import LocalEngine
 
 model, path = sys.argv[1:]
 try:

@@ -4,10 +4,11 @@ import pytest
 import torch
 from local_models import write_book, write_model
 
-from sa_chat.engine.attention import execute
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import ContextOverflow, EngineError, UsageError
-from sa_chat.engine.events import (
+from sa_chat.engine.session.local import LocalEngine
+from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import ContextOverflow, EngineError, UsageError
+from sa_chat.protocol.events import (
     Answer,
     Cancelled,
     DocumentText,
@@ -16,7 +17,6 @@ from sa_chat.engine.events import (
     PrefillProgress,
     TextDelta,
 )
-from sa_chat.engine.local import LocalEngine
 
 QUESTION, NEXT = "Which ship left on day 3?", "And on day 40?"
 LAYERS = 2
@@ -190,7 +190,7 @@ def test_without_memory_for_it_the_first_answers(
     one, length = session.kv_bytes, session.length
     with monkeypatch.context() as patch:
         fault = Fault(error, call, lasting=raised is EngineError)
-        patch.setattr("sa_chat.engine.attention.run.execute", fault)
+        patch.setattr("sa_chat.engine.attention.context.execute", fault)
         with pytest.raises(raised):
             session.compare(QUESTION)
         assert fault.left <= 0

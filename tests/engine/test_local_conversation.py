@@ -7,13 +7,13 @@ stay real.
 import pytest
 from local_models import write_book, write_model
 
-from sa_chat.engine import conversation
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.decode import generate
-from sa_chat.engine.errors import ContextOverflow
-from sa_chat.engine.events import Answer, TextDelta
-from sa_chat.engine.local import LocalEngine
+from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.session import conversation
+from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.tokens import load_tokenizer
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import ContextOverflow
+from sa_chat.protocol.events import Answer, TextDelta
 
 WORDS = 6
 
@@ -87,7 +87,7 @@ def script(monkeypatch):
         def scripted(*arguments, **options):
             return generate(*arguments, **{**options, "choose": lambda logits: next(left)})
 
-        monkeypatch.setattr("sa_chat.engine.conversation.generate", scripted)
+        monkeypatch.setattr("sa_chat.engine.session.conversation.generate", scripted)
 
     return play
 

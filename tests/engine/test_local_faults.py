@@ -9,17 +9,17 @@ import pytest
 import torch
 from local_models import READER, write_book, write_model
 
-from sa_chat.engine.attention import execute
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.conversation import _LEAST_ANSWER_TOKENS
-from sa_chat.engine.errors import EXIT_CODES, ModelError
-from sa_chat.engine.events import Answer, Closed, Failed, LoadProgress, PrefillDone, TextDelta
-from sa_chat.engine.local import LocalEngine
 from sa_chat.engine.model import load_model
-from sa_chat.engine.pipeline import prefill
-from sa_chat.engine.protocol import Ask, Open
+from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.server.worker import Worker
+from sa_chat.engine.session.conversation import _LEAST_ANSWER_TOKENS
+from sa_chat.engine.session.local import LocalEngine
+from sa_chat.engine.sparsity.sparse_attention import execute
 from sa_chat.engine.tokens import load_tokenizer
-from sa_chat.engine.worker import Worker
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import EXIT_CODES, ModelError
+from sa_chat.protocol.events import Answer, Closed, Failed, LoadProgress, PrefillDone, TextDelta
+from sa_chat.protocol.requests import Ask, Open
 
 QUESTION, NEXT = "Which ship left on day 3?", "And on day 4?"
 
@@ -195,7 +195,7 @@ class Faults:
 @pytest.fixture
 def faults(monkeypatch):
     faults = Faults()
-    monkeypatch.setattr("sa_chat.engine.attention.run.execute", faults.execute)
+    monkeypatch.setattr("sa_chat.engine.attention.context.execute", faults.execute)
     return faults
 
 
@@ -346,7 +346,7 @@ def test_out_of_memory_while_loading_names_model_and_memory(model, monkeypatch, 
 
     module = "sa_chat.engine.model"
     weights = f"{module}.load.load_reader" if name is None else f"{module}.pretrained._read"
-    attention = "sa_chat.engine.attention.run.execute"
+    attention = "sa_chat.engine.attention.context.execute"
     monkeypatch.setattr(weights if stage == "weights" else attention, fails)
     config = EngineConfig(device="cpu") if name is None else _config(model)
     with pytest.raises(ModelError, match=r"does not fit into the memory of cpu\.$") as raised:

@@ -4,10 +4,10 @@ import pytest
 import torch
 from local_models import write_book
 
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.errors import SaChatError
-from sa_chat.engine.events import Answer, PastTurn, PrefillDone
-from sa_chat.engine.local import LocalEngine
+from sa_chat.engine.session.local import LocalEngine
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.errors import SaChatError
+from sa_chat.protocol.events import Answer, PastTurn, PrefillDone
 
 pytestmark = [
     pytest.mark.gpu,
@@ -56,7 +56,7 @@ def test_no_room_for_a_second_reading_leaves_the_first_as_it_was(engine, monkeyp
     def full(*arguments, **options):
         raise torch.OutOfMemoryError("no memory for this test")
 
-    monkeypatch.setattr("sa_chat.engine.reading.prefill", full)
+    monkeypatch.setattr("sa_chat.engine.session.reading.prefill", full)
     with pytest.raises((SaChatError, torch.OutOfMemoryError)):
         engine.compare("c1", QUESTION, "dense", SAID)
     assert torch.cuda.memory_allocated() - held < 2**21

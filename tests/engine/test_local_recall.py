@@ -3,13 +3,13 @@
 import pytest
 from local_models import write_book, write_model
 
-from sa_chat.engine.config import EngineConfig, OpenOptions
-from sa_chat.engine.decode import generate
-from sa_chat.engine.events import Cancelled, PastTurn, PrefillDone, PrefillProgress
-from sa_chat.engine.local import LocalEngine
-from sa_chat.engine.pipeline import extend
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.tokens import load_tokenizer
 from sa_chat.engine.tokens.turns import newest_turns
+from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.events import Cancelled, PastTurn, PrefillDone, PrefillProgress
 
 SAID = (
     PastTurn("Which ship left on day 3?", "Ship 111 did."),
@@ -60,7 +60,7 @@ def say(monkeypatch):
         def scripted(*arguments, **options):
             return generate(*arguments, **{**options, "choose": lambda logits: next(left)})
 
-        monkeypatch.setattr("sa_chat.engine.conversation.generate", scripted)
+        monkeypatch.setattr("sa_chat.engine.session.conversation.generate", scripted)
 
     return play
 
@@ -74,7 +74,7 @@ def read(monkeypatch):
         ids.extend(more)
         return extend(loaded, cache, more, **options)
 
-    monkeypatch.setattr("sa_chat.engine.conversation.extend", recording)
+    monkeypatch.setattr("sa_chat.engine.session.conversation.extend", recording)
     return ids
 
 
@@ -96,7 +96,7 @@ def test_what_is_recalled_equals_what_was_said(request, note, say, read, monkeyp
     assert read == said
     assert isinstance(recalled.said[-1], PrefillDone)
     assert recalled.cache.length == told.cache.length
-    monkeypatch.setattr("sa_chat.engine.conversation.generate", generate)
+    monkeypatch.setattr("sa_chat.engine.session.conversation.generate", generate)
     answer = recalled.ask(NEXT)
     assert answer.text == told.ask(NEXT).text != Chat(note, **config).ask(NEXT).text
     assert not answer.forgot_turns
@@ -151,7 +151,7 @@ def test_cancelled_while_recalling_is_a_cancelled_opening(model, note, monkeypat
         return extend(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("sa_chat.engine.conversation.extend", cancel_then_extend)
+        patch.setattr("sa_chat.engine.session.conversation.extend", cancel_then_extend)
         chat.engine.open(OpenOptions((str(note),)), recall=SAID)
     assert chat.said[-1] == Cancelled("prefill")
     assert len([event for event in chat.said if isinstance(event, PrefillDone)]) == 1

@@ -23,13 +23,13 @@ from transformers import (
 )
 
 from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, register
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.devices import device_use
-from sa_chat.engine.errors import ModelError
 from sa_chat.engine.model import check_model, load_model, local_folder
 from sa_chat.engine.model.embedded import load_reader
 from sa_chat.engine.model.placement import resolve_device
 from sa_chat.engine.model.support import refuse_unsupported
+from sa_chat.engine.session.memory import device_use
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import ModelError
 
 READER = {
     "model_type": "qwen3",
@@ -149,8 +149,8 @@ def test_what_is_no_model_folder_is_told_without_heavy_imports(tmp_path):
     (tmp_path / "file").write_text("x")
     script = (
         "import sys\n"
-        "from sa_chat.engine.config import EngineConfig\n"
-        "from sa_chat.engine.errors import ModelError\n"
+        "from sa_chat.protocol.config import EngineConfig\n"
+        "from sa_chat.protocol.errors import ModelError\n"
         "from sa_chat.engine.model import check_model\n"
         "for name in sys.argv[1:]:\n"
         "    try:\n"
@@ -210,8 +210,8 @@ def test_damaged_folders_are_one_sentence(saved_qwen3):
 
 def test_an_unreachable_hub_is_said_quietly():
     script = (
-        "from sa_chat.engine.config import EngineConfig\n"
-        "from sa_chat.engine.errors import ModelError\n"
+        "from sa_chat.protocol.config import EngineConfig\n"
+        "from sa_chat.protocol.errors import ModelError\n"
         "from sa_chat.engine.model import load_model\n"
         "config = EngineConfig(model='nobody/nothing', device='cpu')\n"
         "try:\n"

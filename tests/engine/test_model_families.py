@@ -22,13 +22,14 @@ from transformers import (
 )
 
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.decode import generate
-from sa_chat.engine.errors import ModelError
+from sa_chat.engine.cancellation import Stopped
 from sa_chat.engine.model import load_model
 from sa_chat.engine.model.pretrained import measured
-from sa_chat.engine.pipeline import extend, prefill
-from sa_chat.engine.stopping import Stopped
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import ModelError
 
 SMALL = {
     "hidden_size": 64,

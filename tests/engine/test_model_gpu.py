@@ -7,21 +7,22 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from sa_chat.engine.attention import execute
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.decode import generate
-from sa_chat.engine.decode import step as step_module
-from sa_chat.engine.decode.graphs import GraphStep
-from sa_chat.engine.decode.step import step_for
-from sa_chat.engine.devices import device_use
-from sa_chat.engine.errors import ModelError
+from sa_chat.engine.cancellation import Stopped
 from sa_chat.engine.kernels import attend
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.model import load_model
-from sa_chat.engine.pipeline import extend, prefill
-from sa_chat.engine.selection import SelectionSettings, coverage, select
-from sa_chat.engine.stopping import Stopped
+from sa_chat.engine.runtime import step as step_module
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.runtime.graphs import GraphStep
+from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.runtime.step import step_for
+from sa_chat.engine.session.memory import device_use
+from sa_chat.engine.sparsity import SelectionSettings, coverage, select
+from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import ModelError
 
 pytestmark = [
     pytest.mark.gpu,

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sa_chat.engine.model.stages import Link, connect
+from sa_chat.engine.model.links import Link, connect
 
 META = torch.device("meta")
 

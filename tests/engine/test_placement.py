@@ -6,8 +6,8 @@ On the meta device an operation that mixes devices raises, and so does one that 
 import pytest
 import torch
 
-from sa_chat.engine.config import METHODS
-from sa_chat.engine.selection import SelectionSettings, coverage, select
+from sa_chat.engine.sparsity import SelectionSettings, coverage, select
+from sa_chat.protocol.config import METHODS
 
 META = torch.device("meta")
 

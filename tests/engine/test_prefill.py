@@ -8,15 +8,17 @@ from itertools import pairwise
 import pytest
 import torch
 
-from sa_chat.engine.attention import Coverage, execute
-from sa_chat.engine.attention.run import Counted
+from sa_chat.engine.attention import Coverage
+from sa_chat.engine.attention.context import Counted
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cache.layers import KVLayer
-from sa_chat.engine.errors import ContextOverflow, EngineError
-from sa_chat.engine.pipeline import extend, prefill
-from sa_chat.engine.pipeline.ahead import Ahead
-from sa_chat.engine.pipeline.chunks import chunk_spans, even_keys, pipelined_spans
-from sa_chat.engine.stopping import Stopped
+from sa_chat.engine.cancellation import Stopped
+from sa_chat.engine.runtime.chunks import chunk_spans, even_keys, pipelined_spans
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.runtime.inflight import Ahead
+from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.protocol.errors import ContextOverflow, EngineError
 
 
 def _prefill(loaded, ids, **options):
@@ -61,7 +63,7 @@ def test_likelihood_is_measured_only_when_asked_for(tiny, token_ids):
 
 
 def test_time_includes_what_the_device_has_queued(tiny, token_ids, monkeypatch):
-    module = sys.modules["sa_chat.engine.pipeline.prefill"]
+    module = sys.modules["sa_chat.engine.runtime.prefill"]
     monkeypatch.setattr(module, "wait_for", lambda device: time.sleep(0.5))
     _, result = _prefill(tiny, token_ids(10), mode="dense")
     assert result.prefill_s >= 0.5
@@ -164,7 +166,7 @@ def _out_of_memory_beyond(monkeypatch, rows, at_call=0):
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return execute(q, k, v, plan, scale=scale)
 
-    monkeypatch.setattr("sa_chat.engine.attention.run.execute", execute_or_fail)
+    monkeypatch.setattr("sa_chat.engine.attention.context.execute", execute_or_fail)
     return calls
 
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sa_chat.engine.errors import UsageError
-from sa_chat.engine.evaluation.trial import Question, Trial
+from sa_chat.engine.tools.eval.trial import Question, Trial
+from sa_chat.protocol.errors import UsageError
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "same_answers"
 MODULES = ("ways", "comparing", "__main__")

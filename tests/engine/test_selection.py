@@ -7,16 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.attention import execute
-from sa_chat.engine.config import METHODS
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.selection import CostModel, SelectionSettings, coverage, select, tiles_of
-from sa_chat.engine.selection import sampling as sampling_module
-from sa_chat.engine.selection.cost import kept_pairs
-from sa_chat.engine.selection.patterns import PATTERNS, Request
-from sa_chat.engine.selection.plan import Blocks, causal_pairs
-from sa_chat.engine.selection.rows import held_out_in, rows_of, sampled_in, sampled_positions
-from sa_chat.engine.selection.sampling import sample
+from sa_chat.engine.sparsity import CostModel, SelectionSettings, coverage, select, tiles_of
+from sa_chat.engine.sparsity import sampling as sampling_module
+from sa_chat.engine.sparsity.cost import kept_pairs
+from sa_chat.engine.sparsity.patterns import PATTERNS, Request
+from sa_chat.engine.sparsity.plan import Blocks, causal_pairs
+from sa_chat.engine.sparsity.rows import held_out_in, rows_of, sampled_in, sampled_positions
+from sa_chat.engine.sparsity.sampling import sample
+from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.protocol.config import METHODS
 
 SCALE = 0.25
 

@@ -4,9 +4,9 @@ import time
 
 import torch
 
-from sa_chat.engine.attention.stopwatch import Stopwatch
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.pipeline import prefill
+from sa_chat.engine.platform.stopwatch import Stopwatch
+from sa_chat.engine.runtime.prefill import prefill
 
 CUDA = torch.device("cuda", 0), torch.device("cuda", 1)
 

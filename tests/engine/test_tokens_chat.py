@@ -14,10 +14,10 @@ from tokenizers_for_tests import (
     sentence_piece_like,
 )
 
-from sa_chat.engine.errors import ModelError
 from sa_chat.engine.tokens.chat import DOCUMENT_END, DOCUMENT_START, INSTRUCTION, plain_chat
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
 from sa_chat.engine.tokens.template import split_template
+from sa_chat.protocol.errors import ModelError
 
 DOCUMENT, QUESTION, ANSWER, NEXT = "The fox.\n", "Who?", "> The fox.", "And then?"
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers_for_tests import byte_level, sentence_piece_like
 
-from sa_chat.engine.errors import ModelError
 from sa_chat.engine.tokens import Tokenizer, load_tokenizer
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
 from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from sa_chat.protocol.errors import ModelError
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|doc|>", "<|/doc|>")
 

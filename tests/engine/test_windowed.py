@@ -7,11 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sa_chat.engine.attention import Run, windowed
+from sa_chat.engine.attention import Run
+from sa_chat.engine.attention import sliding_window as windowed
 from sa_chat.engine.attention.sinks import with_sinks
-from sa_chat.engine.attention.windowed import attend_windowed, windowed_pairs
-from sa_chat.engine.bench.prefill.check import ReferenceRun
+from sa_chat.engine.attention.sliding_window import attend_windowed, windowed_pairs
 from sa_chat.engine.kernels import attend
+from sa_chat.engine.tools.bench.prefill.check import ReferenceRun
 
 SCALE = 0.3
 CASES = [  # rows, keys, window

@@ -4,14 +4,15 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, GptOssConfig, MistralConfig
 
-from sa_chat.engine.attention.windowed import attend_windowed
+from sa_chat.engine.attention.sliding_window import attend_windowed
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.config import EngineConfig
-from sa_chat.engine.decode import step as step_module
-from sa_chat.engine.decode.step import step_for
 from sa_chat.engine.model import load_model
-from sa_chat.engine.pipeline import extend, prefill
-from sa_chat.engine.selection import SelectionSettings
+from sa_chat.engine.runtime import step as step_module
+from sa_chat.engine.runtime.extend import extend
+from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.runtime.step import step_for
+from sa_chat.engine.sparsity import SelectionSettings
+from sa_chat.protocol.config import EngineConfig
 
 pytestmark = [
     pytest.mark.gpu,

@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["sa_chat.engine.documents", "pypdf"]):
     from sa_chat.engine.documents.choosing import choose
     from sa_chat.engine.documents.model import DocumentSet, OutlineEntry
     from sa_chat.engine.documents.readers import READERS, Source
-from sa_chat.engine.errors import SaChatError
+from sa_chat.protocol.errors import SaChatError
 
 _CONTAINER = (
     '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'

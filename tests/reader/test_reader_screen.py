@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from asking import FACTS
 
-from sa_chat.app.app import SaChatApp
-from sa_chat.app.launch import Launch
-from sa_chat.app.state import Phase, TurnStatus
-from sa_chat.app.widgets.question_box import QuestionBox
-from sa_chat.engine.config import EngineConfig, OpenOptions
+from sa_chat.app.session.state import Phase, TurnStatus
+from sa_chat.app.settings.launch import Launch
+from sa_chat.app.tui.app import SaChatApp
+from sa_chat.app.tui.widgets.question_box import QuestionBox
+from sa_chat.protocol.config import EngineConfig, OpenOptions
 
 
 async def wait_for(app, condition, seconds=200.0):

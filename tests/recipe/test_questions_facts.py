@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from sa_chat.engine.evaluation.documents.facts import RELATIONS as ASKED_BY_EVALUATION
-from sa_chat.engine.evaluation.ruler import wording
+from sa_chat.engine.tools.eval.documents.facts import RELATIONS as ASKED_BY_EVALUATION
+from sa_chat.engine.tools.eval.ruler import wording
 
 WORDS = ["table", "river", "candle", "abrasive", "orchard", "pathology", "hover", "tidy", "basin"]
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from posixpath import basename
 
-from ...errors import DocumentError
-from ...events import LeftOut
+from sa_chat.protocol.errors import DocumentError
+from sa_chat.protocol.events import LeftOut
+
 from .. import limits
 from ..globs import FolderFilter
 from . import names, reasons

@@ -21,8 +21,9 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-from ...errors import DocumentError, SaChatError, error_of_kind
-from ...protocol import build
+from sa_chat.protocol.codec import build
+from sa_chat.protocol.errors import DocumentError, SaChatError, error_of_kind
+
 from ..readers import Reader, Reading, Source
 
 STALL_S = 15.0  # without any progress, the start of the process included

@@ -19,7 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...errors import DocumentError, SaChatError
+from sa_chat.protocol.errors import DocumentError, SaChatError
+
 from ..pages import PageSelection
 from ..readers import READERS, Source
 from . import MEMORY_BYTES

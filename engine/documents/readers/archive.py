@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from ...errors import DocumentError, PasswordError
+from sa_chat.protocol.errors import DocumentError, PasswordError
+
 from .. import limits
 from .base import Source
 

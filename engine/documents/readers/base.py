@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ...events import LeftOut
+from sa_chat.protocol.events import LeftOut
+
 from .. import limits
 from ..model import OutlineEntry, Part
 from ..pages import PageSelection

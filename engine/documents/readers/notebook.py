@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from ..decoding import NotText, clean, decode, normalise_lines
 from ..model import OutlineEntry, Part
 from .base import Reading, Source

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from .archive import open_archive
 from .base import Reading, Source
 from .docx import DocxReader

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from ..decoding import NotText, clean, decode
 from ..model import OutlineEntry, Part
 from .base import Reading, Source

@@ -6,8 +6,9 @@ from typing import Any
 
 from lxml import etree
 
-from ....errors import DocumentError
-from ....events import LeftOut
+from sa_chat.protocol.errors import DocumentError
+from sa_chat.protocol.events import LeftOut
+
 from ...model import Part
 from ..archive import Archive, BadMember, open_archive
 from ..base import Reading, Source

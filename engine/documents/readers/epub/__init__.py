@@ -6,8 +6,9 @@ import re
 from bisect import bisect_right
 from functools import partial
 
-from ....errors import DocumentError
-from ....events import LeftOut
+from sa_chat.protocol.errors import DocumentError
+from sa_chat.protocol.events import LeftOut
+
 from ...model import OutlineEntry, Part
 from ...pages import ranges_of
 from ..archive import Archive, BadMember, open_archive

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from ....errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from ..archive import Archive, BadMember, normal_name
 from ..html.markup import NotXml, name_of, parse_xml
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ....errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from ...decoding import NotText, decode
 from ...model import OutlineEntry, Part
 from ..base import Reading, Source

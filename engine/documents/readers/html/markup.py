@@ -8,7 +8,8 @@ from typing import Any
 
 from lxml import etree
 
-from ....errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from ..flow import PARAGRAPH, Flow
 from .elements import Writer
 

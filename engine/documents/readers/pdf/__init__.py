@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from ....errors import DocumentError, PasswordError
+from sa_chat.protocol.errors import DocumentError, PasswordError
+
 from ..base import Reading, Source
 from .assembling import assemble
 from .backends import Locked, PdfFile, Unreadable

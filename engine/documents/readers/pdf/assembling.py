@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from ....errors import DocumentError
-from ....events import LeftOut
+from sa_chat.protocol.errors import DocumentError
+from sa_chat.protocol.events import LeftOut
+
 from ... import limits
 from ...cleaning import Page, clean_pages
 from ...decoding import clean, normalise_lines

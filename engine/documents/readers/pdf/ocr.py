@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ....errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from .backends import Picture
 
 _BEAT_S = 2.0

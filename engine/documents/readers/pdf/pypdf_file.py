@@ -11,7 +11,8 @@ from typing import Any
 import pypdf
 from pypdf.errors import DependencyError
 
-from ....errors import DocumentError
+from sa_chat.protocol.errors import DocumentError
+
 from ... import limits
 from ..base import Source
 from .backends import Bookmark, Locked, PdfFile, Picture, Unreadable

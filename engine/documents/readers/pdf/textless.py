@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ....errors import DocumentError
-from ....events import LeftOut
+from sa_chat.protocol.errors import DocumentError
+from sa_chat.protocol.events import LeftOut
+
 from ...pages import ranges_of
 from ..base import Source
 from .backends import PdfFile

@@ -1,0 +1,194 @@
+"""The screen's end of the engine process: asyncio, JSON lines over pipes.
+
+The engine has a session of its own, so that Ctrl+C in the terminal reaches only us; it ends
+when its stdin ends, so that it never outlives us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from sa_chat.protocol.arguments import config_arguments
+from sa_chat.protocol.codec import from_line, to_line
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.errors import EngineError
+from sa_chat.protocol.events import Closed, Event, Failed
+from sa_chat.protocol.requests import Cancel, Close, Request
+
+from .log import default_log_path, open_log
+
+LINE_LIMIT = 64 * 2**20  # bytes of one event
+STOP_GRACE_S = 3.0
+EXIT_GRACE_S = 5.0  # from the end of its output to the end of the process
+
+
+class EngineProcess:
+    """Starts the engine, sends requests, yields events; can be started again after its end."""
+
+    def __init__(
+        self, config: EngineConfig, fake_script: str | None = None, log_path: Path | None = None
+    ) -> None:
+        self._config = config
+        self._fake_script = fake_script
+        self.log_path: Path | None = log_path or default_log_path()
+        self._process: Process | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._stopping = False
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs or ran last."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Start the process; one that runs is stopped first.  Raises `EngineError`."""
+        await self.stop()
+        self._stopping = False
+        self._events = asyncio.Queue()
+        log = self._log()
+        try:
+            # -P: a file named like a module, in the folder that is asked about, stays unread.
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "sa_chat.engine",
+                *config_arguments(self._config),
+                *([] if self._fake_script is None else [f"--fake={self._fake_script}"]),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL if log is None else log,
+                limit=LINE_LIMIT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(
+                f"The engine process cannot be started: {error.strerror}.",
+                "Close other programs and try again.",
+            ) from error
+        finally:
+            if log is not None:
+                log.close()
+        self._pump = asyncio.create_task(self._read(self._process, self._events))
+
+    async def send(self, request: Request) -> None:
+        """Raises `EngineError` if the process does not run."""
+        stdin = None if self._process is None else self._process.stdin
+        try:
+            if stdin is None or stdin.is_closing() or not self.running:
+                raise ConnectionResetError
+            stdin.write(to_line(request))
+            await stdin.drain()
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise EngineError("The engine process does not run.", self._log_hint()) from error
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What the running process says, from its start to its end.
+
+        The last event is `Closed`, or a fatal `Failed` if it ended in any other way; after
+        `stop` there may be neither.
+        """
+        queue = self._events
+        while (event := await queue.get()) is not None:
+            yield event
+        queue.put_nowait(None)  # whoever asks again finds the end again
+
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """End the process: ask it to, and kill it if it takes longer than `grace_s`."""
+        process, pump = self._process, self._pump
+        if process is None or pump is None:
+            return
+        self._stopping = True
+        try:
+            with contextlib.suppress(EngineError):  # it may be dead already
+                async with asyncio.timeout(grace_s):
+                    await self.send(Cancel(queued=True))
+                    await self.send(Close())
+            assert process.stdin is not None
+            process.stdin.close()
+            async with asyncio.timeout(grace_s):
+                await asyncio.shield(pump)
+        except TimeoutError:
+            pass
+        finally:
+            if process.returncode is None:
+                _kill(process)
+            await pump
+            self._pump = None
+
+    async def _read(self, process: Process, queue: asyncio.Queue[Event | None]) -> None:
+        """Pump events into the queue until the process is gone."""
+        assert process.stdout is not None
+        last: Event | None = None
+        try:
+            try:
+                # A line without its end is one that the process died in.
+                while (line := await process.stdout.readline()).endswith(b"\n"):
+                    last = self._with_log(from_line(line))
+                    queue.put_nowait(last)
+            except (EngineError, ValueError) as error:  # no message, or longer than LINE_LIMIT
+                last = Failed(str(error), self._log_hint(), EngineError.kind, fatal=True)
+                queue.put_nowait(last)
+                _kill(process)
+            code = await _end_of(process)
+            told = isinstance(last, Closed) or (isinstance(last, Failed) and last.fatal)
+            if not told and not self._stopping:
+                queue.put_nowait(self._unexpected_end(code))
+        finally:
+            queue.put_nowait(None)
+
+    def _unexpected_end(self, code: int) -> Failed:
+        how = f"exit code {code}"
+        hint = self._log_hint()
+        if code < 0:
+            how = f"signal {-code}, {signal.strsignal(-code)}"
+        if code == -signal.SIGKILL:
+            hint = f"Perhaps memory ran out: open less, or close other programs. {hint}".strip()
+        return Failed(
+            f"The engine process ended unexpectedly ({how}).", hint, EngineError.kind, fatal=True
+        )
+
+    def _with_log(self, event: Event) -> Event:
+        if isinstance(event, Failed) and event.kind == EngineError.kind:
+            return replace(event, hint=f"{event.hint} {self._log_hint()}".strip())
+        return event
+
+    def _log(self) -> BinaryIO | None:
+        if self.log_path is None:
+            return None
+        try:
+            return open_log(self.log_path)
+        except OSError:
+            self.log_path = None  # a read-only home: hints then name no log
+            return None
+
+    def _log_hint(self) -> str:
+        return "" if self.log_path is None else f"The engine's log is {self.log_path}."
+
+
+async def _end_of(process: Process) -> int:
+    """Its exit code; a process that does not end though its output did is killed."""
+    try:
+        async with asyncio.timeout(EXIT_GRACE_S):
+            return await process.wait()
+    except TimeoutError:
+        _kill(process)
+        return await process.wait()
+
+
+def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended before us
+        process.kill()

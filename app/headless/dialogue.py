@@ -1,0 +1,88 @@
+"""Open once, ask often, in order: the way of the modes without a screen."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from itertools import count
+
+from sa_chat.protocol.errors import EngineError, error_of_kind
+from sa_chat.protocol.events import (
+    Answer,
+    DeviceStats,
+    DocumentCounted,
+    DocumentText,
+    Event,
+    Failed,
+    PrefillDone,
+)
+from sa_chat.protocol.requests import Ask, Cancel, Count, Open, Request, Stats
+
+from ..client.engine_process import EngineProcess
+from ..settings.launch import Launch
+
+
+class Dialogue:
+    """Drives one engine process; `watch` sees every event.
+
+    All methods but `close` raise the `SaChatError` that a `Failed` stands for.
+    """
+
+    def __init__(self, launch: Launch, watch: Callable[[Event], None]) -> None:
+        self._options = launch.documents
+        self._engine = EngineProcess(launch.config, launch.fake_script)
+        self._watch = watch
+        self._ids = (f"q{number}" for number in count(1))
+        self._asked: str | None = None  # the question whose answer has not ended
+        self.ended = False  # the engine is gone; nothing more can be asked
+
+    async def open(self) -> None:
+        """Start the engine and read the documents."""
+        await self._engine.start()
+        await self._run(Open(self._options), lambda event: isinstance(event, PrefillDone))
+
+    async def count(self, with_text: bool) -> None:
+        """Start the engine and have the documents counted; with their text if wanted."""
+        await self._engine.start()
+
+        def last(event: Event) -> bool:
+            if with_text:
+                return isinstance(event, DocumentText) and event.last
+            return isinstance(event, DocumentCounted)
+
+        await self._run(Count(self._options, with_text), last)
+
+    async def ask(self, question: str, replaces_last: bool = False) -> None:
+        """Ask, and wait for the whole answer."""
+        self._asked = next(self._ids)
+        await self._run(Ask(self._asked, question, replaces_last), self._ends_answer)
+
+    async def cancel(self) -> None:
+        """Stop the answer whose `ask` was cancelled, and wait for its end."""
+        if self._asked is not None:
+            await self._run(Cancel(), self._ends_answer)
+
+    async def measure(self) -> None:
+        """Have the memory in use told once more."""
+        await self._run(Stats(), lambda event: isinstance(event, DeviceStats))
+
+    async def close(self) -> None:
+        await self._engine.stop()
+
+    def _ends_answer(self, event: Event) -> bool:
+        return isinstance(event, Answer) and event.ask_id == self._asked
+
+    async def _run(self, request: Request, last: Callable[[Event], bool]) -> None:
+        with contextlib.suppress(EngineError):  # the events of a dead engine say why it died
+            await self._engine.send(request)
+        async for event in self._engine.events():
+            if isinstance(event, Failed):
+                self._asked = None
+                self.ended = event.fatal
+                raise error_of_kind(event.kind, event.message, event.hint)
+            self._watch(event)
+            if last(event):
+                self._asked = None
+                return
+        self.ended = True
+        raise EngineError("The engine ended before its answer did.", "Start sa-chat again.")

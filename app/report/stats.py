@@ -1,0 +1,110 @@
+"""Measured figures as lines of plain text."""
+
+from __future__ import annotations
+
+from sa_chat.protocol.events import (
+    Answer,
+    Citation,
+    DeviceUse,
+    DocumentCounted,
+    DocumentReady,
+    Event,
+    PrefillDone,
+    PrefillProgress,
+)
+
+from . import text
+
+
+def lines(event: Event) -> list[str]:
+    """What is told of an event; nothing of most."""
+    match event:
+        case DocumentReady():
+            return document(event)
+        case PrefillDone():
+            return prefill(event)
+        case Answer():
+            return answer(event)
+    return []
+
+
+def progress(event: PrefillProgress) -> str:
+    """How far the prefill is, and how long it will take at the rate so far."""
+    tokens_left = event.tokens_total - event.tokens_done
+    left_s = event.seconds / max(event.tokens_done, 1) * tokens_left
+    return (
+        f"reading: {text.percent(event.tokens_done / event.tokens_total)} of "
+        f"{text.count(event.tokens_total)} tokens, density {event.density:.2f}, "
+        f"about {text.duration(left_s)} left"
+    )
+
+
+def document(event: DocumentReady) -> list[str]:
+    """Title and size, and what was left out."""
+    lines = [
+        f"{text.one_line(event.title)}: {text.plural(event.prompt_tokens, 'token')} "
+        f"of {text.count(event.context_tokens)}"
+    ]
+    if event.dropped_tokens:
+        lines.append(f"dropped: {text.plural(event.dropped_tokens, 'token')}")
+    return lines + left_out(event)
+
+
+def counted(event: DocumentCounted) -> list[str]:
+    """Size against the room, and what was left out."""
+    room = event.context_tokens - event.reserve_tokens
+    fits = f"{text.count(event.excess_tokens)} too many" if event.excess_tokens > 0 else "it fits"
+    line = f"{text.plural(event.prompt_tokens, 'token')}, {text.count(room)} fit: {fits}"
+    return [line, *left_out(event)]
+
+
+def left_out(event: DocumentReady | DocumentCounted) -> list[str]:
+    """What the model does not see: files, and pages of a PDF."""
+    return [
+        f"left out: {text.one_line(item.path)} ({text.one_line(item.reason)})"
+        for item in event.left_out
+    ]
+
+
+def prefill(event: PrefillDone) -> list[str]:
+    """The split of the time to first token so far, and what attention computed."""
+    ttft, attention = event.ttft, event.attention
+    return [
+        f"read in {text.seconds(ttft.total_s)}: parse {text.seconds(ttft.parse_s)}, "
+        f"tokenize {text.seconds(ttft.tokenize_s)}, select {text.seconds(ttft.select_s)}, "
+        f"prefill {text.seconds(ttft.prefill_s)}",
+        f"attention: {attention.mode}, alpha {attention.alpha:g}, "
+        f"density {attention.density:.3f}, sparsity {attention.sparsity:.3f}, "
+        f"coverage {attention.coverage:.3f} "
+        f"(5th percentile {attention.coverage_p5:.3f}, minimum {attention.coverage_min:.3f})",
+    ]
+
+
+def answer(event: Answer) -> list[str]:
+    """Speed of the answer, then each quotation with its place."""
+    return [
+        f"first token after {text.seconds(event.question_ttft_s)}; "
+        f"{text.plural(event.tokens, 'token')} at {text.rate(event.tokens_per_s)}"
+        + ("; earlier turns forgotten to make room" if event.forgot_turns else ""),
+        *(citation(item) for item in event.citations),
+    ]
+
+
+def citation(item: Citation) -> str:
+    quote = f'"{text.one_line(item.quote)}"'
+    if not item.verified:
+        return f"not in the document: {quote}"
+    page = "" if item.page is None else f", page {text.one_line(item.page)}"
+    return f"verified: {quote} {text.one_line(item.path)}{page}, line {item.line}"
+
+
+def memory(devices: tuple[DeviceUse, ...]) -> list[str]:
+    """What the engine uses of each device and for what, and all that is in use there."""
+    return [
+        f"memory: {text.one_line(device.name)} {text.size(device.used_bytes)} "
+        f"(peak {text.size(device.peak_bytes)}) of {text.size(device.total_bytes)}: "
+        f"weights {text.size(device.weights_bytes)}, KV {text.size(device.kv_bytes)}, "
+        f"workspace {text.size(device.workspace_bytes)}; "
+        f"in use by all {text.size(device.driver_bytes)}"
+        for device in devices
+    ]

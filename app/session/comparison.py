@@ -1,0 +1,125 @@
+"""One question asked in both attention modes: what the second reading has come to so far.
+
+Plain values.  The first answer is there already; `take` moves the second one on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from enum import Enum
+from typing import Literal
+
+from sa_chat.protocol import events
+from sa_chat.protocol.events import Event
+
+
+class Progress(Enum):
+    """How far the second answer has come."""
+
+    WAITING = "waiting"
+    READING = "reading"
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        return self in (Progress.WAITING, Progress.READING, Progress.WRITING)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both answers to the question of turn `turn_id`; `ask_id` is that of the second asking."""
+
+    ask_id: str
+    turn_id: str
+    attention: str  # of the second reading
+    beside: bool  # the first reading stays in memory, and is the one that is asked on
+    first: events.Answer
+    first_prefill: events.PrefillDone
+    status: Progress = Progress.WAITING
+    progress: events.PrefillProgress | None = None
+    prefill: events.PrefillDone | None = None
+    text: str = ""
+    answer: events.Answer | None = None
+    message: str = ""  # of the failure
+
+    def take(self, event: Event) -> Comparison | None:
+        """Moved on by `event`; None if the event is not about it."""
+        if not self.status.open:
+            return None
+        match event:
+            case events.PrefillProgress():
+                return replace(self, status=Progress.READING, progress=event)
+            case events.PrefillDone():
+                return replace(self, status=Progress.WRITING, prefill=event)
+            case events.TextDelta(ask_id=self.ask_id):
+                return replace(self, status=Progress.WRITING, text=self.text + event.text)
+            case events.Answer(ask_id=self.ask_id):
+                stopped = event.stop_reason == "cancelled"
+                status = Progress.STOPPED if stopped else Progress.DONE
+                return replace(self, status=status, text=event.text, answer=event)
+            case events.Cancelled():
+                return replace(self, status=Progress.STOPPED)
+            case events.Failed() if self._ends(event):
+                return replace(self, status=Progress.FAILED, message=event.message)
+        return None
+
+    def _ends(self, failed: events.Failed) -> bool:
+        """In the first one's place the second reading is the opening of the document, too."""
+        opening = failed.ask_id is None and not self.beside
+        return failed.ask_id == self.ask_id or failed.fatal or opening
+
+    @property
+    def kv_bytes(self) -> tuple[int, int]:
+        """Keys and values of the first and of the second reading."""
+        first, both = _kv(self.first_prefill), _kv(self.prefill)
+        return first, both - first if self.beside and self.prefill is not None else both
+
+    @property
+    def used_bytes(self) -> tuple[int, int]:
+        """What the engine used of all devices when each reading was done; of the second without
+        the first one's keys and values."""
+        first, second = _used(self.first_prefill), _used(self.prefill)
+        beside = _kv(self.first_prefill) if self.beside and self.prefill is not None else 0
+        return first, second - beside
+
+
+def _kv(prefill: events.PrefillDone | None) -> int:
+    return sum(device.kv_bytes for device in prefill.devices) if prefill is not None else 0
+
+
+def _used(prefill: events.PrefillDone | None) -> int:
+    return sum(device.used_bytes for device in prefill.devices) if prefill is not None else 0
+
+
+Run = tuple[Literal["same", "other"], str]
+
+
+def differences(first: str, second: str) -> tuple[list[Run], list[Run], int]:
+    """Both texts in runs that the other has too or has not, and how many words differ."""
+    a, b = _words(first), _words(second)
+    left: list[Run] = []
+    right: list[Run] = []
+    differ = 0
+    for tag, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        kind: Literal["same", "other"] = "same" if tag == "equal" else "other"
+        if a1 > a0:
+            left.append((kind, "".join(a[a0:a1])))
+        if b1 > b0:
+            right.append((kind, "".join(b[b0:b1])))
+        if tag != "equal":
+            differ += max(_count(a[a0:a1]), _count(b[b0:b1]))
+    return left, right, differ
+
+
+def _words(text: str) -> list[str]:
+    """Words and what stands between them, so that joined they are the text."""
+    return re.findall(r"\s+|\S+", text)
+
+
+def _count(words: list[str]) -> int:
+    return sum(1 for word in words if not word.isspace())

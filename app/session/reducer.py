@@ -1,0 +1,210 @@
+"""How the state moves on: `apply` takes every event of the engine, the functions below it what the
+user does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sa_chat.protocol import events
+from sa_chat.protocol.events import Event
+
+from .comparison import Comparison, Progress
+from .state import ChatState, Notice, Phase, Turn, TurnStatus
+
+_MARKS = 8  # progress events that the estimate of the remaining time looks back on
+
+
+def apply(state: ChatState, event: Event) -> ChatState:
+    """The state after `event`.  An event that is out of place changes nothing."""
+    comparison = state.comparison
+    if comparison is None:
+        return _apply(state, event)
+    moved = comparison.take(event)
+    if moved is None:
+        late = isinstance(event, events.Failed) and event.ask_id == comparison.ask_id
+        return state if late else _apply(state, event)
+    state = _compared(state, moved)
+    # A reading in the place of the first one is the document's reading, too.
+    return state if moved.beside and not _fatal(event) else _apply(state, event)
+
+
+def _apply(state: ChatState, event: Event) -> ChatState:
+    match event:
+        case events.LoadProgress():
+            opening = _loading(state.opening, event)
+            return replace(state, phase=Phase.LOADING, load=event, opening=opening)
+        case events.ModelReady():
+            reads = state.phase is Phase.LOADING and state.document is not None
+            return replace(state, phase=Phase.PREFILLING if reads else state.phase, model=event)
+        case events.DocumentCounted():
+            return replace(state, phase=Phase.CHOOSING, counted=event)
+        case events.DocumentText():
+            return state
+        case events.DocumentReady():
+            return replace(state, phase=Phase.PREFILLING, document=event, marks=(), curve=())
+        case events.PrefillProgress():
+            mark = (event.tokens_done, event.seconds)
+            return replace(
+                state,
+                phase=Phase.PREFILLING,
+                progress=event,
+                marks=(*state.marks, mark)[-_MARKS:],
+                curve=(*state.curve, (event.tokens_done, event.density)),
+                opening=replace(
+                    state.opening,
+                    select_s=event.select_s,
+                    prefill_s=event.seconds - event.select_s,
+                ),
+                devices=event.devices or state.devices,
+            )
+        case events.PrefillDone():
+            return replace(
+                state,
+                phase=Phase.READY,
+                prefill=event,
+                ttft=event.ttft,
+                devices=event.devices or state.devices,
+            )
+        case events.TextDelta():
+            return _with_delta(state, event)
+        case events.Answer():
+            return _with_answer(state, event)
+        case events.Cancelled(what="compare"):
+            return state
+        case events.Cancelled():
+            return replace(state, phase=Phase.PAUSED)
+        case events.DeviceStats():
+            return replace(state, devices=event.devices or state.devices)
+        case events.Failed():
+            return _with_failure(state, event)
+        case events.Closed():
+            return state
+
+
+def asked(state: ChatState, ask_id: str, question: str) -> ChatState:
+    """The user asked: the question waits at the end of the queue."""
+    return replace(state, entries=(*state.entries, Turn(ask_id, question)))
+
+
+def asked_again(state: ChatState, ask_id: str, question: str) -> ChatState:
+    """The question takes the place of the last turn, and of what was told after it."""
+    last = state.turns[-1]
+    entries = tuple(entry for entry in state.entries if entry is not last)
+    return asked(replace(state, entries=entries), ask_id, question)
+
+
+def renamed(state: ChatState, ask_ids: dict[str, str]) -> ChatState:
+    """Turns get new ids: what the engine still says to their old ones is not heard."""
+    entries = tuple(
+        replace(entry, ask_id=ask_ids.get(entry.ask_id, entry.ask_id))
+        if isinstance(entry, Turn)
+        else entry
+        for entry in state.entries
+    )
+    return replace(state, entries=entries)
+
+
+def reopened(state: ChatState) -> ChatState:
+    """The document is being read from its beginning again; the conversation stays."""
+    # What was counted and not read is not parsed again.
+    parsed = state.phase in (Phase.CHOOSING, Phase.FAILED)
+    return ChatState(
+        model=state.model,
+        document=state.document,
+        devices=state.devices,
+        entries=state.entries,
+        opening=events.Ttft(state.opening.parse_s) if parsed else events.Ttft(),
+    )
+
+
+def _loading(opening: events.Ttft, event: events.LoadProgress) -> events.Ttft:
+    """Loading the model is not part of the time to first token."""
+    match event.stage:
+        case "parse":
+            return events.Ttft(event.seconds)
+        case "tokenize":
+            return events.Ttft(opening.parse_s, event.seconds)
+        case _:
+            return opening
+
+
+def _fatal(event: Event) -> bool:
+    return isinstance(event, events.Failed) and event.fatal
+
+
+def _compared(state: ChatState, comparison: Comparison) -> ChatState:
+    """The finished second answer stays with its turn."""
+    state = replace(state, comparison=comparison)
+    if comparison.answer is None or comparison.status is not Progress.DONE:
+        return state
+    turn = next((turn for turn in state.turns if turn.ask_id == comparison.turn_id), None)
+    if turn is None:
+        return state
+    return _with_turn(state, replace(turn, compared=comparison.answer))
+
+
+def _with_turn(state: ChatState, turn: Turn) -> ChatState:
+    entries = tuple(
+        turn if isinstance(entry, Turn) and entry.ask_id == turn.ask_id else entry
+        for entry in state.entries
+    )
+    return replace(state, entries=entries)
+
+
+def _open_turn(state: ChatState, ask_id: str | None) -> Turn | None:
+    return next((t for t in state.turns if t.ask_id == ask_id and t.status.open), None)
+
+
+def _with_delta(state: ChatState, event: events.TextDelta) -> ChatState:
+    turn = _open_turn(state, event.ask_id)
+    if turn is None:
+        return state
+    tokens, said_s = event.tokens, event.seconds
+    rate = (tokens - 1) / said_s if tokens > 1 and said_s > 0 else None
+    return _with_turn(
+        replace(state, writing_rate=rate),
+        replace(turn, status=TurnStatus.WRITING, text=turn.text + event.text),
+    )
+
+
+def _with_answer(state: ChatState, event: events.Answer) -> ChatState:
+    turn = _open_turn(state, event.ask_id)
+    if turn is None:
+        return state
+    stopped = event.stop_reason == "cancelled"
+    done = replace(
+        turn,
+        status=TurnStatus.STOPPED if stopped else TurnStatus.DONE,
+        text=event.text,
+        answer=event,
+    )
+    if event.tokens:
+        state = replace(state, ttft=event.ttft, writing_rate=event.tokens_per_s or None)
+    return _with_turn(state, done)
+
+
+def _with_failure(state: ChatState, event: events.Failed) -> ChatState:
+    if event.fatal and state.phase is Phase.DEAD:
+        return state
+    turn = _open_turn(state, event.ask_id)
+    if turn is not None and state.phase is Phase.FAILED:
+        return state  # it waits until the document can be opened
+    if turn is not None:
+        state = _with_turn(state, replace(turn, status=TurnStatus.FAILED))
+    if event.fatal:
+        state = _interrupted(state)
+    elif event.ask_id is None and state.phase is not Phase.READY:
+        state = replace(state, phase=Phase.FAILED)
+    notice = Notice(event.message, event.hint, event.kind)
+    return replace(state, entries=(*state.entries, notice))
+
+
+def _interrupted(state: ChatState) -> ChatState:
+    """The engine is gone: the answer being written is marked, what waits keeps waiting."""
+    entries = tuple(
+        replace(entry, status=TurnStatus.INTERRUPTED)
+        if isinstance(entry, Turn) and entry.status is TurnStatus.WRITING
+        else entry
+        for entry in state.entries
+    )
+    return replace(state, phase=Phase.DEAD, entries=entries, load=None)

@@ -1,0 +1,161 @@
+"""What the screen knows: one frozen state.
+
+`transitions.py` moves it on.  Neither knows a widget or a process, so the whole life of a
+conversation can be tested as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sa_chat.protocol import events
+
+from .comparison import Comparison
+
+
+class Phase(Enum):
+    """What the engine is busy with, as far as the document goes."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    CHOOSING = "choosing"  # counted, and not read: the user says which parts are
+    PREFILLING = "prefilling"
+    READY = "ready"
+    PAUSED = "paused"  # the user stopped the prefill
+    FAILED = "failed"  # the document could not be opened; the engine lives
+    DEAD = "dead"  # the engine's process has ended
+
+
+class TurnStatus(Enum):
+    """How far one question has come."""
+
+    QUEUED = "queued"
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"  # by the user
+    INTERRUPTED = "interrupted"  # the engine ended in mid-answer
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        """Whether the engine still owes something."""
+        return self in (TurnStatus.QUEUED, TurnStatus.WRITING)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and its answer, as far as it has come."""
+
+    ask_id: str
+    question: str
+    status: TurnStatus = TurnStatus.QUEUED
+    text: str = ""
+    answer: events.Answer | None = None
+    compared: events.Answer | None = None  # to the same question, read in the other mode
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something went wrong: one sentence and one hint, in the conversation."""
+
+    message: str
+    hint: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class ChatState:
+    """Everything that is on the screen."""
+
+    phase: Phase = Phase.STARTING
+    load: events.LoadProgress | None = None
+    model: events.ModelReady | None = None
+    counted: events.DocumentCounted | None = None  # in this opening, before anything was left out
+    document: events.DocumentReady | None = None
+    progress: events.PrefillProgress | None = None
+    marks: tuple[tuple[int, float], ...] = ()  # (tokens done, seconds) of the last progress events
+    curve: tuple[tuple[int, float], ...] = ()  # (tokens done, density so far) of every chunk
+    expected_s: float | None = None  # of the whole prefill, as learned on this machine
+    opening: events.Ttft = field(default_factory=events.Ttft)  # as far as it has come
+    prefill: events.PrefillDone | None = None
+    ttft: events.Ttft | None = None
+    writing_rate: float | None = None  # tokens a second of the answer written now, or last
+    devices: tuple[events.DeviceUse, ...] = ()
+    entries: tuple[Turn | Notice, ...] = ()
+    comparison: Comparison | None = None  # the newest
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return tuple(entry for entry in self.entries if isinstance(entry, Turn))
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the document is not open because it does not fit."""
+        excess = self.counted.excess_tokens if self.counted is not None else 0
+        return self.phase is Phase.FAILED and excess > 0
+
+    @property
+    def writing(self) -> Turn | None:
+        """The question in hand: the first open one, once the document is read."""
+        if self.phase is not Phase.READY:
+            return None
+        return next((turn for turn in self.turns if turn.status.open), None)
+
+    @property
+    def last_answer(self) -> Turn | None:
+        """The newest turn that has any answer text."""
+        return next((turn for turn in reversed(self.turns) if turn.text), None)
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left of the prefill at the pace of the last few chunks; None if unknown."""
+        if self.progress is None or self._pace is None:
+            return None
+        return (self.progress.tokens_total - self.progress.tokens_done) / self._pace
+
+    @property
+    def _pace(self) -> float | None:
+        """Tokens a second of the last few chunks; None if unknown."""
+        if not self.marks:
+            return None
+        (from_tokens, from_s), (to_tokens, to_s) = self.marks[0], self.marks[-1]
+        if len(self.marks) == 1:
+            from_tokens, from_s = 0, 0.0
+        if to_tokens <= from_tokens or to_s <= from_s:
+            return None
+        return (to_tokens - from_tokens) / (to_s - from_s)
+
+    @property
+    def reading_rate(self) -> float | None:
+        """Tokens a second of the prefill: of the last few chunks, then of the whole."""
+        if self.prefill is not None:
+            ttft = self.prefill.ttft
+            whole_s = ttft.select_s + ttft.prefill_s
+            return self.prefill.tokens / whole_s if whole_s > 0 else None
+        return self._pace
+
+    @property
+    def live_ttft(self) -> events.Ttft:
+        """The time to first token as far as it has come."""
+        return self.opening if self.ttft is None else self.ttft
+
+    @property
+    def timed(self) -> str | None:
+        """The field of `Ttft` whose time runs now; None if none does."""
+        if self.phase is Phase.LOADING and self.load is not None:
+            part = f"{self.load.stage}_s"
+            return part if self.load.fraction < 1.0 and hasattr(self.opening, part) else None
+        if self.phase is Phase.PREFILLING:
+            return "prefill_s"
+        turn = self.writing
+        waits = turn is not None and turn.status is TurnStatus.QUEUED
+        return "first_token_s" if waits and not self.live_ttft.first_token_s else None
+
+    @property
+    def wait_s(self) -> float | None:
+        """Seconds until questions are answered, while the document is being read; None if that
+        is not known."""
+        if self.phase not in (Phase.LOADING, Phase.PREFILLING):
+            return None
+        return self.expected_s if self.eta_s is None else self.eta_s

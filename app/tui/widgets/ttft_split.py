@@ -1,0 +1,60 @@
+"""The time to first token as it runs: what is known of its parts, and what is still to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+from sa_chat.protocol.events import Ttft
+
+from ...session.state import ChatState
+
+NAMES = tuple(part.name for part in fields(Ttft))
+"""The parts, in the order in which they happen."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The time to first token so far.  `timed` is the part that runs now, `whole_s` what the
+    reading is expected to take in all; `read` says that it is read to its end."""
+
+    ttft: Ttft = field(default_factory=Ttft)
+    timed: str | None = None
+    whole_s: float | None = None
+    read: bool = False
+
+    @property
+    def begun(self) -> bool:
+        return self.timed is not None or self.ttft.total_s > 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the first token is there."""
+        return self.ttft.first_token_s > 0 and self.timed is None
+
+    def value(self, name: str) -> float | None:
+        """Seconds of a part; None while it is still to come."""
+        value: float = getattr(self.ttft, name)
+        if value > 0 or name == self.timed:
+            return value
+        last = len(NAMES) - 1 if self.read else 0
+        now = NAMES.index(self.timed) if self.timed else last
+        return value if NAMES.index(name) < now else None
+
+    def after(self, elapsed_s: float) -> Split:
+        """With the running part so much longer; selection keeps its share of the prefill."""
+        ttft = self.ttft
+        if self.timed is None or elapsed_s <= 0:
+            return self
+        if self.timed == "prefill_s" and ttft.select_s > 0:
+            longer = 1.0 + elapsed_s / (ttft.select_s + ttft.prefill_s)
+            ttft = replace(ttft, select_s=ttft.select_s * longer, prefill_s=ttft.prefill_s * longer)
+        else:
+            ttft = replace(ttft, **{self.timed: getattr(ttft, self.timed) + elapsed_s})
+        return replace(self, ttft=ttft)
+
+
+def split_of(state: ChatState) -> Split:
+    """What the events so far have told."""
+    ttft, rest_s = state.live_ttft, state.wait_s
+    whole_s = None if rest_s is None else ttft.total_s + rest_s
+    return Split(ttft, state.timed, whole_s, state.ttft is not None)

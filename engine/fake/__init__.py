@@ -1,0 +1,1 @@
+"""A scripted engine: every event of the real one, without a model."""

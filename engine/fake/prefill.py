@@ -1,0 +1,71 @@
+"""The figures of a reading by the fake engine: made up, and the same every time."""
+
+from __future__ import annotations
+
+import math
+
+from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.events import AttentionFigures, PrefillDone, PrefillProgress, Ttft
+
+from .script import Script
+
+_SELECT_SHARE = 0.12  # of a chunk's time goes into selection
+_DENSE_TIMES = 3  # as long as the script says takes a chunk in dense mode
+
+_ByHead = tuple[tuple[float, ...], ...]  # [layers][heads]
+
+
+def chunk_s(config: EngineConfig, script: Script) -> float:
+    """Seconds that a chunk takes."""
+    return script.chunk_s * (_DENSE_TIMES if config.attention == "dense" else 1)
+
+
+def chunks(script: Script, tokens: int) -> int:
+    """How many a document of so many tokens has."""
+    return math.ceil(tokens / script.chunk_tokens)
+
+
+def progress(config: EngineConfig, script: Script, tokens: int, chunk: int) -> PrefillProgress:
+    """After chunk 1, 2, ... of a document of so many tokens; without devices."""
+    done = min(chunk * script.chunk_tokens, tokens)
+    by_head = _density(config, script, done)
+    seconds = chunk * chunk_s(config, script)
+    select_s = seconds * _select_share(config)
+    return PrefillProgress(done, tokens, seconds, _mean(by_head), by_head, (), select_s)
+
+
+def done(config: EngineConfig, script: Script, tokens: int) -> PrefillDone:
+    """After the last chunk; without devices."""
+    by_head = _density(config, script, tokens)
+    seconds = chunks(script, tokens) * chunk_s(config, script)
+    select_s = seconds * _select_share(config)
+    coverage = 1.0 if config.attention == "dense" else (1.0 + config.alpha) / 2.0
+    return PrefillDone(
+        tokens,
+        Ttft(script.parse_s, script.tokenize_s, select_s, seconds - select_s),
+        AttentionFigures(config.attention, config.alpha, _mean(by_head), coverage),
+        by_head,
+    )
+
+
+def _select_share(config: EngineConfig) -> float:
+    return 0.0 if config.attention == "dense" else _SELECT_SHARE
+
+
+def _density(config: EngineConfig, script: Script, tokens: int) -> _ByHead:
+    """Diffuse first layers, sharper later ones, sparser with length."""
+    layers, heads = script.layers, script.heads
+    if config.attention == "dense" or config.alpha >= 1.0:
+        return ((1.0,) * heads,) * layers
+    shrink = math.sqrt(math.sqrt(1_024 / max(tokens, 1_024)))
+
+    def density(layer: int, head: int) -> float:
+        depth = layer / max(layers - 1, 1)
+        value = (1.0 - 0.6 * depth + 0.1 * math.sin(1.7 * head + 0.9 * layer)) * shrink
+        return round(min(1.0, max(0.02, value)), 4)
+
+    return tuple(tuple(density(la, h) for h in range(heads)) for la in range(layers))
+
+
+def _mean(by_head: _ByHead) -> float:
+    return sum(map(sum, by_head)) / sum(map(len, by_head))

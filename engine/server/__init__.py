@@ -1,0 +1,1 @@
+"""The engine's process: requests come in, events go out."""

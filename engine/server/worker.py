@@ -1,0 +1,173 @@
+"""One request after another on one thread, with a queue that can be cancelled."""
+
+from __future__ import annotations
+
+import enum
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+
+from sa_chat.protocol.errors import UsageError
+from sa_chat.protocol.events import Answer, Cancelled, Closed, DeviceUse, Event, PrefillDone, Ttft
+from sa_chat.protocol.requests import Ask, Compare, Count, Open
+
+from ..session.base import Emit, Engine
+from .failures import failure
+
+Job = Open | Count | Ask | Compare
+
+
+class _Document(enum.Enum):
+    NONE = enum.auto()  # never opened, or opening it failed: questions fail
+    READY = enum.auto()
+    CANCELLED = enum.auto()  # questions wait until it is opened again
+
+
+class Worker:
+    """Makes the engine when it is first needed, and runs every job on it.
+
+    Each ends in exactly one event: `Open` in `PrefillDone`, `Cancelled` or `Failed`; `Count` in
+    `DocumentCounted` (with text in `DocumentText`), `Cancelled` or `Failed`; `Ask` in `Answer` or
+    `Failed`; `Compare` in `Answer`, `Cancelled` or `Failed`.  After `finish` the last event is
+    `Closed`.
+    """
+
+    def __init__(self, make_engine: Callable[[Emit], Engine], emit: Emit) -> None:
+        self._make_engine = make_engine
+        self._emit = emit
+        self._engine: Engine | None = None
+        self._document = _Document.NONE
+        self._changed = threading.Condition()
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._cancelled = False  # the running job is to end
+        self._finishing = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    @property
+    def busy(self) -> bool:
+        return self._running is not None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        with self._changed:
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def cancel(self, queued: bool) -> None:
+        """End the job in hand, and with `queued` also those that wait."""
+        dropped: list[Job] = []
+        with self._changed:
+            if self._running is not None:
+                self._cancelled = True
+                if self._engine is not None:
+                    self._engine.cancel()
+            elif (job := self._next()) is not None:
+                dropped.append(job)
+            if queued:
+                dropped.extend(self._waiting)
+                self._waiting.clear()
+        for job in dropped:
+            self._drop(job, self._emit)
+
+    def finish(self) -> None:
+        """End when the queue is empty."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; False if it did not come in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def stats(self) -> tuple[DeviceUse, ...]:
+        """Empty as long as there is no engine."""
+        return () if self._engine is None else self._engine.stats()
+
+    def _run(self) -> None:
+        while (job := self._take()) is not None:
+            try:
+                self._work(job)
+            except (Exception, SystemExit) as error:
+                self._end(self._document)
+                self._emit(failure(error, job.ask_id if isinstance(job, (Ask, Compare)) else None))
+            else:
+                self._end(self._document)
+        self.cancel(queued=True)
+        if self._engine is not None:
+            try:
+                self._engine.close()
+            except (Exception, SystemExit):
+                traceback.print_exc()
+        self._emit(Closed())
+
+    def _take(self) -> Job | None:
+        with self._changed:
+            while (job := self._next()) is None:
+                if self._finishing:
+                    return None
+                self._changed.wait()
+            self._running = job
+            return job
+
+    def _next(self) -> Job | None:
+        if self._document is not _Document.CANCELLED:
+            return self._waiting.popleft() if self._waiting else None
+        for job in self._waiting:
+            if isinstance(job, (Open, Count)):
+                self._waiting.remove(job)
+                return job
+        return None
+
+    def _work(self, job: Job) -> None:
+        if isinstance(job, Open):
+            self._document = _Document.NONE
+        elif isinstance(job, (Ask, Compare)) and self._document is _Document.NONE:
+            raise UsageError("No document is open.", "Open one first, then ask.")
+        if self._engine is None:
+            self._engine = self._make_engine(self._forward)
+        if self._cancelled:
+            self._drop(job, self._forward)
+        elif isinstance(job, Open):
+            self._engine.open(job.options, job.attention, job.recall, job.text)
+        elif isinstance(job, Count):
+            self._engine.count(job.options, job.text)
+        elif isinstance(job, Compare):
+            self._engine.compare(job.ask_id, job.question, job.attention, job.recall)
+        else:
+            self._engine.ask(job.ask_id, job.question, job.replaces_last)
+
+    def _forward(self, event: Event) -> None:
+        # A job ends before its last event is heard: a cancel sent after it means the next job.
+        if isinstance(event, PrefillDone) and isinstance(self._running, Open):
+            self._end(_Document.READY)
+        elif isinstance(event, Cancelled) and event.what == "prefill":
+            self._end(_Document.CANCELLED)
+        elif isinstance(event, (Answer, Cancelled)):
+            self._end(self._document)
+        self._emit(event)
+        if self._cancelled and self._engine is not None:
+            # Told again: the engine clears its flag when it begins, perhaps after we set it.
+            self._engine.cancel()
+
+    def _end(self, document: _Document) -> None:
+        with self._changed:
+            self._document = document
+            self._running = None
+            self._cancelled = False
+
+    def _drop(self, job: Job, emit: Emit) -> None:
+        """Answer for a job that the engine never saw."""
+        if isinstance(job, Open):
+            self._document = _Document.CANCELLED
+            emit(Cancelled("prefill"))
+        elif isinstance(job, Count):
+            emit(Cancelled("count"))
+        elif isinstance(job, Compare):
+            emit(Cancelled("compare"))
+        else:
+            emit(Answer(job.ask_id, job.question, "", (), 0, 0.0, 0.0, "cancelled", Ttft()))

@@ -1,0 +1,1 @@
+"""The open documents: counted, read into a cache, asked about."""

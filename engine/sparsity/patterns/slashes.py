@@ -1,0 +1,101 @@
+"""Diagonals: key blocks at fixed distances from the row's own.
+
+A distance in tokens lies on one or two diagonals of blocks.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ...kernels.top_p_mask import among_heaviest
+from ..plan import Blocks
+from .base import Proposal, Request, chosen, held_in, listed, no_columns
+from .columns import columns_for, pairs_of_columns
+
+_LONGEST_PERIOD = 64  # blocks
+
+
+class ColumnsSlashes:
+    """Columns and slashes (SampleAttention, in its later version).
+
+    There both have thresholds of their own, alpha_c and alpha_s.  So they do here where the
+    settings give them: slashes are the heaviest diagonals that hold alpha_s of what diagonals can
+    hold, columns the heaviest that hold alpha_c of what those leave.  Without, one threshold of
+    mass per computed pair serves both, the highest at which their masses add up to what is
+    needed.  In either case columns are counted beside the slashes: no mass counts twice.
+    """
+
+    reaches = True
+
+    def propose(self, request: Request) -> Proposal:
+        sample, alphas = request.sample, request.settings.alpha_columns_slashes
+        mass = request.diagonals
+        if alphas is None:
+            slashes = _worth_it(request, mass)
+        else:
+            slashes = among_heaviest(mass, mass, alphas[1] * mass.sum(dim=-1))
+        kept = on_diagonals(request, slashes)
+        on_slashes = (mass * slashes).sum(dim=-1)
+        beside = sample.mass_beside(kept)
+        needed = request.needed - on_slashes
+        if alphas is not None:
+            needed = alphas[0] * (sample.outside - on_slashes)
+        columns, counts = columns_for(request, beside, needed)
+        return Proposal(
+            columns,
+            listed(request, counts),
+            Blocks(request.settings.block, kept),
+            lambda: on_slashes + (beside * chosen(counts)).sum(dim=-1),
+        )
+
+
+class IntervalSlash:
+    """Diagonals that recur at a regular distance, and the first block (SparseAccelerate, arXiv
+    2412.06198, names it; the definition is ours): the longest period, in blocks, for which the
+    diagonals of one phase hold what is needed."""
+
+    reaches = True
+
+    def propose(self, request: Request) -> Proposal:
+        mass = request.diagonals
+        phases, periods = _phases(1 << mass.shape[1].bit_length(), mass.device)
+        held = mass @ phases[: mass.shape[1]]
+        # Of several phases of a period the heaviest.
+        merit = periods + 0.5 * held / request.sample.rows
+        best = merit.masked_fill(held < request.needed[:, None], 0.0).argmax(dim=-1)
+        slashes = phases[: mass.shape[1]].T.index_select(0, best) > 0
+        kept = on_diagonals(request, slashes)
+        kept[:, :, :1] = request.rows.diagonals.valid[:, :1]
+        return Proposal(
+            *no_columns(request), Blocks(request.settings.block, kept), held_in(request, kept)
+        )
+
+
+def _worth_it(request: Request, diagonals: Tensor) -> Tensor:
+    """Which diagonals [H, n] are among the heaviest of diagonals and columns, by mass per pair."""
+    rows, columns = request.rows, request.sample.mass
+    height = rows.tiles[-1].end - rows.tiles[0].start
+    each = columns / pairs_of_columns(rows)
+    per_pair = torch.cat([diagonals / (request.settings.block * height), each], dim=-1)
+    mass = torch.cat([diagonals, columns], dim=-1)
+    return among_heaviest(per_pair, mass, request.needed)[:, : diagonals.shape[1]]
+
+
+def on_diagonals(request: Request, slashes: Tensor) -> Tensor:
+    """The blocks on the given diagonals [H, n], bool [H, R, B]."""
+    valid, number = request.rows.diagonals.valid, request.rows.diagonals.number
+    return slashes.index_select(1, number.flatten()).view(-1, *valid.shape) & valid
+
+
+@lru_cache(maxsize=8)  # all layers and chunks of a model share a few
+def _phases(diagonals: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """For every period up to the longest and each of its phases, which diagonals belong to it,
+    float32 [diagonals, P], and the period, float32 [P]."""
+    numbers = torch.arange(diagonals, device=device)[:, None]
+    every = range(1, _LONGEST_PERIOD + 1)
+    members = [numbers % p == torch.arange(p, device=device) for p in every]
+    periods = torch.cat([torch.full((p,), float(p), device=device) for p in every])
+    return torch.cat(members, dim=1).float(), periods

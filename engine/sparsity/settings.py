@@ -1,0 +1,78 @@
+"""The sizes that selection works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sa_chat.protocol.config import METHODS
+
+from .cost import CostModel
+from .rows import SAMPLINGS
+
+_COLUMNS = "window-columns"
+_SHARE, _SHARE_OF_LONG = 3 / 128, 2 / 128
+_LONG_CHUNK = 4096  # rows
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """How a chunk is sampled and which keys are kept.  All counts are tokens.
+
+    `density` forces how much is computed: the columns with most mass per pair are taken until
+    window and columns together make that share of the chunk's causal pairs, whatever they hold
+    and whatever they cost; alpha is then unused.  `attention.calibration` measures what is None
+    here and the costs on each machine; without a `break_even` the joined method is always dense.
+    """
+
+    alpha: float = 0.95  # share of the sampled attention mass to keep
+    method: str = "joined"  # one of METHODS
+    density: float | None = None  # forced, in (0, 1); None: chosen by alpha
+    tile: int = 512  # query rows that share one list of keys
+    window: int = 512  # keys before a tile that all of its rows see, at least
+    block: int = 128  # rows of a sampled segment; rows and keys of a block
+    sinks: int = 16  # first keys of the context, always kept
+    sampled_share: float | None = None  # of a segment's rows; None: by the chunk's length
+    sampling: str = "strided"  # one of SAMPLINGS
+    # alpha_c and alpha_s of columns-slashes; None: one threshold for both, which reaches alpha
+    alpha_columns_slashes: tuple[float, float] | None = None
+    break_even: int | None = None  # keys before which the joined method is dense
+    patterns: tuple[str, ...] | None = None  # what the joined method chooses from
+    most_columns: float = 1.0  # share of the keys; where it keeps more, a joined head is dense
+    cost: CostModel = field(default_factory=CostModel)
+
+    def __post_init__(self) -> None:
+        assert 0.0 < self.alpha <= 1.0
+        assert self.method in METHODS
+        assert self.density is None or 0.0 < self.density < 1.0
+        assert min(self.tile, self.window, self.sinks) >= 1
+        assert self.tile % self.block == 0, "a tile is made of whole blocks"
+        assert self.sinks <= self.block, "the sinks lie in the first block"
+        assert self.sampled_share is None or 0.0 < self.sampled_share <= 0.25, "some are held out"
+        assert self.sampling in SAMPLINGS
+        assert set(self.patterns or ()) <= set(METHODS) - {"joined"}
+        assert 0.0 < self.most_columns <= 1.0
+
+    def share_of(self, rows: int) -> float:
+        """The share of a chunk's rows to sample.
+
+        For columns what counts is how many there are for a plan; blocks are chosen by the few in
+        their own row block.
+        """
+        if self.sampled_share is not None:
+            return self.sampled_share
+        few = rows >= _LONG_CHUNK and not self.needs_blocks
+        return _SHARE_OF_LONG if few else _SHARE
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The patterns to choose from."""
+        if self.density is not None:
+            return (_COLUMNS,)
+        if self.method != "joined":
+            return (self.method,)
+        return self.patterns or (_COLUMNS,)
+
+    @property
+    def needs_blocks(self) -> bool:
+        """Whether a candidate is made of blocks."""
+        return bool(set(self.candidates) - {_COLUMNS, "triangular"})

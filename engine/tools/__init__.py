@@ -1,0 +1,1 @@
+"""`sa-engine eval` and `sa-engine bench`: is it near-lossless, and how fast?"""

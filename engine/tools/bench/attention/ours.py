@@ -1,0 +1,126 @@
+"""The engine's own attention, as a prefill runs it: chunk by chunk, selection then execution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ....runtime.chunks import chunk_spans
+from ....sparsity import Plan, SelectionSettings, select, tiles_of
+from ....sparsity.autotune import calibrated
+from ....sparsity.plan import causal_pairs
+from ....sparsity.rows import sampled_positions
+from ....sparsity.sparse_attention import execute
+from .inputs import Inputs
+
+Plans = tuple[Plan | None, ...]
+"""One for each chunk of the context, in order; None is dense in every head."""
+
+
+def chunks(length: int, device: torch.device) -> list[tuple[int, int]]:
+    """[start, end) of every chunk of a prefill on such a device."""
+    return chunk_spans(0, length, device)
+
+
+def dense_plans(inputs: Inputs) -> Plans:
+    """Every chunk dense."""
+    return (None,) * len(_chunks(inputs))
+
+
+def _chunks(inputs: Inputs) -> list[tuple[int, int]]:
+    return chunks(inputs.length, inputs.q.device)
+
+
+def select_all(inputs: Inputs, settings: SelectionSettings) -> Plans:
+    """Selection for every chunk, rows to measure its coverage included, as in a prefill."""
+    return tuple(_plan(inputs, chunk, settings) for chunk in _chunks(inputs))
+
+
+def attend_all(inputs: Inputs, plans: Plans) -> Tensor:
+    """Attention of the whole context under the plans, [H, L, D]."""
+    out = torch.empty_like(inputs.q)
+    for (start, end), plan in zip(_chunks(inputs), plans, strict=True):
+        out[:, start:end] = _attend(inputs, (start, end), plan)
+    return out
+
+
+def attend_each(inputs: Inputs, plans: Plans) -> None:
+    """Attention under the plans, of which the next layer would take each chunk's output."""
+    for chunk, plan in zip(_chunks(inputs), plans, strict=True):
+        _attend(inputs, chunk, plan)
+
+
+def select_and_attend(inputs: Inputs, settings: SelectionSettings) -> None:
+    """Selection and attention of one chunk after the other, as in a prefill."""
+    for chunk in _chunks(inputs):
+        _attend(inputs, chunk, _plan(inputs, chunk, settings))
+
+
+def _plan(inputs: Inputs, chunk: tuple[int, int], settings: SelectionSettings) -> Plan | None:
+    q, k = inputs.q[:, slice(*chunk)], inputs.k[:, : chunk[1]]
+    selected = select(q, k, scale=inputs.scale, settings=calibrated(settings, q, k))
+    return None if selected is None else selected[0]
+
+
+def _attend(inputs: Inputs, chunk: tuple[int, int], plan: Plan | None) -> Tensor:
+    q = inputs.q[:, slice(*chunk)]
+    k, v = inputs.k[:, : chunk[1]], inputs.v[:, : chunk[1]]
+    return execute(q, k, v, plan, scale=inputs.scale)[0]
+
+
+def density(plans: Plans, inputs: Inputs) -> float:
+    """Computed pairs / causal pairs, over all chunks and heads."""
+    heads, computed = len(inputs.q), 0
+    for (start, end), plan in zip(_chunks(inputs), plans, strict=True):
+        computed += (
+            heads * causal_pairs(start, end) if plan is None else int(plan.pairs_computed.sum())
+        )
+    return computed / (heads * causal_pairs(0, inputs.length))
+
+
+def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
+    """Which keys each row attends to under the plans, [H, len(rows), L] bool."""
+    kept = torch.zeros(
+        len(inputs.q), len(rows), inputs.length, dtype=torch.bool, device=inputs.q.device
+    )
+    for r, row in enumerate(rows):
+        (start, _), plan = next(
+            pair for pair in zip(_chunks(inputs), plans, strict=True) if row < pair[0][1]
+        )
+        if plan is None:
+            kept[:, r, : row + 1] = True
+            continue
+        if plan.blocks is not None:
+            seen = plan.blocks.kept[:, (row - start) // plan.blocks.size]
+            seen = seen.repeat_interleave(plan.blocks.size, dim=-1)
+            kept[:, r, : seen.shape[-1]] = seen
+        t = next(t for t, tile in enumerate(plan.tiles) if row < tile.end)
+        for head, columns in enumerate(plan.columns):
+            kept[head, r, columns[: plan.used[head, t]]] = True
+            kept[head, r, plan.bands[head, t] : row + 1] = True
+    return kept
+
+
+def rows_not_sampled(
+    inputs: Inputs, several: Sequence[SelectionSettings], *, count: int, seed: int
+) -> list[int]:
+    """Up to `count` random positions, ascending, of rows that no selection by one of these
+    settings looks at; alpha does not matter."""
+    sampled = {row for settings in several for row in _sampled(inputs, settings)}
+    generator = torch.Generator().manual_seed(seed)
+    order: list[int] = torch.randperm(inputs.length, generator=generator).tolist()
+    return sorted([row for row in order if row not in sampled][:count])
+
+
+def _sampled(inputs: Inputs, settings: SelectionSettings) -> set[int]:
+    block = settings.block
+    return {
+        row
+        for start, end in _chunks(inputs)
+        for tile in tiles_of(start, end, tile=settings.tile, window=settings.window, block=block)
+        for row in sampled_positions(
+            tile, block=block, share=settings.share_of(end - start), sampling=settings.sampling
+        )
+    }

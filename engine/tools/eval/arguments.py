@@ -1,0 +1,139 @@
+"""`sa-engine eval`: its options.  Starts fast."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sa_chat.protocol.arguments import add_kv_cache_argument
+from sa_chat.protocol.config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS, EngineConfig
+from sa_chat.protocol.errors import UsageError
+
+LENGTHS = "4096,16384"
+SAMPLES = 4
+SEED = 1
+OUT = Path("sa-eval")
+_LEAST_LENGTH = 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run evaluates.  Raises `UsageError` for values out of range."""
+
+    config: EngineConfig
+    lengths: tuple[int, ...]  # tokens, ascending
+    tasks: str
+    samples: int  # of a task at a length
+    alphas: tuple[float, ...]
+    methods: tuple[str, ...]
+    documents: tuple[str, ...] | None  # paths; None: those that come with the program
+    seed: int
+    out: Path
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise UsageError(f"At least one sample is needed, not {self.samples}.", "Try 4.")
+        for length in self.lengths:
+            if length < _LEAST_LENGTH:
+                raise UsageError(
+                    f"A length of {length:,} tokens is too short for the tasks.",
+                    f"Give lengths from {_LEAST_LENGTH:,} on, such as --lengths {LENGTHS}.",
+                )
+        for alpha, method in itertools.product(self.alphas, self.methods):
+            replace(self.config, alpha=alpha, method=method)  # raises for what is none
+
+
+def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        default=EMBEDDED_MODEL,
+        metavar="DIR_OR_HUB_ID",
+        help="a model folder or hub id (default: the embedded reader)",
+    )
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+    add_kv_cache_argument(parser)
+    parser.add_argument(
+        "--lengths",
+        default=LENGTHS,
+        metavar="N,N",
+        help=f"tokens, question and answer included; 16K is 16384 (default: {LENGTHS})",
+    )
+    parser.add_argument(
+        "--tasks",
+        default="core",
+        metavar="NAME,NAME",
+        help="tasks, or core, ruler, documents, all (default: core, eight of the seventeen)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=SAMPLES,
+        metavar="N",
+        help=f"of each task at each length (default: {SAMPLES})",
+    )
+    parser.add_argument(
+        "--alpha",
+        default=f"{DEFAULT_ALPHA}",
+        metavar="SHARE,SHARE",
+        help=f"shares of the attention mass to keep (default: {DEFAULT_ALPHA})",
+    )
+    parser.add_argument(
+        "--methods",
+        default="joined",
+        metavar="NAME,NAME",
+        help=f"{', '.join(METHODS)} (default: joined)",
+    )
+    parser.add_argument(
+        "--documents",
+        nargs="+",
+        metavar="PATH",
+        help="texts and code to take tasks from (default: the handbook and this program's source)",
+    )
+    parser.add_argument("--seed", type=int, default=SEED, metavar="N")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=OUT,
+        metavar="DIR",
+        help=f"results, report and pictures; an interrupted run goes on there (default: {OUT})",
+    )
+
+
+def options_from(arguments: argparse.Namespace) -> Options:
+    """Raises `UsageError` for values that are none."""
+    return Options(
+        config=EngineConfig(
+            model=arguments.model,
+            device=arguments.device,
+            kv_cache_dtype=arguments.kv_cache_dtype,
+        ),
+        lengths=tuple(sorted({_tokens(text) for text in _listed(arguments.lengths)})),
+        tasks=arguments.tasks,
+        samples=arguments.samples,
+        alphas=tuple(dict.fromkeys(_share(text) for text in _listed(arguments.alpha))),
+        methods=tuple(dict.fromkeys(_listed(arguments.methods))),
+        documents=None if arguments.documents is None else tuple(arguments.documents),
+        seed=arguments.seed,
+        out=arguments.out,
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _tokens(text: str) -> int:
+    """A number, or one with K for 1,024."""
+    number, unit = (text[:-1], 1024) if text[-1:] in ("k", "K") else (text, 1)
+    if not number.isdecimal():
+        raise UsageError(f"{text!r} is no length in tokens.", "Write --lengths 4096,16K.")
+    return int(number) * unit
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no share.", "Write --alpha 0.9,0.95.") from error

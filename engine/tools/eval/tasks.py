@@ -1,0 +1,83 @@
+"""Names of tasks and what they stand for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sa_chat.protocol.errors import UsageError
+
+from .documents import DOCUMENT_TASKS, PER_DOCUMENT, book_trial, code_trial
+from .ruler import RULER_TASKS
+from .sizing import Counter
+from .sources import Sources
+from .trial import Trial
+
+CODE_TASKS = ("define",)
+BOOK_TASKS = tuple(task for task in DOCUMENT_TASKS if task not in CODE_TASKS)
+TASKS = (*RULER_TASKS, *DOCUMENT_TASKS)
+GROUPS = {
+    "all": TASKS,
+    "ruler": tuple(RULER_TASKS),
+    "documents": tuple(DOCUMENT_TASKS),
+    "core": ("niah_single_2", "niah_multikey_1", *DOCUMENT_TASKS),
+}
+
+
+def parse_tasks(text: str) -> tuple[str, ...]:
+    """Names of tasks and groups, separated by commas, in the order of `TASKS`.
+
+    Raises `UsageError` for a name that is neither.
+    """
+    wanted: set[str] = set()
+    for name in text.split(","):
+        name = name.strip()
+        if name not in TASKS and name not in GROUPS:
+            raise UsageError(
+                f"There is no task {name!r}.",
+                f"Tasks are {', '.join(TASKS)}; groups are {', '.join(GROUPS)}.",
+            )
+        wanted.update(GROUPS.get(name, (name,)))
+    return tuple(task for task in TASKS if task in wanted)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial that can be made: which tasks it serves, at which length, and the how manieth."""
+
+    family: str  # a RULER task, "book" or "code"
+    tasks: tuple[str, ...]
+    length: int
+    index: int
+
+    @property
+    def key(self) -> str:
+        """That of the trial."""
+        return f"{self.family}/{self.length}/{self.index}"
+
+    def make(self, samples: int, seed: int, counter: Counter, sources: Sources) -> Trial:
+        """The trial, the same for the same arguments.  Raises `NotEnough`."""
+        rng = random.Random(f"{seed}/{self.key}")
+        if self.family == "book":
+            return book_trial(self.length, self.index, rng, counter, sources)
+        if self.family == "code":
+            return code_trial(self.length, self.index, rng, counter, sources)
+        task = RULER_TASKS[self.family]
+        return task(self.length, self.index, samples, rng, counter, sources.prose_text)
+
+
+def planned(tasks: Sequence[str], lengths: Sequence[int], samples: int) -> Iterator[Planned]:
+    """All trials of a run, shortest first.  A RULER trial carries one sample; a document of
+    one's own carries `PER_DOCUMENT` samples of each of its tasks."""
+    book = tuple(task for task in tasks if task in BOOK_TASKS)
+    code = tuple(task for task in tasks if task in CODE_TASKS)
+    documents = -(-samples // PER_DOCUMENT)
+    for length in lengths:
+        for task in tasks:
+            if task in RULER_TASKS:
+                for index in range(samples):
+                    yield Planned(task, (task,), length, index)
+        for family, served in (("book", book), ("code", code)):
+            for index in range(documents if served else 0):
+                yield Planned(family, served, length, index)
