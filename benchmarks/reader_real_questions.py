@@ -24,6 +24,7 @@ from sa_chat.engine.citations.folding import fold
 from sa_chat.engine.info.environment import describe
 from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.tools.eval.scoring import refused
+from sa_chat.protocol.arguments import method_name
 from sa_chat.protocol.config import (
     DEFAULT_ALPHA,
     EMBEDDED_MODEL,
@@ -178,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default=EMBEDDED_MODEL, metavar="DIR_OR_HUB_ID")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
     parser.add_argument("--attention", default="sparse", metavar="sparse|dense")
-    parser.add_argument("--method", default="joined", metavar="|".join(METHODS))
+    parser.add_argument("--method", type=method_name, default="auto", metavar="|".join(METHODS))
     parser.add_argument("--alpha", type=float, default=DEFAULT_ALPHA)
     args = parser.parse_args(argv)
     documents = json.loads(QUESTIONS.read_text("utf-8"))["documents"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass, fields
 from typing import NoReturn
 
-from .config import DEFAULT_ALPHA, EngineConfig
+from .config import DEFAULT_ALPHA, EngineConfig, current_method
 from .errors import UsageError
 
 
@@ -19,6 +20,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         sentence = message[:1].upper() + message[1:].rstrip(".") + "."
         raise UsageError(sentence, f"See {self.prog} --help.")
+
+
+def method_name(text: str) -> str:
+    """An argument that names a method of sparse attention; former names still work, with a note
+    on stderr."""
+    name = current_method(text)
+    if name != text.replace("_", "-"):
+        print(f"The method {text} is called {name} now; use that name.", file=sys.stderr)
+    return name
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,31 @@ DEFAULT_ALPHA = 0.95
 EMBEDDED_MODEL = "embedded"
 
 METHODS = (
-    "joined",
-    "window-columns",
-    "columns-slashes",
+    "auto",
+    "local-vertical",
+    "vertical-slash",
     "interval-slash",
     "block-cluster",
-    "triangular",
+    "a-shape",
 )
-"""How sparse attention chooses a head's keys.  "joined" takes the cheapest pattern that covers
+"""How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that covers
 alpha, or dense attention, and is dense below the break-even length.  The others are one pattern
-alone, for comparison, in every head and chunk, whatever it costs (selection/patterns/ has them);
-triangular is sinks and window only, whatever it covers."""
+alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/ has them);
+a-shape is sinks and local window only, whatever it covers."""
+
+_FORMER_METHODS = {
+    "joined": "auto",
+    "window-columns": "local-vertical",
+    "columns-slashes": "vertical-slash",
+    "triangular": "a-shape",
+}
+
+
+def current_method(name: str) -> str:
+    """The name in `METHODS` of what an earlier version, or its results, called `name`; underscores
+    count as hyphens.  Any other name comes back unchanged."""
+    name = name.replace("_", "-")
+    return _FORMER_METHODS.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class EngineConfig:
     top_p: float = 1.0  # probability of the tokens to draw from, in (0, 1]
     repetition_penalty: float = 1.0  # above 1 an answer repeats itself less
     seed: int = 0  # of what is drawn
-    method: str = "joined"  # of sparse attention: one of METHODS
+    method: str = "auto"  # of sparse attention: one of METHODS
     reserve_tokens: int | None = None  # for questions and answers; None: by the context's size
     kv_cache_dtype: str = "auto"  # "auto", the model's own, or "int8"
     gpus: int = 2  # that a model may be spread over

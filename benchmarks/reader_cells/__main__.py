@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="of each RULER task, which share no documents; default: as --samples",
     )
-    parser.add_argument("--methods", default="window-columns", metavar="NAME,NAME")
+    parser.add_argument("--methods", default="local-vertical", metavar="NAME,NAME")
     parser.add_argument("--alpha", default="0.95", metavar="SHARE,SHARE")
     parser.add_argument("--device", default="cuda", metavar="auto|cpu|cuda")
     parser.add_argument("--seed", type=int, default=1, metavar="N")

@@ -10,6 +10,7 @@ from sa_chat.engine.tools.eval.report import markdown_table
 from sa_chat.engine.tools.eval.scoring import refused
 from sa_chat.engine.tools.eval.statistics import wilson
 from sa_chat.engine.tools.eval.tasks import parse_tasks
+from sa_chat.protocol.config import current_method
 
 MULTI = frozenset({"niah_multivalue", "niah_multiquery", "vt", "cwe", "fwe"})  # score in parts
 JOINED = {
@@ -24,7 +25,7 @@ _NONE = "–"
 def _label(configuration: dict[str, Any]) -> str:
     if configuration["mode"] == "dense":
         return "dense"
-    return f"{configuration['method']} {configuration['alpha']:g}"
+    return f"{current_method(configuration['method'])} {configuration['alpha']:g}"
 
 
 def _figures(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

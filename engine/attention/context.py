@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from ..cancellation import Stopped
-from ..kernels.decode_attention import attend_step
+from ..kernels.decode_attention import decode_attention
 from ..platform.stopwatch import Stopwatch
-from ..sparsity import Plan, Sample, SelectionSettings, coverage, select
+from ..sparsity import Sample, SelectionSettings, SparsePlan, coverage, select
 from ..sparsity.autotune import calibrated
 from ..sparsity.plan import causal_pairs
-from ..sparsity.sparse_attention import execute
-from .sinks import with_sinks
+from ..sparsity.sparse_attention import sparse_attention
+from .sink_logits import with_sink_logits
 from .sliding_window import attend_windowed, windowed_pairs
 
 
@@ -88,12 +88,12 @@ class Run:
         scale: float,
         *,
         window: int | None = None,
-        sinks: Tensor | None = None,
+        sink_logits: Tensor | None = None,
     ) -> Tensor:
         """One layer's attention, [H, C, D], for q [H, C, D] over all keys k, v [G, N, D].
 
         With a `window` a row sees that many keys, its own the last of them; such a layer is
-        computed whole and never selected from.  `sinks`, [H], are logits of the softmax's
+        computed whole and never selected from.  `sink_logits`, [H], are logits of the softmax's
         denominator; selection and coverage are of the mass of the keys, without them.
 
         Raises `Stopped` before it computes anything when the work was cancelled.
@@ -108,10 +108,10 @@ class Run:
         else:
             plan, sample = self._plan(q, k, scale)
             self._count(layer, q, k, plan)
-            out, lse = execute(q, k, v, plan, scale=scale)
+            out, lse = sparse_attention(q, k, v, plan, scale=scale)
             if sample is not None:
                 self.kept_mass.append(coverage(lse, sample).flatten())
-        return out if sinks is None else with_sinks(out, lse, sinks)
+        return out if sink_logits is None else with_sink_logits(out, lse, sink_logits)
 
     def count(self) -> Counted:
         """What has been computed so far; does not wait for queued work."""
@@ -138,7 +138,7 @@ class Run:
         rows = torch.cat([torch.cat(some).cpu() for some in by_device.values()]).numpy()
         return Coverage(float(rows.mean()), float(np.percentile(rows, 5)), float(rows.min()))
 
-    def _plan(self, q: Tensor, k: Tensor, scale: float) -> tuple[Plan | None, Sample | None]:
+    def _plan(self, q: Tensor, k: Tensor, scale: float) -> tuple[SparsePlan | None, Sample | None]:
         if self.selection is None:
             return None, None
         settings = calibrated(self.selection, q, k)
@@ -146,7 +146,7 @@ class Run:
             selected = select(q, k, scale=scale, settings=settings)
         return selected or (None, None)
 
-    def _count(self, layer: int, q: Tensor, k: Tensor, plan: Plan | None) -> None:
+    def _count(self, layer: int, q: Tensor, k: Tensor, plan: SparsePlan | None) -> None:
         causal = causal_pairs(k.shape[1] - q.shape[1], k.shape[1])
         if plan is None:
             self._count_dense(layer, q, causal)
@@ -182,12 +182,19 @@ class StepRun(Run):
         scale: float,
         *,
         window: int | None = None,
-        sinks: Tensor | None = None,
+        sink_logits: Tensor | None = None,
     ) -> Tensor:
         """As `Run.attention`, over the first so many of the keys [1, G, capacity, D]; one row."""
         self.calls += 1
         length = self.lengths[q.device]
         keys, values, *scales = (buffer[0] for buffer in self.buffers[layer])
-        return attend_step(
-            q, keys, values, length, scale=scale, window=window, sinks=sinks, kv_scales=scales
+        return decode_attention(
+            q,
+            keys,
+            values,
+            length,
+            scale=scale,
+            window=window,
+            sink_logits=sink_logits,
+            kv_scales=scales,
         )

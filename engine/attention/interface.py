@@ -66,7 +66,7 @@ def _attention(
         value[0],
         scale,
         window=kwargs.get("sliding_window"),
-        sinks=kwargs.get("s_aux"),
+        sink_logits=kwargs.get("s_aux"),
     )
     return out.transpose(0, 1).unsqueeze(0), None
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from sa_chat.protocol.events import Drop, Section
 
-from .likelihood import LARGE, ORDER, chapter_why, file_why, folder_why
+from .expendable import LARGE, ORDER, chapter_why, file_why, folder_why
 
 _WORTH_NAMING = 100  # what is hardly needed goes if it is at least this share of the excess
 

@@ -2,7 +2,7 @@
 
 `attend` picks the implementation by the device of its tensors; `merge_attention_states` joins two
 results over X
-are the kernels of selection (`sampled`, `heaviest`) and of its plans (`gather`, `lists` and
+are the kernels of selection (`sampled`, `top_p_mask`) and of its plans (`gather`, `lists` and
 `planned` on GPUs, `products` on CPUs).
 """
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .cpu import attend_cpu
 from .cuda import attend_cuda, fused_on_cuda
-from .torch_native import attend_plain
+from .torch_native import attend_torch_native
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float) -> tuple[Tensor, Tensor]:
@@ -31,4 +31,4 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float) -> tu
         return attend_cpu(q, k, v, causal=causal, scale=scale)
     if fused_on_cuda(q, v):
         return attend_cuda(q, k, v, causal=causal, scale=scale)
-    return attend_plain(q, k, v, causal=causal, scale=scale)
+    return attend_torch_native(q, k, v, causal=causal, scale=scale)

@@ -26,8 +26,8 @@ _BELOW_NEAR = 3.0  # nats from the band's log-sum-exp to the scores that hold mo
 RELIABLE = 2.0**15  # sum of a row's weights up to which they are not computed again
 
 
-def products_on_cpu(q: Tensor, v: Tensor) -> bool:
-    """Whether `attend_products` is the fastest on these queries and values.
+def cpu_bf16_supported(q: Tensor, v: Tensor) -> bool:
+    """Whether `attend_cpu_bf16` is the fastest on these queries and values.
 
     With AMX PyTorch's own operator is, and without AVX512-BF16 bfloat16 is emulated.
     """
@@ -39,7 +39,7 @@ def products_on_cpu(q: Tensor, v: Tensor) -> bool:
     )
 
 
-def attend_products(
+def attend_cpu_bf16(
     q: Tensor, k: Tensor, v: Tensor, *, typical: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
     """Softmax attention of every query over all of the given keys, of one head.
@@ -67,7 +67,7 @@ def attend_products(
 
 
 def typical_scores(q: Tensor, k: Tensor, near: Tensor, scale: float) -> Tensor:
-    """What `attend_products` takes for rows [..., D] over keys [N, D], whose log-sum-exp over
+    """What `attend_cpu_bf16` takes for rows [..., D] over keys [N, D], whose log-sum-exp over
     some near keys is known: [...] float32."""
     first = (q.float() @ k[:_FIRST].float().T).amax(dim=-1) * scale
     return torch.maximum(near - _BELOW_NEAR, first)

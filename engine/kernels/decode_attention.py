@@ -24,8 +24,10 @@ _MERGED = 32  # splits at once
 _ROWS = 16  # query heads of a program at least, as tensor cores multiply them
 
 
-def step_on_cuda(dtype: torch.dtype, keys: Tensor, values: Tensor, *scales: Tensor) -> bool:
-    """Whether `attend_step` can compute queries of a number format over keys and values like
+def decode_attention_supported(
+    dtype: torch.dtype, keys: Tensor, values: Tensor, *scales: Tensor
+) -> bool:
+    """Whether `decode_attention` can compute queries of a number format over keys and values like
     these on their GPU."""
     kept = torch.int8 if scales else dtype
     return (
@@ -35,7 +37,7 @@ def step_on_cuda(dtype: torch.dtype, keys: Tensor, values: Tensor, *scales: Tens
     )
 
 
-def attend_step(
+def decode_attention(
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -43,7 +45,7 @@ def attend_step(
     *,
     scale: float,
     window: int | None = None,
-    sinks: Tensor | None = None,
+    sink_logits: Tensor | None = None,
     kv_scales: Sequence[Tensor] = (),
 ) -> Tensor:
     """Softmax attention of one query over the first `length` keys, or the last few of them.
@@ -100,10 +102,10 @@ def attend_step(
             parts,
             lse,
             out,
-            lse if sinks is None else sinks,
+            lse if sink_logits is None else sink_logits,
             splits,
             heads,
-            SINKS=sinks is not None,
+            SINK_LOGITS=sink_logits is not None,
             LOG2_E=LOG2_E,
             SIZE=size,
             SPLITS=1 << (splits - 1).bit_length(),
@@ -198,10 +200,10 @@ if HAS_TRITON:
         parts,
         lse,
         out,
-        sinks,  # read if SINKS
+        sink_logits,  # read if SINKS
         splits,
         heads,
-        SINKS: tl.constexpr,
+        SINK_LOGITS: tl.constexpr,
         LOG2_E: tl.constexpr,
         SIZE: tl.constexpr,
         SPLITS: tl.constexpr,
@@ -215,11 +217,11 @@ if HAS_TRITON:
         there = split < splits
         each = tl.load(lse + split * heads + head, mask=there, other=float("-inf"))
         top = tl.max(each, 0)
-        if SINKS:
-            sink = tl.load(sinks + head).to(tl.float32) * LOG2_E
+        if SINK_LOGITS:
+            sink = tl.load(sink_logits + head).to(tl.float32) * LOG2_E
             top = tl.maximum(top, sink)
         total = tl.sum(tl.exp2(each - top), 0)
-        if SINKS:
+        if SINK_LOGITS:
             total += tl.exp2(sink - top)
         result = tl.zeros([BLOCK_D], tl.float32)
         for start in range(0, splits, TOGETHER):

@@ -29,14 +29,14 @@ class Gathered:
     values: Tensor
 
 
-def gather(k: Tensor, v: Tensor, columns: Tensor, used: Tensor) -> Gathered:
+def gather(k: Tensor, v: Tensor, columns: Tensor, num_columns: Tensor) -> Gathered:
     """The columns' keys and values.
 
     Args:
         k, v: [G, N, D]; columns: int32 [H, M]; used: int32 [H, T], the last of which counts.
     """
     heads, size = len(columns), k.shape[-1]
-    columns, used = columns.contiguous(), used.contiguous()
+    columns, num_columns = columns.contiguous(), num_columns.contiguous()
     most = max(1, columns.shape[1])  # a descriptor of nothing cannot be made
     keys, values = torch.empty(2, heads, most, size, dtype=k.dtype, device=k.device)
     if columns.shape[1]:
@@ -47,13 +47,13 @@ def gather(k: Tensor, v: Tensor, columns: Tensor, used: Tensor) -> Gathered:
                 keys,
                 values,
                 columns,
-                used,
+                num_columns,
                 k.stride(0),
                 k.stride(1),
                 v.stride(0),
                 v.stride(1),
                 most,
-                used.shape[1],
+                num_columns.shape[1],
                 heads // len(k),
                 SIZE=size,
                 COLUMNS=_COLUMNS,
@@ -65,20 +65,20 @@ def gather(k: Tensor, v: Tensor, columns: Tensor, used: Tensor) -> Gathered:
 
 if HAS_TRITON:
 
-    @triton.jit(do_not_specialize=["most", "tiles"])  # type: ignore[untyped-decorator]
+    @triton.jit(do_not_specialize=["most", "query_blocks"])  # type: ignore[untyped-decorator]
     def _gather(  # type: ignore[no-untyped-def]
         k,
         v,
         keys,
         values,
         columns,
-        used,
+        num_columns,
         k_head,
         k_row,
         v_head,
         v_row,
         most,
-        tiles,
+        query_blocks,
         shared,
         SIZE: tl.constexpr,
         COLUMNS: tl.constexpr,
@@ -87,7 +87,7 @@ if HAS_TRITON:
         """One block of one head's columns."""
         head = tl.program_id(1).to(tl.int64)
         first = tl.program_id(0) * COLUMNS
-        count = tl.load(used + head * tiles + tiles - 1)
+        count = tl.load(num_columns + head * query_blocks + query_blocks - 1)
         if first < count:
             column = first + tl.arange(0, COLUMNS)
             real = column < count

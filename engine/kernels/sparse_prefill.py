@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .block_lists import BlockLists
 from .gather import Gathered, gather
 from .launch import HAS_TRITON, LOG2_E, descriptor, device_of, on_tensor_cores, padded, roomy
-from .lists import BlockLists
 
 if HAS_TRITON:
     import triton
@@ -27,41 +27,41 @@ SMALLEST_BLOCK = 16  # rows; what tensor cores multiply at least, so a tile is a
 LARGEST_BLOCK = 128
 
 
-def planned_on_cuda(q: Tensor, v: Tensor, block: int = LARGEST_BLOCK) -> bool:
-    """Whether `attend_planned` can compute these queries and values on their GPU, with blocks of
+def sparse_prefill_supported(q: Tensor, v: Tensor, block: int = LARGEST_BLOCK) -> bool:
+    """Whether `sparse_prefill` can compute these queries and values on their GPU, with blocks of
     this size."""
     fits = v.dtype == q.dtype and v.shape[-1] == q.shape[-1] and block % LARGEST_BLOCK == 0
     return fits and on_tensor_cores(q)
 
 
-def attend_planned(
+def sparse_prefill(
     q: Tensor,
     k: Tensor,
     v: Tensor,
     columns: Tensor,
-    used: Tensor,
-    bands: Tensor,
+    num_columns: Tensor,
+    local_starts: Tensor,
     blocks: BlockLists | None = None,
     order: Tensor | None = None,
     *,
-    tile: int,
+    query_block: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
-    """Attention in which a row of tile t sees the first `used` columns, its blocks and its band.
+    """Attention in which a row of query block t sees its columns, its key blocks and its window.
 
-    Query head h reads key/value head h // (H / G).  Row r lies in tile r // `tile`; at position
-    i it sees the keys `columns[h, :used[h, t]]`, all before the band, those of its row block's
-    key blocks that are not excluded, and [bands[h, t], i].
+    Query head h reads key/value head h // (H / G).  Row r lies in query block r // `query_block`;
+    at position i it sees the keys `columns[h, :num_columns[h, t]]`, all before the local window,
+    those of its row block's key blocks that are not excluded, and [local_starts[h, t], i].
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D].  Any strides with a contiguous
             last dimension, D <= 256 a multiple of 8.
         columns: int32 [H, M], sorted positions with any valid padding; M may be 0.
-        used, bands: int32 [H, T].  A dense head has 0 in both.
+        num_columns, local_starts: int32 [H, T].  A dense head has 0 in both.
         order: int64 [H], the heads in the order in which they are begun: those with the most to do
             had better come first; None is as they are.
-        blocks: their size is a multiple of 64 that divides `tile`.
-        tile: rows of a tile, a multiple of 16.
+        blocks: their size is a multiple of 64 that divides `query_block`.
+        query_block: rows of a query block, a multiple of 16.
         scale: factor on q @ k.T before the softmax.
     Returns:
         out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that a row sees.
@@ -69,13 +69,13 @@ def attend_planned(
     heads, rows, _ = q.shape
     groups, keys, _ = k.shape
     assert heads % groups == 0, f"{heads} query heads do not divide by {groups} kv heads"
-    assert tile % SMALLEST_BLOCK == 0, f"tiles of {tile} rows"
+    assert query_block % SMALLEST_BLOCK == 0, f"query blocks of {query_block} rows"
     assert keys >= rows, f"{rows} queries over {keys} keys"
-    assert used.shape == bands.shape == (heads, -(-rows // tile))
+    assert num_columns.shape == local_starts.shape == (heads, -(-rows // query_block))
     assert q.stride(-1) == k.stride(-1) == v.stride(-1) == 1
-    used = used.contiguous()
-    some = gather(k, v, columns, used)
-    return _launch(q, k, v, some, used, bands, blocks, order, tile, scale)
+    num_columns = num_columns.contiguous()
+    some = gather(k, v, columns, num_columns)
+    return _launch(q, k, v, some, num_columns, local_starts, blocks, order, query_block, scale)
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,25 @@ def _launch(
     k: Tensor,
     v: Tensor,
     gathered: Gathered,
-    used: Tensor,
-    bands: Tensor,
+    num_columns: Tensor,
+    local_starts: Tensor,
     blocks: BlockLists | None,
     order: Tensor | None,
-    tile: int,
+    query_block: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
     heads, rows, size = q.shape
     width = padded(size)
     sizes = _sizes(width, q)
     # The largest power of two that divides the tile, within the limits.
-    block_m = min(tile & -tile, sizes.rows)
+    block_m = min(query_block & -query_block, sizes.rows)
     if blocks is not None:
         block_m = min(block_m, blocks.size)
-        assert tile % blocks.size == 0 == blocks.size % sizes.keys
+        assert query_block % blocks.size == 0 == blocks.size % sizes.keys
     # Row by row, as the model goes on with it.
     out = torch.empty(rows, heads, size, dtype=q.dtype, device=q.device).transpose(0, 1)
     lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
-    lists = (used,) * 4  # any, where there are none
+    lists = (num_columns,) * 4  # any, where there are none
     if blocks is not None:
         lists = blocks.numbers, blocks.whole, blocks.counts, blocks.excluded
     with device_of(q):
@@ -132,16 +132,16 @@ def _launch(
             descriptor(gathered.values, sizes.keys),
             out,
             lse,
-            used,
-            bands,
-            used if order is None else order,
+            num_columns,
+            local_starts,
+            num_columns if order is None else order,
             *lists,
             q.stride(0),
             q.stride(1),
             out.stride(0),
             out.stride(1),
-            used.shape[1],
-            bands.stride(0),
+            num_columns.shape[1],
+            local_starts.stride(0),
             rows,
             k.shape[1] - rows,
             heads // k.shape[0],
@@ -149,7 +149,7 @@ def _launch(
             0 if blocks is None else blocks.numbers.shape[2],
             0 if blocks is None else blocks.excluded.shape[1],
             scale * LOG2_E,
-            TILE=tile,
+            QUERY_BLOCK=query_block,
             SIZE=size,
             BLOCK_M=block_m,
             BLOCK_N=sizes.keys,
@@ -184,7 +184,7 @@ if HAS_TRITON:
         return acc, higher, total
 
     @triton.jit(  # type: ignore[untyped-decorator]
-        do_not_specialize=["tiles", "rows", "offset", "row_blocks", "listed", "flags"]
+        do_not_specialize=["query_blocks", "rows", "offset", "row_blocks", "listed", "flags"]
     )
     def _planned(  # type: ignore[no-untyped-def]
         q,
@@ -194,8 +194,8 @@ if HAS_TRITON:
         column_values,
         out,
         lse,
-        used,
-        bands,
+        num_columns,
+        local_starts,
         order,
         numbers,
         whole_blocks,
@@ -205,7 +205,7 @@ if HAS_TRITON:
         q_row,
         out_head,
         out_row,
-        tiles,
+        query_blocks,
         bands_head,
         rows,
         offset,  # the position of row 0
@@ -214,7 +214,7 @@ if HAS_TRITON:
         listed,
         flags,
         factor,  # scale * log2(e), for exp2
-        TILE: tl.constexpr,
+        QUERY_BLOCK: tl.constexpr,
         SIZE: tl.constexpr,
         BLOCK_M: tl.constexpr,
         BLOCK_N: tl.constexpr,
@@ -237,8 +237,8 @@ if HAS_TRITON:
         inside = (row < rows)[:, None] & (dims < SIZE)[None, :]
         at = row.to(tl.int64)[:, None]
         queries = tl.load(q + wide * q_head + at * q_row + dims[None, :], mask=inside, other=0.0)
-        count = tl.load(used + head * tiles + first // TILE)
-        band = tl.load(bands + head * bands_head + first // TILE)
+        count = tl.load(num_columns + head * query_blocks + first // QUERY_BLOCK)
+        local_start = tl.load(local_starts + head * bands_head + first // QUERY_BLOCK)
         end = offset + tl.minimum(first + BLOCK_M, rows)
         acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
         top = tl.full([BLOCK_M], float("-inf"), tl.float32)
@@ -282,8 +282,10 @@ if HAS_TRITON:
                     queries, keys, values, free[None, :], factor, acc, top, total, True
                 )
 
-        clear = band + (offset + first + 1 - band) // BLOCK_N * BLOCK_N  # all rows see the keys
-        for start in tl.range(band, clear, BLOCK_N, num_stages=STAGES):
+        clear = (
+            local_start + (offset + first + 1 - local_start) // BLOCK_N * BLOCK_N
+        )  # all rows see the keys
+        for start in tl.range(local_start, clear, BLOCK_N, num_stages=STAGES):
             keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
             values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
             acc, top, total = _accumulate(

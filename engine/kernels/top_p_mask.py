@@ -25,15 +25,15 @@ _TOGETHER = 4  # blocks whose entries are counted at once
 _NONE = 0x7FFFFFFF
 
 
-def heaviest(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
+def top_p_mask(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
 ) -> tuple[Tensor, Tensor]:
-    """The first `always` entries of each row, and the heaviest others.
+    """The first `num_sink_tokens` entries of each row, and the heaviest others.
 
     Args:
         weights: [H, N] float32, none negative.
         counted: float32 [H, N] or [N], what is added up of the kept others.
-        limits: [H] float32.  With `reach` the others are the heaviest that together count at
+        limits: [H] float32.  With `at_least` the others are the heaviest that together count at
             least this much, all if none do, and none where it is not positive; without, the
             heaviest that count at most this much, none where it is negative.  Weights that
             are equal up to 1/512 may be kept or left together, as may all below 2^-50, and all
@@ -43,29 +43,44 @@ def heaviest(
         many are kept of the entries up to and with each one, int32 [H, N].
     """
     if HAS_TRITON and weights.device.type == "cuda":
-        return heaviest_triton(weights, counted, limits, always=always, reach=reach)
-    return heaviest_plain(weights, counted, limits, always=always, reach=reach)
+        return top_p_mask_triton(
+            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
+        )
+    return top_p_mask_torch(
+        weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
+    )
 
 
-def among_heaviest(weights: Tensor, counted: Tensor, limits: Tensor, *, always: int = 0) -> Tensor:
-    """Whether each entry is one of the heaviest that reach the limits, bool [H, N]; arguments
-    and meaning as for `heaviest`, but that the first `always` are only left out of the count."""
+def top_p_members(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int = 0
+) -> Tensor:
+    """Whether each entry is one of the heaviest that reach the limits, bool [H, N].
+
+    Arguments and meaning as for `top_p_mask`, but the first `num_sink_tokens` entries are only
+    left out of the count.
+    """
     weights = weights.contiguous()
     if HAS_TRITON and weights.device.type == "cuda" and weights.shape[1]:
-        least = _least_triton(weights, counted, limits, always=always, reach=True)[0]
+        least = _threshold_triton(
+            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=True
+        )[0]
     else:
-        least = _least_plain(weights, counted, limits, always=always, reach=True)
+        least = _threshold_torch(
+            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=True
+        )
     return weights.view(torch.int32) >= least[:, None]
 
 
-def heaviest_plain(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
+def top_p_mask_torch(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
 ) -> tuple[Tensor, Tensor]:
-    """`heaviest` in plain torch, for every device."""
+    """`top_p_mask` in plain torch, for every device."""
     heads, keys = weights.shape
-    least = _least_plain(weights, counted, limits, always=always, reach=reach)
-    bits = weights[:, always:].contiguous().view(torch.int32)
-    first = least.new_ones(heads, min(always, keys)) > 0
+    least = _threshold_torch(
+        weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
+    )
+    bits = weights[:, num_sink_tokens:].contiguous().view(torch.int32)
+    first = least.new_ones(heads, min(num_sink_tokens, keys)) > 0
     kept = torch.cat([first, bits >= least[:, None]], dim=-1)
     counts = kept.cumsum(dim=-1, dtype=torch.int32)
     positions = torch.arange(keys, dtype=torch.int32, device=weights.device).expand(heads, -1)
@@ -75,19 +90,19 @@ def heaviest_plain(
     return columns[:, :keys], counts
 
 
-def _least_plain(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
+def _threshold_torch(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
 ) -> Tensor:
     """Of each row the bits of a float32 from which on entries are kept, int32 [H]."""
-    bits = weights[:, always:].contiguous().view(torch.int32) >> _UNUSED
-    others = counted[..., always:]
+    bits = weights[:, num_sink_tokens:].contiguous().view(torch.int32) >> _UNUSED
+    others = counted[..., num_sink_tokens:]
     least = torch.full((len(weights), 1), _SMALLEST, dtype=torch.int32, device=weights.device)
     for shift in range(_BITS - 1, -1, -1):
         tried = least + (1 << shift)
         total = torch.where(bits >= tried, others, 0.0).sum(dim=-1, keepdim=True)
-        enough = total >= limits[:, None] if reach else total > limits[:, None]
+        enough = total >= limits[:, None] if at_least else total > limits[:, None]
         least = torch.where(enough, tried, least)
-    if reach:
+    if at_least:
         least = (least << _UNUSED).masked_fill(least == _SMALLEST, 0)
         least = least.masked_fill(limits[:, None] <= 0.0, _NONE)
     else:
@@ -97,16 +112,18 @@ def _least_plain(
     return least[:, 0]
 
 
-def heaviest_triton(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
+def top_p_mask_triton(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
 ) -> tuple[Tensor, Tensor]:
-    """`heaviest` by the kernels."""
+    """`top_p_mask` by the kernels."""
     heads, keys = weights.shape
     columns, counts = torch.empty(2, heads, keys, dtype=torch.int32, device=weights.device)
     if keys == 0:
         return columns, counts
     weights = weights.contiguous()
-    least, kept = _least_triton(weights, counted, limits, always=always, reach=reach)
+    least, kept = _threshold_triton(
+        weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
+    )
     blocks = kept.shape[1]
     block = _SHORT if keys <= _SHORT else _BLOCK
     with device_of(weights):
@@ -118,7 +135,7 @@ def heaviest_triton(
             counts,
             keys,
             blocks,
-            always,
+            num_sink_tokens,
             BLOCK=block,
             BLOCKS=1 << (blocks - 1).bit_length(),
             num_warps=8,
@@ -126,10 +143,10 @@ def heaviest_triton(
     return columns, counts
 
 
-def _least_triton(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, always: int, reach: bool
+def _threshold_triton(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
 ) -> tuple[Tensor, Tensor]:
-    """As `_least_plain`; and how many are kept in each block of the row, int32 [H, blocks]."""
+    """As `_threshold_torch`; and how many are kept in each block of the row, int32 [H, blocks]."""
     heads, keys = weights.shape
     counted, limits = counted.contiguous(), limits.contiguous()
     block = _SHORT if keys <= _SHORT else _BLOCK
@@ -137,7 +154,7 @@ def _least_triton(
     least = torch.empty(heads, dtype=torch.int32, device=weights.device)
     kept = torch.empty(heads, blocks, dtype=torch.int32, device=weights.device)
     with device_of(weights):
-        _least[(heads,)](
+        _threshold_kernel[(heads,)](
             weights,
             counted,
             limits,
@@ -146,8 +163,8 @@ def _least_triton(
             counted.stride(0) if counted.dim() == 2 else 0,
             keys,
             blocks,
-            always,
-            REACH=reach,
+            num_sink_tokens,
+            REACH=at_least,
             NONE=_NONE,
             DIGITS=_BITS // _DIGIT,
             SMALLEST=_SMALLEST,
@@ -162,13 +179,13 @@ def _least_triton(
 if HAS_TRITON:
 
     @triton.jit
-    def _kept(weights, at, keys, always, least):  # type: ignore[no-untyped-def]
+    def _kept(weights, at, keys, num_sink_tokens, least):  # type: ignore[no-untyped-def]
         """Which of the entries at these places are kept."""
         weight = tl.load(weights + at, mask=at < keys, other=0.0).to(tl.int32, bitcast=True)
-        return (at < keys) & ((at < always) | (weight >= least))
+        return (at < keys) & ((at < num_sink_tokens) | (weight >= least))
 
-    @triton.jit(do_not_specialize=["keys", "blocks", "always"])  # type: ignore[untyped-decorator]
-    def _least(  # type: ignore[no-untyped-def]
+    @triton.jit(do_not_specialize=["keys", "blocks", "num_sink_tokens"])  # type: ignore[untyped-decorator]
+    def _threshold_kernel(  # type: ignore[no-untyped-def]
         weights,
         counted,
         limits,
@@ -177,7 +194,7 @@ if HAS_TRITON:
         counted_row,
         keys,
         blocks,
-        always,
+        num_sink_tokens,
         REACH: tl.constexpr,
         NONE: tl.constexpr,
         DIGITS: tl.constexpr,
@@ -203,7 +220,7 @@ if HAS_TRITON:
             sum_2, sum_3, sum_4, sum_5, sum_6, sum_7 = sum_1, sum_1, sum_1, sum_1, sum_1, sum_1
             for start in range(0, keys, BLOCK):
                 at = start + step
-                other = (at < keys) & (at >= always)
+                other = (at < keys) & (at >= num_sink_tokens)
                 weight = tl.load(weights + at, mask=other, other=0.0).to(tl.int32, bitcast=True)
                 above = (weight >> UNUSED) - bits
                 count = tl.load(counted + at, mask=other, other=0.0)
@@ -235,7 +252,9 @@ if HAS_TRITON:
         tl.store(found + row, least)
         for first in range(0, blocks, TOGETHER):
             block = first + tl.arange(0, TOGETHER)
-            of = _kept(weights, block[:, None] * BLOCK + step[None, :], keys, always, least)
+            of = _kept(
+                weights, block[:, None] * BLOCK + step[None, :], keys, num_sink_tokens, least
+            )
             counts = tl.sum(of.to(tl.int32), 1)
             tl.store(kept + row * blocks + block, counts, mask=block < blocks)
 
@@ -245,7 +264,7 @@ if HAS_TRITON:
         total = tl.sum(sums)
         return (total >= limit).to(tl.int32) if REACH else (total > limit).to(tl.int32)
 
-    @triton.jit(do_not_specialize=["keys", "blocks", "always"])  # type: ignore[untyped-decorator]
+    @triton.jit(do_not_specialize=["keys", "blocks", "num_sink_tokens"])  # type: ignore[untyped-decorator]
     def _listed(  # type: ignore[no-untyped-def]
         weights,
         least,
@@ -254,14 +273,14 @@ if HAS_TRITON:
         counts,
         keys,
         blocks,
-        always,
+        num_sink_tokens,
         BLOCK: tl.constexpr,
         BLOCKS: tl.constexpr,
     ):
         """The kept positions of one block of a row."""
         block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
         at = block * BLOCK + tl.arange(0, BLOCK)
-        of = _kept(weights + row * keys, at, keys, always, tl.load(least + row))
+        of = _kept(weights + row * keys, at, keys, num_sink_tokens, tl.load(least + row))
         other = tl.arange(0, BLOCKS)
         before = tl.sum(tl.load(kept + row * blocks + other, mask=other < block, other=0))
         count = before + tl.cumsum(of.to(tl.int32), 0)

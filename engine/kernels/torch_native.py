@@ -8,7 +8,7 @@ from torch import Tensor
 WORKSPACE_BYTES = 256 * 2**20  # of float32 scores alive at once
 
 
-def attend_plain(
+def attend_torch_native(
     q: Tensor,
     k: Tensor,
     v: Tensor,

@@ -21,9 +21,9 @@ from ..model import LoadedModel
 from ..platform.stopwatch import wait_for
 from ..sparsity import SelectionSettings
 from .chunks import chunk_spans, even_keys, pipelined_spans
+from .document_nll import Likelihood
 from .forward import check_room, forward, on_device
 from .inflight import Ahead
-from .likelihood import Likelihood
 
 _SMALLEST_CHUNK = 512  # tokens; one that does not fit is halved down to this
 _log = logging.getLogger(__name__)

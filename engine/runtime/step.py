@@ -12,7 +12,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from ..attention import Run
 from ..cache import KVCache
-from ..kernels.decode_attention import step_on_cuda
+from ..kernels.decode_attention import decode_attention_supported
 from ..model import LoadedModel
 from .forward import forward, on_device
 from .graphs import GraphStep
@@ -39,7 +39,9 @@ def _graph(loaded: LoadedModel, cache: KVCache) -> Step | None:
     """None where there can be none: without a GPU, for heads that its attention kernel does not
     compute, where memory runs out, and for models that wait for the GPU or whose capture failed
     once."""
-    if cache.free < 1 or not all(step_on_cuda(loaded.dtype, *buffers) for buffers in cache.buffers):
+    if cache.free < 1 or not all(
+        decode_attention_supported(loaded.dtype, *buffers) for buffers in cache.buffers
+    ):
         return None
     if loaded.model in _uncapturable or _waits(loaded.model.config):
         return None

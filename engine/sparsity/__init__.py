@@ -1,25 +1,25 @@
 """Which keys a chunk's queries attend to: SampleAttention and SparseAccelerate as one rule.
 
 `select` looks at a few sampled rows of a chunk, lets the `patterns` propose what to keep, and
-makes a `Plan`; the executor in `attention/` carries it out.  Selection always sees all keys so
-far, never only the chunk.
+makes a `SparsePlan`; `sparse_attention` carries it out.  Selection always sees all keys so far,
+never only the chunk.
 """
 
 from .cost import CostModel
 from .coverage import coverage
-from .plan import Blocks, Plan, Tile, tiles_of
-from .sampling import Sample
+from .plan import Blocks, QueryBlock, SparsePlan, query_blocks_of
+from .row_sampling import Sample
 from .select import select
 from .settings import SelectionSettings
 
 __all__ = [
     "Blocks",
     "CostModel",
-    "Plan",
+    "QueryBlock",
     "Sample",
     "SelectionSettings",
-    "Tile",
+    "SparsePlan",
     "coverage",
+    "query_blocks_of",
     "select",
-    "tiles_of",
 ]

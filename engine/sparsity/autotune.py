@@ -3,7 +3,7 @@
 One layer's attention over random keys is timed at two lengths, dense and sparse at a forced
 density.  Both grow nearly linearly with the pairs that they see, and where the lines cross is the
 break-even length.  What a gathered column and a tile take beside a pair are the costs by which
-the joined method chooses among its patterns.
+the method `auto` chooses among its patterns.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..kernels import attend
 from ..platform.machine import cpu_name, driver_version
 from ..platform.stopwatch import wait_for
 from . import CostModel, SelectionSettings, select
-from .sparse_attention import execute, gathered
+from .sparse_attention import gathered, sparse_attention
 
 SHORTEST = 4096
 """Keys before which a chunk is never sparse, and nothing is measured: there is little to gain."""
@@ -36,10 +36,10 @@ _DENSITY = 0.3  # about what the embedded reader needs
 _GATHERED = 4096  # columns of each head, to time
 _ROUNDS = 3
 _NEVER = 2**62  # keys
-_CPU_PATTERNS = ("window-columns",)
-_GPU_PATTERNS = ("window-columns", "block-cluster")
-"""What the joined method chooses from: docs/decisions/0019."""
-_MOST_COLUMNS_ON_GPU = 0.5  # their copies have to fit into the memory
+_CPU_PATTERNS = ("local-vertical",)
+_GPU_PATTERNS = ("local-vertical", "block-cluster")
+"""What the method `auto` chooses from: docs/decisions/0019."""
+_MAX_COLUMN_SHARE_ON_GPU = 0.5  # their copies have to fit into the memory
 _log = logging.getLogger(__name__)
 
 
@@ -75,7 +75,7 @@ class Calibration:
 
     @property
     def cost(self) -> CostModel:
-        """In pairs, as the joined method compares patterns."""
+        """In pairs, as the method `auto` compares patterns."""
         pair = self.kept_ns
         return CostModel(round(self.gather_ns / pair), round(self.tile_ns / pair))
 
@@ -83,21 +83,21 @@ class Calibration:
 def calibrated(settings: SelectionSettings, q: Tensor, k: Tensor) -> SelectionSettings:
     """The settings with what they leave open, as this machine has it.
 
-    Only where it matters: for the joined method, without a break-even of its own, and once the
+    Only where it matters: for the method `auto`, without a break-even of its own, and once the
     keys are `SHORTEST`.  The first time ever this takes a few seconds.
 
     Args:
         q: [H, C, D]; k: [G, N, D], as for `select`.
     """
-    if settings.method != "joined" or settings.density is not None or settings.alpha >= 1.0:
+    if settings.method != "auto" or settings.density is not None or settings.alpha >= 1.0:
         return settings
     if q.device.type not in _SIZES:
         return settings
     on_gpu = q.device.type == "cuda"
     if settings.patterns is None:
-        most = _MOST_COLUMNS_ON_GPU if on_gpu else 1.0
+        most = _MAX_COLUMN_SHARE_ON_GPU if on_gpu else 1.0
         patterns = _GPU_PATTERNS if on_gpu else _CPU_PATTERNS
-        settings = replace(settings, patterns=patterns, most_columns=most)
+        settings = replace(settings, patterns=patterns, max_column_share=most)
     if settings.break_even is not None:
         return settings
     if k.shape[1] < SHORTEST:
@@ -191,7 +191,7 @@ def measure(shape: Shape) -> Calibration:
     k, v = normal(shape.groups, lengths[-1]), normal(shape.groups, lengths[-1])
     scale = shape.size**-0.5
     choose = partial(select, scale=scale, settings=SelectionSettings(density=_DENSITY))
-    # The joined method looks at more than the forced density does, and that takes its time too.
+    # The method `auto` looks at more than the forced density does, and that takes its time too.
     patterns = _GPU_PATTERNS if on_gpu else _CPU_PATTERNS
     join = partial(select, scale=scale, settings=SelectionSettings(patterns=patterns, break_even=1))
     seconds = partial(_seconds, device)
@@ -207,17 +207,17 @@ def measure(shape: Shape) -> Calibration:
             int(plan.pairs_computed.sum()),
             seconds(partial(attend, q, some_k, some_v, causal=True, scale=scale)),
             seconds(partial(join, q, some_k)),
-            seconds(partial(execute, q, some_k, some_v, plan, scale=scale)),
+            seconds(partial(sparse_attention, q, some_k, some_v, plan, scale=scale)),
         )
         found.append(at)
     columns = torch.arange(_GATHERED, device=device, dtype=torch.int32) * (keys // _GATHERED)
     copied = seconds(partial(gathered, k, v, columns.expand(shape.heads, -1)))
     short, long = found
-    tiles = shape.heads * len(plan.tiles)
-    return _calibration(short, long, copied / (shape.heads * _GATHERED), tiles)
+    query_blocks = shape.heads * len(plan.query_blocks)
+    return _calibration(short, long, copied / (shape.heads * _GATHERED), query_blocks)
 
 
-def _calibration(short: _At, long: _At, gather_s: float, tiles: int) -> Calibration:
+def _calibration(short: _At, long: _At, gather_s: float, query_blocks: int) -> Calibration:
     """From the seconds at two lengths, of one copied column, and the plans' tiles."""
     growth = long.pairs - short.pairs
     dense_s = (long.dense_s - short.dense_s) / growth
@@ -232,7 +232,7 @@ def _calibration(short: _At, long: _At, gather_s: float, tiles: int) -> Calibrat
         keys = short.keys + (crossing - short.pairs) * (long.keys - short.keys) / growth
         break_even = max(SHORTEST, math.ceil(keys / 256) * 256)
     kept_s = (long.execute_s - short.execute_s) / (long.kept - short.kept)
-    tile_s = (short.execute_s - kept_s * short.kept) / tiles
+    tile_s = (short.execute_s - kept_s * short.kept) / query_blocks
     tiny = 1e-6  # a clock that saw nothing
     return Calibration(
         max(tiny, 1e9 * dense_s),

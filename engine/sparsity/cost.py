@@ -23,20 +23,20 @@ class CostModel:
     gather_pairs: int = 32  # copying one key and its value
     call_pairs: int = 60_000  # what a tile costs whatever its keys are
 
-    def sparse(self, pairs: Tensor, columns: Tensor, tiles: int) -> Tensor:
+    def sparse(self, pairs: Tensor, columns: Tensor, query_blocks: int) -> Tensor:
         """Of so many computed pairs and gathered columns, both int64 [..., H]."""
-        return torch.add(pairs, columns, alpha=self.gather_pairs) + self.call_pairs * tiles
+        return torch.add(pairs, columns, alpha=self.gather_pairs) + self.call_pairs * query_blocks
 
     def dense(self, pairs: int) -> int:
         """Dense attention over `pairs` causal pairs."""
         return pairs + self.call_pairs
 
 
-def kept_pairs(rows: SampledRows, used: Tensor, blocks: Sequence[Blocks | None]) -> Tensor:
-    """Computed pairs of every head, int64 [P, H], of P times `used` [P, H, T] columns and blocks:
-    of a block all."""
-    pairs = (used * rows.heights).sum(dim=-1) + rows.band_pairs
-    height = rows.tiles[-1].end - rows.tiles[0].start
+def kept_pairs(rows: SampledRows, num_columns: Tensor, blocks: Sequence[Blocks | None]) -> Tensor:
+    """Computed pairs of every head, int64 [P, H], for P proposals of `num_columns` [P, H, T]
+    columns, and blocks, of which all pairs count."""
+    pairs = (num_columns * rows.heights).sum(dim=-1) + rows.local_pairs
+    height = rows.query_blocks[-1].end - rows.query_blocks[0].start
     for of_one, some in zip(pairs, blocks, strict=True):
         if some is not None:
             of_one += some.pairs(height)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .sampling import Sample
+from .row_sampling import Sample
 
 
 def coverage(kept: Tensor, sample: Sample) -> Tensor:

@@ -9,36 +9,38 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Tile:
+class QueryBlock:
     """Query rows [start, end) and the band that goes with them, in positions of the context.
 
-    A row at position i sees every key in [band, i], and of the keys before `band` the kept
+    A row at position i sees every key in [band, i], and of the keys before `local_start` the kept
     columns and blocks.  These are disjoint from the band by this definition.
     """
 
     start: int
     end: int
-    band: int
+    local_start: int
 
     @property
     def rows(self) -> int:
         return self.end - self.start
 
     @property
-    def band_pairs(self) -> int:
+    def local_pairs(self) -> int:
         """(query, key) pairs in the band, the causal diagonal included."""
-        return self.rows * (self.start - self.band) + self.rows * (self.rows + 1) // 2
+        return self.rows * (self.start - self.local_start) + self.rows * (self.rows + 1) // 2
 
 
 @lru_cache(maxsize=128)  # all layers of a model ask for the same
-def tiles_of(start: int, end: int, *, tile: int, window: int, block: int = 1) -> tuple[Tile, ...]:
-    """Tiles of at most `tile` rows over the chunk [start, end).
+def query_blocks_of(
+    start: int, end: int, *, query_block: int, window: int, block: int = 1
+) -> tuple[QueryBlock, ...]:
+    """Tiles of at most `query_block` rows over the chunk [start, end).
 
     A band begins `window` keys before its tile, or a few more so that it begins with a block.
     """
     return tuple(
-        Tile(first, min(first + tile, end), max(0, first - window) // block * block)
-        for first in range(start, end, tile)
+        QueryBlock(first, min(first + query_block, end), max(0, first - window) // block * block)
+        for first in range(start, end, query_block)
     )
 
 
@@ -61,19 +63,20 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SparsePlan:
     """One chunk of one layer, as tensors on the device of its keys.
 
-    Head h computes in tile t the keys `columns[h, :used[h, t]]`, all before the band, those of
-    its blocks that are not among the columns, and those from `bands[h, t]` to each row itself.
-    The lists are sorted and a tile uses the first of them, so no mask is needed.  A dense head
-    uses no columns and no blocks, and its bands begin at 0.
+    Head h computes in query block t the keys `columns[h, :num_columns[h, t]]`, all before its local
+    window, those of its blocks that are not among the columns, and those from
+    `local_starts[h, t]` to each row itself.  The lists are sorted and a query block uses the first
+    of them, so no mask is needed.  A dense head uses no columns and no blocks, and its local
+    windows begin at 0.
     """
 
-    tiles: tuple[Tile, ...]
-    columns: Tensor  # int32 [H, M], sinks included; past `used` anything
-    used: Tensor  # int32 [H, T]
-    bands: Tensor  # int32 [H, T]
+    query_blocks: tuple[QueryBlock, ...]
+    columns: Tensor  # int32 [H, M], sinks included; past `num_columns` anything
+    num_columns: Tensor  # int32 [H, T]
+    local_starts: Tensor  # int32 [H, T]
     pairs_computed: Tensor  # int64 [H]; of a block all pairs
     pairs_causal: int  # of one head
     blocks: Blocks | None = None
@@ -82,7 +85,7 @@ class Plan:
     @property
     def dense(self) -> Tensor:
         """Which heads are dense, [H] bool."""
-        return self.bands[:, -1] < self.tiles[-1].band
+        return self.local_starts[:, -1] < self.query_blocks[-1].local_start
 
     @property
     def density(self) -> float:

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from .plan import Tile
+from .plan import QueryBlock
 
 SAMPLINGS = ("strided", "tails")
 """Of every segment of rows, some at equal distances, or its last ones.
@@ -37,26 +37,28 @@ class Diagonals:
 class SampledRows:
     """One chunk's tiles, and its rows of interest, as tensors on a device."""
 
-    tiles: tuple[Tile, ...]
+    query_blocks: tuple[QueryBlock, ...]
     count: int  # of sampled rows
     at: Tensor  # int64 [R + T], rows of the chunk: the sampled ones, then one held out a tile
     positions: Tensor  # int32 [R + T], of the same in the context
-    bands: Tensor  # int32 [R], where the band of a sampled row's tile begins
+    local_starts: Tensor  # int32 [R], where the band of a sampled row's tile begins
     row_block: Tensor  # int32 [R], the blocks of `block` rows in which they lie
     row_blocks: int
     membership: Tensor  # float32 [R, row_blocks], 1 where a row lies in a block
     of_blocks: Tensor  # float32 [row_blocks], how many of the sampled rows lie in each
-    block_bands: Tensor  # int64 [row_blocks], where the band of a row block's tile begins
+    local_starts_of_row_blocks: (
+        Tensor  # int64 [row_blocks], where the band of a row block's tile begins
+    )
     ends: Tensor  # int64 [T], where the tiles' bands begin
     ends_before: Tensor  # int64 [T], the last key before each, or 0
-    bands_of_tiles: Tensor  # int32 [T], `ends` again
+    local_starts_of_query_blocks: Tensor  # int32 [T], `ends` again
     heights: Tensor  # int64 [T], rows of the tiles
     diagonals: Diagonals
 
     @cached_property
-    def band_pairs(self) -> int:
+    def local_pairs(self) -> int:
         """Pairs in the bands of one head."""
-        return sum(tile.band_pairs for tile in self.tiles)
+        return sum(query_block.local_pairs for query_block in self.query_blocks)
 
     @property
     def held(self) -> Tensor:
@@ -82,39 +84,49 @@ def held_out_in(start: int, end: int, sampled: Sequence[int]) -> int | None:
     return max(others, key=lambda row: (min(abs(row - s) for s in near), row), default=None)
 
 
-def segments_of(tile: Tile, block: int) -> list[tuple[int, int]]:
+def segments_of(query_block: QueryBlock, block: int) -> list[tuple[int, int]]:
     """[start, end) of each segment of `block` rows of a tile, the last one shorter."""
-    return [(s, min(s + block, tile.end)) for s in range(tile.start, tile.end, block)]
+    return [
+        (s, min(s + block, query_block.end))
+        for s in range(query_block.start, query_block.end, block)
+    ]
 
 
-def sampled_positions(tile: Tile, *, block: int, share: float, sampling: str) -> list[int]:
+def sampled_positions(
+    query_block: QueryBlock, *, block: int, share: float, sampling: str
+) -> list[int]:
     """Of all segments of a tile."""
     return [
         row
-        for start, end in segments_of(tile, block)
+        for start, end in segments_of(query_block, block)
         for row in sampled_in(start, end, share=share, sampling=sampling)
     ]
 
 
 @lru_cache(maxsize=128)  # all layers of a model ask for the same
 def rows_of(
-    tiles: tuple[Tile, ...], *, block: int, share: float, sampling: str, device: torch.device
+    query_blocks: tuple[QueryBlock, ...],
+    *,
+    block: int,
+    share: float,
+    sampling: str,
+    device: torch.device,
 ) -> SampledRows:
     """The sampled rows of every segment and one held-out row a tile, of its middle segment."""
-    start = tiles[0].start
+    start = query_blocks[0].start
     sampled: list[int] = []
-    bands: list[int] = []
+    local_starts: list[int] = []
     held: list[int] = []
-    for tile in tiles:
-        here = sampled_positions(tile, block=block, share=share, sampling=sampling)
+    for query_block in query_blocks:
+        here = sampled_positions(query_block, block=block, share=share, sampling=sampling)
         sampled += here
-        bands += [tile.band] * len(here)
-        segments = segments_of(tile, block)
+        local_starts += [query_block.local_start] * len(here)
+        segments = segments_of(query_block, block)
         first, end = segments[(len(segments) - 1) // 2]
         row = held_out_in(first, end, [r for r in here if first <= r < end])
         held += [] if row is None else [row]
     row_block = [(row - start) // block for row in sampled]
-    row_blocks = -(-(tiles[-1].end - start) // block)
+    row_blocks = -(-(query_blocks[-1].end - start) // block)
 
     def there(values: list[int], dtype: torch.dtype) -> Tensor:
         # Not waiting for the copy is safe: the values of pageable memory are taken at once.
@@ -122,30 +134,39 @@ def rows_of(
 
     of_block = there(row_block, torch.int32)
     numbers = torch.arange(row_blocks, device=device)
-    block_bands = there(
-        [tile.band for tile in tiles for _ in segments_of(tile, block)], torch.int64
+    local_starts_of_row_blocks = there(
+        [
+            query_block.local_start
+            for query_block in query_blocks
+            for _ in segments_of(query_block, block)
+        ],
+        torch.int64,
     )
     membership = (of_block[:, None] == numbers).float()
-    keys = torch.arange(tiles[-1].band // block, device=device)
+    keys = torch.arange(query_blocks[-1].local_start // block, device=device)
     diagonals = Diagonals(
         count=start // block + row_blocks,
-        valid=keys < (block_bands // block)[:, None],
+        valid=keys < (local_starts_of_row_blocks // block)[:, None],
         number=(start // block + numbers[:, None] - keys).clamp(min=0),
     )
     return SampledRows(
-        tiles=tiles,
+        query_blocks=query_blocks,
         count=len(sampled),
         at=there([row - start for row in sampled + held], torch.int64),
         positions=there(sampled + held, torch.int32),
-        bands=there(bands, torch.int32),
+        local_starts=there(local_starts, torch.int32),
         row_block=of_block,
         row_blocks=row_blocks,
         membership=membership,
         of_blocks=membership.sum(dim=0),
-        block_bands=block_bands,
-        ends=there([tile.band for tile in tiles], torch.int64),
-        ends_before=there([max(0, tile.band - 1) for tile in tiles], torch.int64),
-        bands_of_tiles=there([tile.band for tile in tiles], torch.int32),
-        heights=there([tile.rows for tile in tiles], torch.int64),
+        local_starts_of_row_blocks=local_starts_of_row_blocks,
+        ends=there([query_block.local_start for query_block in query_blocks], torch.int64),
+        ends_before=there(
+            [max(0, query_block.local_start - 1) for query_block in query_blocks], torch.int64
+        ),
+        local_starts_of_query_blocks=there(
+            [query_block.local_start for query_block in query_blocks], torch.int32
+        ),
+        heights=there([query_block.rows for query_block in query_blocks], torch.int64),
         diagonals=diagonals,
     )

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from .cost import kept_pairs
 from .patterns import PATTERNS, Proposal, Request
-from .plan import Blocks, Plan, Tile, causal_pairs, tiles_of
-from .sampling import Sample, sample
+from .plan import Blocks, QueryBlock, SparsePlan, causal_pairs, query_blocks_of
+from .row_sampling import Sample, sample
 from .settings import SelectionSettings
 
 _ROUNDING = 1e-3  # of the sampled mass
@@ -18,12 +18,12 @@ _ROUNDING = 1e-3  # of the sampled mass
 
 def select(
     q: Tensor, k: Tensor, *, scale: float, settings: SelectionSettings
-) -> tuple[Plan, Sample] | None:
+) -> tuple[SparsePlan, Sample] | None:
     """The plan for one chunk of one layer and the sample that it was made from, or None for
     dense attention in every head.
 
-    None at alpha >= 1, where no key lies outside band and sinks, and, for the joined method, in
-    a chunk that ends before the break-even length.  The joined method takes for every head the
+    None at alpha >= 1, where no key lies outside band and sinks, and, for the method `auto`, in
+    a chunk that ends before the break-even length.  The method `auto` takes for every head the
     cheapest of its patterns that reach alpha, or dense attention where that costs no more; the
     other methods and a forced density keep what they keep whatever it costs.  Nothing here waits
     for the device.
@@ -34,53 +34,53 @@ def select(
     """
     end = k.shape[1]
     start = end - q.shape[1]
-    size, window, block = settings.tile, settings.window, settings.block
-    tiles = tiles_of(start, end, tile=size, window=window, block=block)
-    if _dense(tiles, end, settings):
+    size, window, block = settings.query_block, settings.window, settings.block
+    query_blocks = query_blocks_of(start, end, query_block=size, window=window, block=block)
+    if _dense(query_blocks, end, settings):
         return None
-    seen = sample(q, k, tiles, settings, scale=scale)
+    seen = sample(q, k, query_blocks, settings, scale=scale)
     request = Request(seen, causal_pairs(start, end), settings)
     proposals = [PATTERNS[name].propose(request) for name in settings.candidates]
-    if settings.method == "joined" and settings.density is None:
+    if settings.method == "auto" and settings.density is None:
         return _cheapest(proposals, request), seen
     (alone,) = proposals
     return _planned(alone, request, None, None), seen
 
 
-def _dense(tiles: tuple[Tile, ...], end: int, settings: SelectionSettings) -> bool:
-    if tiles[-1].band <= settings.sinks:
+def _dense(query_blocks: tuple[QueryBlock, ...], end: int, settings: SelectionSettings) -> bool:
+    if query_blocks[-1].local_start <= settings.num_sink_tokens:
         return True
     if settings.density is not None:
         return False
     if settings.alpha >= 1.0:
         return True
-    if settings.method != "joined":
+    if settings.method != "auto":
         return False
     return settings.break_even is None or end < settings.break_even
 
 
-def _cheapest(proposals: list[Proposal], request: Request) -> Plan:
+def _cheapest(proposals: list[Proposal], request: Request) -> SparsePlan:
     """Of every head the pattern with the lowest predicted cost, or dense attention."""
     settings, rows = request.settings, request.rows
-    used = torch.stack([proposal.used for proposal in proposals])
-    pairs = kept_pairs(rows, used, [proposal.blocks for proposal in proposals])
-    columns = used[:, :, -1]
-    costs = settings.cost.sparse(pairs, columns, len(rows.tiles)).float()
-    most = int(settings.most_columns * rows.tiles[-1].end)
+    num_columns = torch.stack([proposal.num_columns for proposal in proposals])
+    pairs = kept_pairs(rows, num_columns, [proposal.blocks for proposal in proposals])
+    columns = num_columns[:, :, -1]
+    costs = settings.cost.sparse(pairs, columns, len(rows.query_blocks)).float()
+    most = int(settings.max_column_share * rows.query_blocks[-1].end)
     costs = costs.masked_fill(columns > most, torch.inf)
     if not all(PATTERNS[name].reaches for name in settings.candidates):
         held = torch.stack([proposal.held() for proposal in proposals])
         costs = costs.masked_fill(held < request.needed - _ROUNDING * rows.count, torch.inf)
     lowest, best = costs.min(dim=0)
-    joined = proposals[0] if len(proposals) == 1 else _joined(proposals, used, best)
+    joined = proposals[0] if len(proposals) == 1 else _joined(proposals, num_columns, best)
     dense = lowest >= settings.cost.dense(request.pairs)
     plan = _planned(joined, request, pairs.gather(0, best[None])[0], dense)
     order = plan.pairs_computed.argsort(descending=True)
     return replace(plan, columns=plan.columns[:, :most], order=order)
 
 
-def _joined(proposals: list[Proposal], used: Tensor, best: Tensor) -> Proposal:
-    """Of every head the proposal that `best` [H] numbers; `used` [P, H, T] is theirs."""
+def _joined(proposals: list[Proposal], num_columns: Tensor, best: Tensor) -> Proposal:
+    """Of every head the proposal that `best` [H] numbers; `num_columns` [P, H, T] is theirs."""
     columns = max((p.columns for p in proposals), key=lambda listed: listed.shape[1])
     blocks = None
     for number, proposal in enumerate(proposals):
@@ -96,7 +96,7 @@ def _joined(proposals: list[Proposal], used: Tensor, best: Tensor) -> Proposal:
             size = proposal.blocks.size
     return Proposal(
         columns,
-        used.gather(0, best[None, :, None].expand(1, *used.shape[1:]))[0],
+        num_columns.gather(0, best[None, :, None].expand(1, *num_columns.shape[1:]))[0],
         None if blocks is None else Blocks(size, blocks),
         lambda: torch.stack([p.held() for p in proposals]).gather(0, best[None])[0],
     )
@@ -104,16 +104,24 @@ def _joined(proposals: list[Proposal], used: Tensor, best: Tensor) -> Proposal:
 
 def _planned(
     proposal: Proposal, request: Request, computed: Tensor | None, dense: Tensor | None
-) -> Plan:
+) -> SparsePlan:
     """The plan that keeps what is proposed, but for the heads [H] that are dense."""
-    used, blocks, rows = proposal.used, proposal.blocks, request.rows
+    num_columns, blocks, rows = proposal.num_columns, proposal.blocks, request.rows
     if computed is None:
-        computed = kept_pairs(rows, used[None], [blocks])[0]
-    bands = rows.bands_of_tiles.expand_as(used)
+        computed = kept_pairs(rows, num_columns[None], [blocks])[0]
+    local_starts = rows.local_starts_of_query_blocks.expand_as(num_columns)
     if dense is not None:
-        used = used.masked_fill(dense[:, None], 0)
-        bands = bands.masked_fill(dense[:, None], 0)
+        num_columns = num_columns.masked_fill(dense[:, None], 0)
+        local_starts = local_starts.masked_fill(dense[:, None], 0)
         computed = computed.masked_fill(dense, request.pairs)
         if blocks is not None:
             blocks = Blocks(blocks.size, blocks.kept & ~dense[:, None, None])
-    return Plan(rows.tiles, proposal.columns, used, bands, computed, request.pairs, blocks)
+    return SparsePlan(
+        rows.query_blocks,
+        proposal.columns,
+        num_columns,
+        local_starts,
+        computed,
+        request.pairs,
+        blocks,
+    )

@@ -9,7 +9,7 @@ from sa_chat.protocol.config import METHODS
 from .cost import CostModel
 from .rows import SAMPLINGS
 
-_COLUMNS = "window-columns"
+_COLUMNS = "local-vertical"
 _SHARE, _SHARE_OF_LONG = 3 / 128, 2 / 128
 _LONG_CHUNK = 4096  # rows
 
@@ -21,36 +21,36 @@ class SelectionSettings:
     `density` forces how much is computed: the columns with most mass per pair are taken until
     window and columns together make that share of the chunk's causal pairs, whatever they hold
     and whatever they cost; alpha is then unused.  `attention.calibration` measures what is None
-    here and the costs on each machine; without a `break_even` the joined method is always dense.
+    here and the costs on each machine; without a `break_even` the method `auto` is always dense.
     """
 
     alpha: float = 0.95  # share of the sampled attention mass to keep
-    method: str = "joined"  # one of METHODS
+    method: str = "auto"  # one of METHODS
     density: float | None = None  # forced, in (0, 1); None: chosen by alpha
-    tile: int = 512  # query rows that share one list of keys
+    query_block: int = 512  # query rows that share one list of keys
     window: int = 512  # keys before a tile that all of its rows see, at least
     block: int = 128  # rows of a sampled segment; rows and keys of a block
-    sinks: int = 16  # first keys of the context, always kept
+    num_sink_tokens: int = 16  # first keys of the context, always kept
     sampled_share: float | None = None  # of a segment's rows; None: by the chunk's length
     sampling: str = "strided"  # one of SAMPLINGS
-    # alpha_c and alpha_s of columns-slashes; None: one threshold for both, which reaches alpha
-    alpha_columns_slashes: tuple[float, float] | None = None
-    break_even: int | None = None  # keys before which the joined method is dense
-    patterns: tuple[str, ...] | None = None  # what the joined method chooses from
-    most_columns: float = 1.0  # share of the keys; where it keeps more, a joined head is dense
+    # alpha_c and alpha_s of vertical-slash; None: one threshold for both, which reaches alpha
+    alpha_vertical_slash: tuple[float, float] | None = None
+    break_even: int | None = None  # keys before which the method `auto` is dense
+    patterns: tuple[str, ...] | None = None  # what the method `auto` chooses from
+    max_column_share: float = 1.0  # share of the keys; where it keeps more, such a head is dense
     cost: CostModel = field(default_factory=CostModel)
 
     def __post_init__(self) -> None:
         assert 0.0 < self.alpha <= 1.0
         assert self.method in METHODS
         assert self.density is None or 0.0 < self.density < 1.0
-        assert min(self.tile, self.window, self.sinks) >= 1
-        assert self.tile % self.block == 0, "a tile is made of whole blocks"
-        assert self.sinks <= self.block, "the sinks lie in the first block"
+        assert min(self.query_block, self.window, self.num_sink_tokens) >= 1
+        assert self.query_block % self.block == 0, "a tile is made of whole blocks"
+        assert self.num_sink_tokens <= self.block, "the sinks lie in the first block"
         assert self.sampled_share is None or 0.0 < self.sampled_share <= 0.25, "some are held out"
         assert self.sampling in SAMPLINGS
-        assert set(self.patterns or ()) <= set(METHODS) - {"joined"}
-        assert 0.0 < self.most_columns <= 1.0
+        assert set(self.patterns or ()) <= set(METHODS) - {"auto"}
+        assert 0.0 < self.max_column_share <= 1.0
 
     def share_of(self, rows: int) -> float:
         """The share of a chunk's rows to sample.
@@ -68,11 +68,11 @@ class SelectionSettings:
         """The patterns to choose from."""
         if self.density is not None:
             return (_COLUMNS,)
-        if self.method != "joined":
+        if self.method != "auto":
             return (self.method,)
         return self.patterns or (_COLUMNS,)
 
     @property
     def needs_blocks(self) -> bool:
         """Whether a candidate is made of blocks."""
-        return bool(set(self.candidates) - {_COLUMNS, "triangular"})
+        return bool(set(self.candidates) - {_COLUMNS, "a-shape"})

@@ -9,17 +9,24 @@ import torch
 from torch import Tensor
 
 from ..kernels import attend, merge_attention_states
-from ..kernels.cpu_bf16 import attend_products, products_on_cpu, typical_scores
+from ..kernels.block_lists import BlockLists, block_lists
+from ..kernels.cpu_bf16 import attend_cpu_bf16, cpu_bf16_supported, typical_scores
 from ..kernels.gather import gather
-from ..kernels.lists import BlockLists, block_lists
-from ..kernels.sparse_prefill import LARGEST_BLOCK, SMALLEST_BLOCK, attend_planned, planned_on_cuda
-from . import Plan
+from ..kernels.sparse_prefill import (
+    LARGEST_BLOCK,
+    SMALLEST_BLOCK,
+    sparse_prefill,
+    sparse_prefill_supported,
+)
+from . import SparsePlan
 
 Result = tuple[Tensor, Tensor]
 """Output [..., C, D] and log-sum-exp [..., C] float32 of some rows."""
 
 
-def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float) -> Result:
+def sparse_attention(
+    q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan | None, *, scale: float
+) -> Result:
     """Attention of a chunk under `plan`; None is dense attention in every head.
 
     The keys of a row are the band with its causal diagonal, where it lies in the cache, and the
@@ -27,7 +34,7 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
     first tile's band, which all rows see, and the few between the bands; and the keys of the
     kept blocks that are no columns.  The results over these disjoint keys are merged by
     log-sum-exp, so no mask is ever built.  A dense head's columns are all keys before the chunk.
-    Where `planned_on_cuda` says so, one kernel does it all.
+    Where `sparse_prefill_supported` says so, one kernel does it all.
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D], all keys so far.
@@ -38,10 +45,10 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
         out, lse = attend(q, k, v, causal=True, scale=scale)
         return out.to(q.dtype), lse
     block = LARGEST_BLOCK if plan.blocks is None else plan.blocks.size
-    tile = _tile_rows(plan)
-    if planned_on_cuda(q, v, block) and tile % SMALLEST_BLOCK == 0:
-        lists = plan.columns, plan.used, plan.bands, _block_lists(plan), plan.order
-        return attend_planned(q, k, v, *lists, tile=tile, scale=scale)
+    query_block = _tile_rows(plan)
+    if sparse_prefill_supported(q, v, block) and query_block % SMALLEST_BLOCK == 0:
+        lists = plan.columns, plan.num_columns, plan.local_starts, _block_lists(plan), plan.order
+        return sparse_prefill(q, k, v, *lists, query_block=query_block, scale=scale)
     groups, shared = k.shape[0], q.shape[0] // k.shape[0]
     out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
@@ -59,9 +66,9 @@ def execute(q: Tensor, k: Tensor, v: Tensor, plan: Plan | None, *, scale: float)
 
 def gathered(k: Tensor, v: Tensor, columns: Tensor) -> object:
     """Copies of the columns int32 [H, M] of k, v [G, N, D], as a plan's are made, to be timed."""
-    if planned_on_cuda(k, v):
-        used = torch.full_like(columns[:, :1], columns.shape[1])
-        return gather(k, v, columns, used)
+    if sparse_prefill_supported(k, v):
+        num_columns = torch.full_like(columns[:, :1], columns.shape[1])
+        return gather(k, v, columns, num_columns)
     shared = len(columns) // len(k)
     return [
         (k[h // shared].index_select(0, some), v[h // shared].index_select(0, some))
@@ -69,23 +76,23 @@ def gathered(k: Tensor, v: Tensor, columns: Tensor) -> object:
     ]
 
 
-def _tile_rows(plan: Plan) -> int:
+def _tile_rows(plan: SparsePlan) -> int:
     """Rows of the plan's tiles; of a single tile, which may be cut short, a round number."""
-    rows = plan.tiles[0].rows
-    return rows if len(plan.tiles) > 1 else -(-rows // LARGEST_BLOCK) * LARGEST_BLOCK
+    rows = plan.query_blocks[0].rows
+    return rows if len(plan.query_blocks) > 1 else -(-rows // LARGEST_BLOCK) * LARGEST_BLOCK
 
 
-def _block_lists(plan: Plan) -> BlockLists | None:
+def _block_lists(plan: SparsePlan) -> BlockLists | None:
     if plan.blocks is None:
         return None
-    return block_lists(plan.blocks.kept, plan.columns, plan.used, size=plan.blocks.size)
+    return block_lists(plan.blocks.kept, plan.columns, plan.num_columns, size=plan.blocks.size)
 
 
 def _dense(
-    q: Tensor, k: Tensor, v: Tensor, plan: Plan, heads: Sequence[int], scale: float
+    q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, heads: Sequence[int], scale: float
 ) -> Result:
     """Every key, for the query heads `heads` of one kv group; shapes as in `_stripes`."""
-    before = plan.tiles[0].start
+    before = plan.query_blocks[0].start
     near = attend(q, k[None, before:], v[None, before:], causal=True, scale=scale)
     if before == 0:
         return near
@@ -95,7 +102,7 @@ def _dense(
 
 
 def _stripes(
-    q: Tensor, k: Tensor, v: Tensor, plan: Plan, heads: Sequence[int], scale: float
+    q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, heads: Sequence[int], scale: float
 ) -> Result:
     """Bands, columns and blocks, for the query heads `heads` of one kv group.
 
@@ -104,19 +111,19 @@ def _stripes(
     """
     out, lse = _bands(q, k, v, plan, scale)
     typical = typical_scores(q, k, lse, scale)
-    first = plan.tiles[0].start
+    first = plan.query_blocks[0].start
     for i, head in enumerate(heads):
-        edges: list[int] = plan.used[head].tolist()
+        edges: list[int] = plan.num_columns[head].tolist()
         columns, shared = plan.columns[head, : edges[-1]], edges[0]
         keys, values = k.index_select(0, columns), v.index_select(0, columns)
         one = slice(i, i + 1)
         if shared:
             far = _over_all(q[one], keys[:shared], values[:shared], typical[one], scale)
             out[one], lse[one] = merge_attention_states(*far, out[one], lse[one])
-        for tile, used in zip(plan.tiles, edges, strict=True):
-            if used > shared:
-                some = slice(tile.start - first, tile.end - first)
-                between = slice(shared, used)
+        for query_block, num_columns in zip(plan.query_blocks, edges, strict=True):
+            if num_columns > shared:
+                some = slice(query_block.start - first, query_block.end - first)
+                between = slice(shared, num_columns)
                 part = attend(
                     q[one, some], keys[None, between], values[None, between],
                     causal=False, scale=scale,
@@ -132,14 +139,14 @@ def _stripes(
     return out, lse
 
 
-def _blocks(plan: Plan, head: int) -> Iterator[tuple[slice, Tensor]]:
+def _blocks(plan: SparsePlan, head: int) -> Iterator[tuple[slice, Tensor]]:
     """Of one head, rows of the chunk that see the same blocks, and these blocks' keys that are
     no columns, int64 [n]."""
     if plan.blocks is None or not bool(plan.blocks.kept[head].any()):
         return
     size, kept = plan.blocks.size, plan.blocks.kept[head]
     free = torch.ones(kept.shape[1] * size, dtype=torch.bool, device=kept.device)
-    columns = plan.columns[head, : int(plan.used[head, -1])]
+    columns = plan.columns[head, : int(plan.num_columns[head, -1])]
     free[columns[columns < len(free)]] = False
     changes = (kept[1:] != kept[:-1]).any(dim=1).nonzero().flatten() + 1
     edges = [0, *changes.tolist(), len(kept)]
@@ -149,15 +156,18 @@ def _blocks(plan: Plan, head: int) -> Iterator[tuple[slice, Tensor]]:
             yield slice(first * size, end * size), seen.nonzero().flatten()
 
 
-def _bands(q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float) -> Result:
+def _bands(q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, scale: float) -> Result:
     """Each tile over its band: the tile's own keys causally, those before them whole."""
     parts = []
-    first = plan.tiles[0].start
-    for tile in plan.tiles:
-        rows = q[:, tile.start - first : tile.end - first]
-        own, window = slice(tile.start, tile.end), slice(tile.band, tile.start)
+    first = plan.query_blocks[0].start
+    for query_block in plan.query_blocks:
+        rows = q[:, query_block.start - first : query_block.end - first]
+        own, window = (
+            slice(query_block.start, query_block.end),
+            slice(query_block.local_start, query_block.start),
+        )
         near = attend(rows, k[None, own], v[None, own], causal=True, scale=scale)
-        if tile.band < tile.start:
+        if query_block.local_start < query_block.start:
             typical = typical_scores(rows, k, near[1], scale)
             near = merge_attention_states(
                 *near, *_over_all(rows, k[window], v[window], typical, scale)
@@ -169,7 +179,7 @@ def _bands(q: Tensor, k: Tensor, v: Tensor, plan: Plan, scale: float) -> Result:
 
 def _over_all(q: Tensor, k: Tensor, v: Tensor, typical: Tensor, scale: float) -> Result:
     """Every query [S, C, D] over the same keys [N, D], by the fastest way there is."""
-    if not products_on_cpu(q, v):
+    if not cpu_bf16_supported(q, v):
         return attend(q, k[None], v[None], causal=False, scale=scale)
-    out, lse = attend_products(q.flatten(0, 1), k, v, typical=typical.flatten(), scale=scale)
+    out, lse = attend_cpu_bf16(q.flatten(0, 1), k, v, typical=typical.flatten(), scale=scale)
     return out.view(*q.shape[:2], -1), lse.view(q.shape[:2])

@@ -108,10 +108,10 @@ def small_settings() -> SelectionSettings:
     """Selection at the scale of a test: every head that can skip a pair does."""
     return SelectionSettings(
         alpha=0.6,
-        tile=32,
+        query_block=32,
         window=32,
         block=16,
-        sinks=2,
+        num_sink_tokens=2,
         break_even=64,
         cost=CostModel(gather_pairs=0, call_pairs=0),
     )

@@ -3,7 +3,7 @@
 from sa_chat.engine.tools.eval.results import AnswerResult, Configuration, ReadingResult
 
 DENSE = Configuration("dense")
-SPARSE = Configuration("sparse", "joined", 0.95)
+SPARSE = Configuration("sparse", "auto", 0.95)
 
 
 def answer(score=1.0, text=None, *, task="vt", index=0, depth=None, refused=False):

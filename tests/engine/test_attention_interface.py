@@ -11,7 +11,7 @@ from sa_chat.engine.cache import KVCache
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.model.keywords import cache_keyword
 from sa_chat.engine.sparsity import select
-from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.protocol.errors import ModelError
 
 SCALE = 0.25
@@ -57,15 +57,15 @@ def test_plan_is_carried_out_exactly(striped, small_settings):
     plan, _ = select(q, k, scale=SCALE, settings=settings)
     mixed = replace(  # one head dense, the others as planned
         plan,
-        used=plan.used.clone().index_fill_(0, torch.tensor([0]), 0),
-        bands=plan.bands.clone().index_fill_(0, torch.tensor([0]), 0),
+        num_columns=plan.num_columns.clone().index_fill_(0, torch.tensor([0]), 0),
+        local_starts=plan.local_starts.clone().index_fill_(0, torch.tensor([0]), 0),
     )
-    out, lse = execute(q, k, v, mixed, scale=SCALE)
+    out, lse = sparse_attention(q, k, v, mixed, scale=SCALE)
     for head, columns in enumerate(mixed.columns):
-        for t, tile in enumerate(mixed.tiles):
-            for row in (tile.start, tile.end - 1):
-                band = torch.arange(int(mixed.bands[head, t]), row + 1)
-                seen = torch.cat([columns[: mixed.used[head, t]], band])
+        for t, query_block in enumerate(mixed.query_blocks):
+            for row in (query_block.start, query_block.end - 1):
+                local_start = torch.arange(int(mixed.local_starts[head, t]), row + 1)
+                seen = torch.cat([columns[: mixed.num_columns[head, t]], local_start])
                 group = slice(head // 2, head // 2 + 1)
                 expected, expected_lse = attend_reference(
                     q[head : head + 1, row - 300 : row - 299],
@@ -84,7 +84,7 @@ def test_first_chunk_has_nothing_before_its_first_tile(striped, small_settings):
     q, k, v, _ = striped(rows=300, keys=300)
     plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
     assert plan.density < 0.9
-    out, _ = execute(q, k, v, plan, scale=SCALE)
+    out, _ = sparse_attention(q, k, v, plan, scale=SCALE)
     expected, _ = attend_reference(q, k, v, causal=True, scale=SCALE)
     torch.testing.assert_close(out[:, :64], expected[:, :64], atol=1e-5, rtol=1e-4)
     assert (out - expected).norm() / expected.norm() < 0.15

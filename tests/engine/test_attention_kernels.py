@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sa_chat.engine.kernels import attend, merge_attention_states
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.kernels.torch_native import attend_plain
+from sa_chat.engine.kernels.torch_native import attend_torch_native
 
 
 def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[torch.Tensor]:
@@ -19,7 +19,7 @@ def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[t
     return [q, buffer[0, :, :keys], buffer[1, :, :keys]]
 
 
-@pytest.mark.parametrize("kernel", [attend, attend_plain])
+@pytest.mark.parametrize("kernel", [attend, attend_torch_native])
 @pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2), (6, 1)])
 @pytest.mark.parametrize(("rows", "keys"), [(1, 1), (1, 63), (63, 63), (63, 1000), (257, 300)])
 @pytest.mark.parametrize("causal", [True, False])
@@ -33,8 +33,8 @@ def test_equals_the_definition(kernel, heads, groups, rows, keys, causal):
 
 def test_plain_blocks_agree_with_one_block():
     q, k, v = _tensors(4, 2, 65, 130, 16)
-    whole = attend_plain(q, k, v, causal=True, scale=0.25)
-    blocks = attend_plain(q, k, v, causal=True, scale=0.25, workspace_bytes=4 * 4 * 130 * 7)
+    whole = attend_torch_native(q, k, v, causal=True, scale=0.25)
+    blocks = attend_torch_native(q, k, v, causal=True, scale=0.25, workspace_bytes=4 * 4 * 130 * 7)
     torch.testing.assert_close(blocks, whole)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sa_chat.engine.cli import build_parser
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.sparsity import SelectionSettings, tiles_of
+from sa_chat.engine.sparsity import SelectionSettings, query_blocks_of
 from sa_chat.engine.sparsity.rows import SAMPLINGS, rows_of
 from sa_chat.engine.tools.bench.attention import baselines, flex, ours
 from sa_chat.engine.tools.bench.attention import length as attention_length
@@ -149,7 +149,7 @@ def test_each_kind_attends_to_what_it_says():
     head_of = {kind_of(head): head for head in range(8)}
     for row, weights in zip(rows, mass.unbind(1), strict=True):
         near = slice(row - NEAR_SCALE, row + 1)
-        assert weights[head_of["band"], near].sum() > 0.95
+        assert weights[head_of["local_start"], near].sum() > 0.95
         assert weights[head_of["sink"], :SINKS].sum() > 0.01
         assert weights[head_of["sink"], near].sum() + weights[head_of["sink"], :SINKS].sum() > 0.95
         assert weights[head_of["flat"]].max() < 0.02
@@ -179,7 +179,7 @@ def test_same_seed_same_inputs():
 @pytest.mark.parametrize("length", [2048, 3001])
 def test_ours_passes_the_check_and_counts_what_it_keeps(length):
     inputs = _made(structured_inputs, length=length)
-    sizes = SelectionSettings(density=0.2, tile=128, window=128)
+    sizes = SelectionSettings(density=0.2, query_block=128, window=128)
     plans = ours.select_all(inputs, sizes)
     rows = ours.rows_not_sampled(inputs, [sizes], count=40, seed=3)
     kept = ours.kept_keys(plans, rows, inputs)
@@ -214,9 +214,9 @@ def test_checked_rows_are_not_sampled(length, share, sampling, seed):
     assert rows == sorted(set(rows))
     assert 0 < len(rows) <= 64
     for start, end in ours.chunks(length, CPU):
-        tiles = tiles_of(start, end, tile=512, window=512, block=128)
+        query_blocks = query_blocks_of(start, end, query_block=512, window=512, block=128)
         of_chunk = share or sizes.share_of(end - start)
-        sampled = rows_of(tiles, block=128, share=of_chunk, sampling=sampling, device=CPU)
+        sampled = rows_of(query_blocks, block=128, share=of_chunk, sampling=sampling, device=CPU)
         assert not set(rows) & set((sampled.at[: sampled.count] + start).tolist())
 
 
@@ -226,9 +226,9 @@ def test_checked_rows_are_not_sampled(length, share, sampling, seed):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"density": 0.1, "tile": 96, "window": 96, "block": 96},
-        {"density": 0.1, "tile": 128, "window": 128},
-        {"method": "block-cluster", "alpha": 0.6, "tile": 256, "window": 128},
+        {"density": 0.1, "query_block": 96, "window": 96, "block": 96},
+        {"density": 0.1, "query_block": 128, "window": 128},
+        {"method": "block-cluster", "alpha": 0.6, "query_block": 256, "window": 128},
     ],
 )
 def test_block_mask_computes_the_blocks_that_the_plan_touches(changes):
@@ -276,7 +276,7 @@ def test_rows_of_every_method(bench, tmp_path):
         ("torch SDPA", ""),
         ("sa-chat dense", ""),
         ("FlexAttention", ""),
-        ("sa-chat", "window-columns 0.95"),
+        ("sa-chat", "local-vertical 0.95"),
         ("sa-chat", "density 0.1"),
         ("sa-chat", "density 0.5"),
     ]

@@ -103,7 +103,9 @@ def test_rows_are_whole_and_consistent(tmp_path, capsys):
 
 
 def test_a_forced_density_is_reached():
-    settings = SelectionSettings(density=0.3, tile=32, window=32, block=32, sinks=2)
+    settings = SelectionSettings(
+        density=0.3, query_block=32, window=32, block=32, num_sink_tokens=2
+    )
     reader = _reader(settings)
     assert reader.read(700, "dense").density == 1.0
     assert reader.read(700, "sparse").density == pytest.approx(0.3, abs=0.03)
@@ -118,7 +120,7 @@ def test_a_model_folder_reads_a_document(tmp_path, capsys):
     assert [row["tokens"] for row in saved["rows"]] == [512, 512]
     assert all(row["tokenize_s"] > 0.0 for row in saved["rows"])
     assert saved["settings"]["density_forced"] is None
-    assert [row["attention"] for row in saved["rows"]] == ["all pairs", "joined, alpha 0.95"]
+    assert [row["attention"] for row in saved["rows"]] == ["all pairs", "auto, alpha 0.95"]
     assert "book.txt" in capsys.readouterr().out
     assert main(["bench", "prefill", "--model", str(folder), "--lengths", "16K"]) == 2
     assert "room for 8,192 tokens" in capsys.readouterr().err
@@ -178,7 +180,9 @@ def test_nothing_is_timed_when_the_results_are_wrong(monkeypatch, tmp_path, caps
 
 
 def test_the_check_compares_with_the_definition_and_with_dense():
-    settings = SelectionSettings(density=0.1, tile=32, window=32, block=32, sinks=2)
+    settings = SelectionSettings(
+        density=0.1, query_block=32, window=32, block=32, num_sink_tokens=2
+    )
     row = check_equality(_reader(settings), 600)
     assert row["reference"]["kl_nats"] < 1e-6
     assert row["alpha_1"] == {"same_token": True, "kl_nats": 0.0}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sa_chat.engine.budget import check_budget, propose, reserve_for
-from sa_chat.engine.budget.likelihood import chapter_why, file_why, folder_why
+from sa_chat.engine.budget.expendable import chapter_why, file_why, folder_why
 from sa_chat.engine.documents.globs import matches
 from sa_chat.protocol.errors import ContextOverflow
 from sa_chat.protocol.events import Drop, Section

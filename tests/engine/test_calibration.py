@@ -77,7 +77,7 @@ def test_the_joined_method_gets_what_was_measured(own_store, measured):
     settings = calibrated(SelectionSettings(), *_layer(SHORTEST))
     assert settings.break_even == 5120
     assert settings.cost == CostModel(gather_pairs=40, call_pairs=round(1234 / 0.00086))
-    assert settings.patterns == ("window-columns",)
+    assert settings.patterns == ("local-vertical",)
     assert [(shape.heads, shape.groups, shape.size) for shape in measured] == [(2, 1, 16)]
 
 
@@ -90,7 +90,7 @@ def test_where_sparse_never_pays_all_chunks_stay_dense(own_store, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "keys", "device"),
     [
-        ({"method": "window-columns"}, SHORTEST, "cpu"),
+        ({"method": "local-vertical"}, SHORTEST, "cpu"),
         ({"density": 0.1}, SHORTEST, "cpu"),
         ({"alpha": 1.0}, SHORTEST, "cpu"),
         ({}, SHORTEST, "meta"),
@@ -133,7 +133,7 @@ def test_break_even_is_where_the_lines_cross(kept, fixed, expected):
             1e-9 * (2 * plan + 800),
         )
         at.append(calibrations._At(keys, pairs, plan, *seconds))
-    found = calibrations._calibration(*at, 3e-9, tiles=8)
+    found = calibrations._calibration(*at, 3e-9, query_blocks=8)
     assert found.break_even == expected
     assert found.dense_ns == pytest.approx(1.0)
     assert found.kept_ns == pytest.approx(2.0)

@@ -90,7 +90,7 @@ def test_a_capture_that_fails_is_told_and_not_tried_again_for_the_model(
         tried.append(cache)
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(step_module, "step_on_cuda", lambda *buffers: True)
+    monkeypatch.setattr(step_module, "decode_attention_supported", lambda *buffers: True)
     monkeypatch.setattr(step_module, "GraphStep", fails)
     for _ in range(2):
         cache = KVCache(3, 100)
@@ -125,7 +125,7 @@ def test_a_capture_without_memory_is_tried_once_more_and_again_for_another_cache
 ):
     tried = []
     capture = _short_of_memory(tried, 2, at_the_end=at_the_end)
-    monkeypatch.setattr(step_module, "step_on_cuda", lambda *buffers: True)
+    monkeypatch.setattr(step_module, "decode_attention_supported", lambda *buffers: True)
     monkeypatch.setattr(step_module, "GraphStep", capture)
     caches = KVCache(3, 100), KVCache(3, 100)
     for cache, tries in zip(caches, (2, 3), strict=True):
@@ -142,7 +142,7 @@ def test_memory_that_pytorch_keeps_is_given_back_for_a_capture(
     tiny, prompt, expected, monkeypatch, caplog
 ):
     tried, given_back = [], []
-    monkeypatch.setattr(step_module, "step_on_cuda", lambda *buffers: True)
+    monkeypatch.setattr(step_module, "decode_attention_supported", lambda *buffers: True)
     monkeypatch.setattr(step_module, "GraphStep", _short_of_memory(tried, 1))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(len(tried)))
     cache = KVCache(3, 100)
@@ -162,7 +162,7 @@ def test_out_of_memory_in_a_step_leaves_the_tokens_before_it(tiny, prompt, expec
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sa_chat.engine.attention.context.execute", fails)
+        patch.setattr("sa_chat.engine.attention.context.sparse_attention", fails)
         with pytest.raises(torch.OutOfMemoryError):
             next(answer)
     assert cache.length == 42

@@ -37,7 +37,7 @@ def test_what_was_written_is_read_again(path):
         records.append(result)
     again = opened(path)
     assert again.results == records.results == [FIRST, MISSING, SECOND]
-    assert again.done == {("vt/4096/0", "dense"), ("vt/4096/0", "joined 0.95")}
+    assert again.done == {("vt/4096/0", "dense"), ("vt/4096/0", "auto 0.95")}
     assert again.settings == records.settings
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["type"] for line in lines] == [

@@ -23,7 +23,7 @@ scores = st.lists(
 )
 
 
-def curve(*alphas, methods=("joined",)):
+def curve(*alphas, methods=("auto",)):
     return [DENSE, *(Configuration("sparse", m, alpha) for m in methods for alpha in alphas)]
 
 
@@ -150,8 +150,8 @@ def test_a_document_without_its_counterpart_waits():
     unfinished = results[:-1]  # the last document at alpha 0.95
     assert pending(unfinished) == ["vt/4096/2"]
     assert [(c.configuration.label, c.n) for c in summarise(unfinished)] == [
-        ("joined 0.9", 3),
-        ("joined 0.95", 2),
+        ("auto 0.9", 3),
+        ("auto 0.95", 2),
     ]
     assert summarise(r for r in results if r.configuration != DENSE) == []
 
@@ -221,15 +221,15 @@ def test_the_report_names_its_settings_and_every_place_of_the_run():
     text = report(elsewhere, run_of([4096], curve(0.95)))
     assert text.startswith("# Dense against sparse: the reader\n\n- model: the reader\n- seed: 3\n")
     assert "- machine: two cores, then one GPU\n" in text
-    assert "- attention: dense, joined 0.95\n" in text
+    assert "- attention: dense, auto 0.95\n" in text
     assert "documents: None" not in text
     assert "in the model's own tokens" in text
 
 
 def test_every_configuration_has_its_table_and_a_line_in_the_curve():
-    configurations = curve(0.5, 1.0, methods=("joined", "stripes"))
+    configurations = curve(0.5, 1.0, methods=("auto", "stripes"))
     text = report(SETTINGS, run_of([4096, 8192], configurations))
-    for label in ("joined 0.5", "joined 1", "stripes 0.5", "stripes 1"):
+    for label in ("auto 0.5", "auto 1", "stripes 0.5", "stripes 1"):
         assert f"\n## {label}\n" in text
         assert table_row(text, label, "8,192")[2:5] == ["2", "1.000", "1.000"]
     tables = [line for line in text.splitlines() if line.startswith("|")]
@@ -255,7 +255,7 @@ def titles(figure):
 def test_needles_show_dense_beside_every_configuration_to_one_scale():
     results = run_of([4096, 16384], curve(0.9, 0.95), samples=11)
     figure = needles_figure(reversed(results), "the reader")
-    assert titles(figure) == ["dense", "joined 0.95", "joined 0.9"]
+    assert titles(figure) == ["dense", "auto 0.95", "auto 0.9"]
     for axis in figure.axes[:3]:
         (image,) = axis.images
         assert image.get_clim() == (0.0, 1.0)
@@ -295,17 +295,17 @@ def test_a_grid_of_scores_by_hand():
 
 
 def test_scores_are_a_line_for_each_method_and_dense_at_density_one():
-    configurations = curve(0.5, 0.9, methods=("joined", "stripes"))
+    configurations = curve(0.5, 0.9, methods=("auto", "stripes"))
     figure = scores_figure(run_of([4096, 8192, 16384, 32768], configurations), "the reader")
     assert titles(figure) == ["4,096 tokens", "8,192 tokens", "16,384 tokens", "32,768 tokens"]
     lines = {line.get_label(): line for line in figure.axes[0].lines}
-    np.testing.assert_allclose(lines["joined"].get_xdata(), [0.25, 0.81])
+    np.testing.assert_allclose(lines["auto"].get_xdata(), [0.25, 0.81])
     np.testing.assert_allclose(lines["stripes"].get_ydata(), [1.0, 1.0])
     assert [1.0] in [list(line.get_xdata()) for line in figure.axes[0].lines]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "dense",
-        "joined",
+        "auto",
         "stripes",
         "alpha 0.5",
         "alpha 0.9",
@@ -316,7 +316,7 @@ def test_density_is_the_mean_over_documents_of_the_first_sparse_configuration():
     results = [
         reading("a", SPARSE, [answer()], heads=((0.2, 0.4, 1.0), (0.0, 0.1, 0.1))),
         reading("b", SPARSE, [answer()], heads=((0.4, 0.4, 0.0), (0.0, 0.1, 0.3))),
-        reading("a", Configuration("sparse", "joined", 0.99), [answer()], heads=((1.0,) * 3,) * 2),
+        reading("a", Configuration("sparse", "auto", 0.99), [answer()], heads=((1.0,) * 3,) * 2),
         reading("c", SPARSE, [answer()], length=8192, heads=((0.1,) * 3,) * 2),
     ]
     figure = density_figure(results, "the reader")
@@ -329,7 +329,7 @@ def test_density_is_the_mean_over_documents_of_the_first_sparse_configuration():
     ]
     assert (first.get_xlabel(), first.get_ylabel()) == ("query head", "layer")
     assert bar.get_ylabel() == "density (computed / causal pairs)"
-    assert figure.get_suptitle() == "Density by layer and head, joined 0.95: the reader"
+    assert figure.get_suptitle() == "Density by layer and head, auto 0.95: the reader"
 
 
 def test_pictures_are_written(tmp_path):

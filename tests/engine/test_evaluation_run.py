@@ -36,7 +36,7 @@ def _without_times(out) -> list:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "run"
-    assert _eval(out, "--alpha", "0.95,1", "--methods", "window-columns") == 0
+    assert _eval(out, "--alpha", "0.95,1", "--methods", "local-vertical") == 0
     return out
 
 
@@ -71,13 +71,13 @@ def test_the_documents_are_as_long_as_asked(whole):
 def test_report_and_pictures_are_written(whole):
     text = (whole / REPORT).read_text("utf-8")
     assert "niah_single_1" in text
-    assert "window-columns 0.95" in text
+    assert "local-vertical 0.95" in text
     assert {p.name for p in whole.iterdir()} >= {"needles.png", "scores.png", "density.png"}
 
 
 def test_an_interrupted_run_goes_on(whole, tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
-    options = ("--alpha", "0.95,1", "--methods", "window-columns")
+    options = ("--alpha", "0.95,1", "--methods", "local-vertical")
     read = Reader.read
     calls = []
 
@@ -134,17 +134,17 @@ def test_a_run_does_not_go_on_with_other_texts(tmp_path, capsys):
     assert "fingerprint of documents" in capsys.readouterr().err
 
 
-def test_triangular_is_read_once_and_not_at_alpha_one():
+def test_a_shape_is_read_once_and_not_at_alpha_one():
     parser = argparse.ArgumentParser()
     add_eval_arguments(parser)
 
     def labels(alphas):
-        arguments = parser.parse_args(["--alpha", alphas, "--methods", "triangular,joined"])
+        arguments = parser.parse_args(["--alpha", alphas, "--methods", "a-shape,auto"])
         return [each.label for each in run._configurations(options_from(arguments))]
 
-    assert labels("0.8,0.9") == ["dense", "triangular 0.8", "joined 0.8", "joined 0.9"]
-    assert labels("1,0.9") == ["dense", "triangular 0.9", "joined 1", "joined 0.9"]
-    assert labels("1") == ["dense", "triangular 1", "joined 1"]
+    assert labels("0.8,0.9") == ["dense", "a-shape 0.8", "auto 0.8", "auto 0.9"]
+    assert labels("1,0.9") == ["dense", "a-shape 0.9", "auto 1", "auto 0.9"]
+    assert labels("1") == ["dense", "a-shape 1", "auto 1"]
 
 
 def test_what_cannot_be_made_is_told(tmp_path):

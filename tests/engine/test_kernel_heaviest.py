@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from sa_chat.engine.kernels import top_p_mask as module
 from sa_chat.engine.kernels.top_p_mask import (
-    among_heaviest,
-    heaviest,
-    heaviest_plain,
-    heaviest_triton,
+    top_p_mask,
+    top_p_mask_torch,
+    top_p_mask_triton,
+    top_p_members,
 )
 
 CASES = [(1, 0), (1, 1), (30, 4), (5000, 16), (9001, 0)]
@@ -38,20 +38,24 @@ def _inputs(keys: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def _interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
-    for keys, always in CASES:
+    for keys, num_sink_tokens in CASES:
         weights, counted, limits = _inputs(keys)
-        for what, limit, reach in ((weights, limits, True), (counted, 3 * limits, False)):
-            expected = heaviest_plain(weights, what, limit, always=always, reach=reach)
-            found = heaviest_triton(weights, what, limit, always=always, reach=reach)
+        for what, limit, at_least in ((weights, limits, True), (counted, 3 * limits, False)):
+            expected = top_p_mask_torch(
+                weights, what, limit, num_sink_tokens=num_sink_tokens, at_least=at_least
+            )
+            found = top_p_mask_triton(
+                weights, what, limit, num_sink_tokens=num_sink_tokens, at_least=at_least
+            )
             _same(found, expected)
-            kept = among_heaviest(weights, what, limit)
+            kept = top_p_members(weights, what, limit)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(module, "_least_plain", _least_by_the_kernel)
-                assert torch.equal(among_heaviest(weights, what, limit), kept)
+                patch.setattr(module, "_threshold_torch", _least_by_the_kernel)
+                assert torch.equal(top_p_members(weights, what, limit), kept)
 
 
 def _least_by_the_kernel(*args, **options) -> torch.Tensor:
-    return module._least_triton(*args, **options)[0]
+    return module._threshold_triton(*args, **options)[0]
 
 
 def _same(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -> None:
@@ -75,23 +79,25 @@ def test_interpreted_kernel_equals_its_twin():
 @given(
     weights=st.lists(st.integers(0, 40), min_size=1, max_size=30),
     limit=st.integers(-5, 400),
-    always=st.integers(0, 5),
-    reach=st.booleans(),
+    num_sink_tokens=st.integers(0, 5),
+    at_least=st.booleans(),
 )
 def test_keeps_as_few_as_reach_the_limit_or_as_many_as_stay_within_it(
-    weights, limit, always, reach
+    weights, limit, num_sink_tokens, at_least
 ):
-    always = min(always, len(weights))
+    num_sink_tokens = min(num_sink_tokens, len(weights))
     row = torch.tensor([weights], dtype=torch.float32)
-    columns, counts = heaviest(row, row, torch.tensor([float(limit)]), always=always, reach=reach)
+    columns, counts = top_p_mask(
+        row, row, torch.tensor([float(limit)]), num_sink_tokens=num_sink_tokens, at_least=at_least
+    )
     kept = columns[0, : counts[0, -1]].tolist()
     assert kept == sorted(set(kept))
-    assert kept[:always] == [*range(always)]
+    assert kept[:num_sink_tokens] == [*range(num_sink_tokens)]
     assert counts[0].tolist() == [sum(k <= i for k in kept) for i in range(len(weights))]
-    chosen = [weights[i] for i in kept[always:]]
+    chosen = [weights[i] for i in kept[num_sink_tokens:]]
     others = [w for i, w in enumerate(weights) if i not in kept]
     assert not chosen or not others or min(chosen) > max(others)  # equal ones go together
-    if not reach:
+    if not at_least:
         assert sum(chosen) <= max(limit, 0)
         heaviest_left = max(others, default=0)
         assert not others or sum(chosen) + heaviest_left * others.count(heaviest_left) > limit
@@ -105,21 +111,31 @@ def test_keeps_as_few_as_reach_the_limit_or_as_many_as_stay_within_it(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("device", [f"cuda:{i}" for i in range(torch.cuda.device_count())])
-@pytest.mark.parametrize(("keys", "always"), [*CASES, (131_072, 16)])
-def test_gpu_agrees_with_the_cpu(keys, always, device):
+@pytest.mark.parametrize(("keys", "num_sink_tokens"), [*CASES, (131_072, 16)])
+def test_gpu_agrees_with_the_cpu(keys, num_sink_tokens, device):
     weights, counted, limits = _inputs(keys)
-    for what, limit, reach in ((weights, limits, True), (counted, 3 * limits, False)):
-        expected = heaviest(weights, what, limit, always=always, reach=reach)
+    for what, limit, at_least in ((weights, limits, True), (counted, 3 * limits, False)):
+        expected = top_p_mask(
+            weights, what, limit, num_sink_tokens=num_sink_tokens, at_least=at_least
+        )
         there = [tensor.to(device) for tensor in (weights, what, limit)]
-        _same(heaviest(*there, always=always, reach=reach), expected)
+        _same(top_p_mask(*there, num_sink_tokens=num_sink_tokens, at_least=at_least), expected)
         # Limits that are one number, seen as many, are read as many.
         alike = limit[2:3]
-        expected = heaviest(weights, what, alike.repeat(5), always=always, reach=reach)
-        _same(
-            heaviest(*there[:2], alike.to(device).expand(5), always=always, reach=reach), expected
+        expected = top_p_mask(
+            weights, what, alike.repeat(5), num_sink_tokens=num_sink_tokens, at_least=at_least
         )
-        kept = among_heaviest(*there).cpu()
-        assert torch.equal(kept, among_heaviest(weights, what, limit))
+        _same(
+            top_p_mask(
+                *there[:2],
+                alike.to(device).expand(5),
+                num_sink_tokens=num_sink_tokens,
+                at_least=at_least,
+            ),
+            expected,
+        )
+        kept = top_p_members(*there).cpu()
+        assert torch.equal(kept, top_p_members(weights, what, limit))
 
 
 if __name__ == "__main__":

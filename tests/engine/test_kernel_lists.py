@@ -7,7 +7,12 @@ import sys
 import pytest
 import torch
 
-from sa_chat.engine.kernels.lists import BlockLists, block_lists, lists_plain, lists_triton
+from sa_chat.engine.kernels.block_lists import (
+    BlockLists,
+    block_lists,
+    block_lists_torch,
+    block_lists_triton,
+)
 
 
 def _inputs(heads: int, rows: int, blocks: int, size: int, most: int) -> tuple[torch.Tensor, ...]:
@@ -15,8 +20,8 @@ def _inputs(heads: int, rows: int, blocks: int, size: int, most: int) -> tuple[t
     torch.manual_seed(blocks + most)
     kept = torch.rand(heads, rows, blocks) < 0.4
     columns = [torch.randperm(size * (blocks + 2))[:most].sort().values for _ in range(heads)]
-    used = torch.tensor([[0, most], [0, 0]]).repeat(heads, 1)[:heads]
-    return kept, torch.stack(columns).int(), used.int()
+    num_columns = torch.tensor([[0, most], [0, 0]]).repeat(heads, 1)[:heads]
+    return kept, torch.stack(columns).int(), num_columns.int()
 
 
 CASES = [
@@ -42,12 +47,12 @@ def _same(found: BlockLists, right: BlockLists) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_lists_have_each_kept_block_once_and_those_without_columns_first(case):
-    kept, columns, used = _inputs(*case)
+    kept, columns, num_columns = _inputs(*case)
     size = case[3]
-    lists = lists_plain(kept, columns, used, size=size)
+    lists = block_lists_torch(kept, columns, num_columns, size=size)
     for head, of_head in enumerate(kept):
         flags = torch.zeros(kept.shape[2] * size + 2 * size, dtype=torch.bool)
-        flags[columns[head, : used[head, -1]].long()] = True
+        flags[columns[head, : num_columns[head, -1]].long()] = True
         flags = flags[: kept.shape[2] * size]
         assert lists.excluded[head].bool().tolist() == flags.tolist()
         broken = {int(at) // size for at in flags.nonzero()}
@@ -62,9 +67,9 @@ def test_lists_have_each_kept_block_once_and_those_without_columns_first(case):
 def _interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
     for case in CASES:
-        kept, columns, used = _inputs(*case)
-        right = lists_plain(kept, columns, used, size=case[3])
-        _same(lists_triton(kept, columns, used, size=case[3]), right)
+        kept, columns, num_columns = _inputs(*case)
+        right = block_lists_torch(kept, columns, num_columns, size=case[3])
+        _same(block_lists_triton(kept, columns, num_columns, size=case[3]), right)
 
 
 def test_interpreted_kernels_equal_their_twin():

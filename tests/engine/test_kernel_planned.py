@@ -8,33 +8,39 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sa_chat.engine.kernels.sparse_prefill import attend_planned, planned_on_cuda
-from sa_chat.engine.kernels.top_p_mask import heaviest
-from sa_chat.engine.sparsity.plan import Blocks, Plan, causal_pairs, tiles_of
+from sa_chat.engine.kernels.sparse_prefill import sparse_prefill, sparse_prefill_supported
+from sa_chat.engine.kernels.top_p_mask import top_p_mask
+from sa_chat.engine.sparsity.plan import Blocks, SparsePlan, causal_pairs, query_blocks_of
 from sa_chat.engine.sparsity.rows import segments_of
-from sa_chat.engine.sparsity.sparse_attention import _block_lists, _tile_rows, execute
+from sa_chat.engine.sparsity.sparse_attention import _block_lists, _tile_rows, sparse_attention
 
 
 def _plan(
-    heads: int, start: int, end: int, tile: int, window: int, kept: int, block: int = 0
-) -> Plan:
+    heads: int, start: int, end: int, query_block: int, window: int, kept: int, block: int = 0
+) -> SparsePlan:
     """Random columns; head 0 is dense and head 1 keeps none.  With `block` also random blocks,
     of which head 2 keeps all and head 3 none."""
-    tiles = tiles_of(start, end, tile=tile, window=window, block=max(1, block))
+    query_blocks = query_blocks_of(
+        start, end, query_block=query_block, window=window, block=max(1, block)
+    )
     chosen = torch.zeros(heads, end, dtype=torch.bool)
     for head in range(2, heads):
         chosen[head, torch.randperm(end)[:kept]] = True
-    ends = torch.tensor([tile.band for tile in tiles])
+    ends = torch.tensor([query_block.local_start for query_block in query_blocks])
     nothing = torch.zeros(heads)
-    columns, counts = heaviest(chosen.float(), chosen.float(), nothing + kept, always=0, reach=True)
+    columns, counts = top_p_mask(
+        chosen.float(), chosen.float(), nothing + kept, num_sink_tokens=0, at_least=True
+    )
     counts = torch.where(chosen.any(1, keepdim=True), counts, 0)
-    used = torch.nn.functional.pad(counts, (1, 0)).index_select(1, ends)
-    bands = ends.repeat(heads, 1).index_fill_(0, torch.tensor([0]), 0)
+    num_columns = torch.nn.functional.pad(counts, (1, 0)).index_select(1, ends)
+    local_starts = ends.repeat(heads, 1).index_fill_(0, torch.tensor([0]), 0)
     pairs = causal_pairs(start, end)
     blocks = None
     if block:
-        of_blocks = torch.tensor([t.band for t in tiles for _ in segments_of(t, block)])
-        before = torch.arange(tiles[-1].band // block) * block < of_blocks[:, None]
+        of_blocks = torch.tensor(
+            [t.local_start for t in query_blocks for _ in segments_of(t, block)]
+        )
+        before = torch.arange(query_blocks[-1].local_start // block) * block < of_blocks[:, None]
         some = (
             torch.rand(heads, *before.shape)
             < torch.tensor([0.0, 0.3, 1.0, 0.0] * 9)[:heads, None, None]
@@ -42,21 +48,23 @@ def _plan(
         some[4:] = torch.rand(some[4:].shape) < 0.4
         blocks = Blocks(block, some & before)
     computed = torch.full((heads,), pairs)
-    return Plan(tiles, columns, used.int(), bands.int(), computed, pairs, blocks)
+    return SparsePlan(
+        query_blocks, columns, num_columns.int(), local_starts.int(), computed, pairs, blocks
+    )
 
 
-def _reference(q, k, v, plan: Plan, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _reference(q, k, v, plan: SparsePlan, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
     """The plan as one mask [H, C, N], in float32: output and log-sum-exp."""
     heads, rows, _ = q.shape
     shared, keys = heads // k.shape[0], k.shape[1]
     seen = torch.zeros(heads, rows, keys, dtype=torch.bool)
     for head, columns in enumerate(plan.columns):
-        for t, tile in enumerate(plan.tiles):
-            for position in range(tile.start, tile.end):
+        for t, query_block in enumerate(plan.query_blocks):
+            for position in range(query_block.start, query_block.end):
                 at = position - (keys - rows)
                 row = seen[head, at]
-                row[plan.bands[head, t] : position + 1] = True
-                row[columns[: plan.used[head, t]]] = True
+                row[plan.local_starts[head, t] : position + 1] = True
+                row[columns[: plan.num_columns[head, t]]] = True
                 if plan.blocks is not None:
                     blocks = plan.blocks.kept[head, at // plan.blocks.size]
                     row[: len(blocks) * plan.blocks.size] |= blocks.repeat_interleave(
@@ -78,7 +86,7 @@ def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[t
 
 def _interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
-    for rows, keys, tile, window, size, block in [
+    for rows, keys, query_block, window, size, block in [
         (1, 1, 16, 16, 16, 0),
         (1, 150, 128, 32, 16, 0),
         (63, 63, 32, 16, 16, 0),
@@ -90,16 +98,16 @@ def _interpreted() -> None:
         (130, 900, 128, 128, 64, 128),
     ]:
         q, k, v = _tensors(4, 2, rows, keys, size)
-        plan = _plan(4, keys - rows, keys, tile, window, keys // 2, block)
-        tables = plan.columns, plan.used, plan.bands, _block_lists(plan)
+        plan = _plan(4, keys - rows, keys, query_block, window, keys // 2, block)
+        tables = plan.columns, plan.num_columns, plan.local_starts, _block_lists(plan)
         right = _reference(q, k, v, plan, 0.25)
         for result in (
-            attend_planned(q, k, v, *tables, tile=tile, scale=0.25),
-            execute(q, k, v, plan, scale=0.25),
+            sparse_prefill(q, k, v, *tables, query_block=query_block, scale=0.25),
+            sparse_attention(q, k, v, plan, scale=0.25),
         ):
             torch.testing.assert_close(result, right, atol=2e-5, rtol=1e-4)
         q, k, v = q.half(), k.half(), v.half()
-        out, lse = attend_planned(q, k, v, *tables, tile=tile, scale=0.25)
+        out, lse = sparse_prefill(q, k, v, *tables, query_block=query_block, scale=0.25)
         assert out.dtype == torch.float16
         torch.testing.assert_close((out.float(), lse), right, atol=2e-2, rtol=2e-2)
 
@@ -114,15 +122,16 @@ def test_interpreted_kernel_equals_the_definition():
 
 
 @pytest.mark.parametrize(
-    ("rows", "tile", "expected"), [(1, 512, 128), (63, 512, 128), (129, 512, 256), (300, 96, 96)]
+    ("rows", "query_block", "expected"),
+    [(1, 512, 128), (63, 512, 128), (129, 512, 256), (300, 96, 96)],
 )
-def test_a_single_tile_has_a_round_number_of_rows(rows, tile, expected):
-    assert _tile_rows(_plan(2, 700 - rows, 700, tile, 256, 10)) == expected
+def test_a_single_tile_has_a_round_number_of_rows(rows, query_block, expected):
+    assert _tile_rows(_plan(2, 700 - rows, 700, query_block, 256, 10)) == expected
 
 
 def test_cpu_tensors_are_not_for_the_kernel():
     q = torch.randn(2, 5, 16, dtype=torch.bfloat16)
-    assert not planned_on_cuda(q, q)
+    assert not sparse_prefill_supported(q, q)
 
 
 @pytest.mark.gpu
@@ -130,7 +139,7 @@ def test_cpu_tensors_are_not_for_the_kernel():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("size", [64, 80, 128, 256])
 @pytest.mark.parametrize(
-    ("rows", "keys", "tile", "block"),
+    ("rows", "keys", "query_block", "block"),
     [
         (2048, 5000, 256, 0),
         (2048, 5000, 256, 128),
@@ -142,23 +151,25 @@ def test_cpu_tensors_are_not_for_the_kernel():
         (1, 700, 512, 0),
     ],
 )
-def test_gpu_agrees_with_the_cpu(rows, keys, tile, block, size, dtype, monkeypatch):
+def test_gpu_agrees_with_the_cpu(rows, keys, query_block, block, size, dtype, monkeypatch):
     q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
-    plan = _plan(8, keys - rows, keys, tile, 256, keys // 8, block)
-    right, right_lse = execute(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
-    moved = {name: getattr(plan, name).cuda() for name in ("columns", "used", "bands")}
+    plan = _plan(8, keys - rows, keys, query_block, 256, keys // 8, block)
+    right, right_lse = sparse_attention(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
+    moved = {
+        name: getattr(plan, name).cuda() for name in ("columns", "num_columns", "local_starts")
+    }
     blocks = None if plan.blocks is None else Blocks(block, plan.blocks.kept.cuda())
     plan = replace(plan, **moved, blocks=blocks)
     # Views stay views of a buffer with NaN past the last key.
     cache = torch.full((2, 2, keys + 100, size), float("nan"), dtype=dtype, device="cuda")
     cache[0, :, :keys], cache[1, :, :keys] = k, v
     q = q.cuda()
-    assert planned_on_cuda(q, cache[1])
+    assert sparse_prefill_supported(q, cache[1])
     # The module, not the function of the same name
     module = sys.modules["sa_chat.engine.sparsity.sparse_attention"]
     monkeypatch.delattr(module, "_stripes")  # the way around the kernel
     torch.full((8, keys, size), float("nan"), dtype=dtype, device="cuda")  # freed: to be reused
-    out, lse = execute(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
+    out, lse = sparse_attention(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
     assert out.dtype == dtype
     torch.testing.assert_close(lse.cpu(), right_lse, atol=2e-3, rtol=1e-3)
     assert (out.float().cpu() - right).norm() / right.norm() < 5e-3

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from sa_chat.engine.kernels.cpu_bf16 import (
-    attend_products,
+    attend_cpu_bf16,
+    cpu_bf16_supported,
     products,
-    products_on_cpu,
     typical_scores,
 )
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.sparsity import SelectionSettings, coverage, select
-from sa_chat.engine.sparsity.sampling import sample
-from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.engine.sparsity.row_sampling import sample
+from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 
 SCALE = 0.125
 
@@ -40,7 +40,7 @@ def test_equals_the_definition(rows, keys, size, sharp):
     expected, expected_lse = attend_reference(q, k, v, causal=False, scale=SCALE)
     scores = q[0].float() @ k[0].float().T * SCALE
     typical = (scores.softmax(dim=-1) * scores).sum(dim=-1)
-    out, lse = attend_products(q[0], k[0], v[0], typical=typical, scale=SCALE)
+    out, lse = attend_cpu_bf16(q[0], k[0], v[0], typical=typical, scale=SCALE)
     assert _error(out, expected[0]) < 0.01
     torch.testing.assert_close(lse, expected_lse[0], atol=0.02, rtol=0.002)
 
@@ -50,7 +50,7 @@ def test_a_bad_guess_of_the_typical_score_costs_little(off):
     q, k, v = _tensors(200, 3000, sharp=8.0)
     expected, expected_lse = attend_reference(q, k, v, causal=False, scale=SCALE)
     typical = expected_lse[0] + off
-    out, lse = attend_products(q[0], k[0], v[0], typical=typical, scale=SCALE)
+    out, lse = attend_cpu_bf16(q[0], k[0], v[0], typical=typical, scale=SCALE)
     assert _error(out, expected[0]) < 0.01
     torch.testing.assert_close(lse, expected_lse[0], atol=0.04, rtol=0.0)
 
@@ -65,13 +65,13 @@ def test_only_the_rows_with_a_bad_guess_are_computed_again(monkeypatch):
     monkeypatch.setattr(
         module, "_largest", lambda q, *rest: again.append(len(q)) or largest(q, *rest)
     )
-    attend_products(q[0], k[0], v[0], typical=typical, scale=SCALE)
+    attend_cpu_bf16(q[0], k[0], v[0], typical=typical, scale=SCALE)
     assert again == [2]
 
 
 def test_all_weight_lost_is_nothing_to_merge():
     q, k, v = _tensors(5, 40)
-    out, lse = attend_products(q[0], k[0], v[0], typical=torch.full((5,), 500.0), scale=SCALE)
+    out, lse = attend_cpu_bf16(q[0], k[0], v[0], typical=torch.full((5,), 500.0), scale=SCALE)
     assert (out == 0).all()
     assert (lse == -math.inf).all()
 
@@ -93,58 +93,60 @@ def test_products_are_the_shifted_weights():
 
 
 @pytest.fixture
-def always(monkeypatch):
+def everywhere(monkeypatch):
     """Products on every CPU, with bfloat16 tensors."""
-    for module in ("sa_chat.engine.sparsity.sparse_attention", "sa_chat.engine.sparsity.sampling"):
+    for name in ("sparse_attention", "row_sampling"):
         monkeypatch.setattr(
-            sys.modules[module],
-            "products_on_cpu",
+            sys.modules[f"sa_chat.engine.sparsity.{name}"],
+            "cpu_bf16_supported",
             lambda q, v: q.dtype == v.dtype == torch.bfloat16,
         )
 
 
 @pytest.mark.parametrize("dense", [(), (0, 2)])
-def test_a_plan_is_carried_out_by_products(striped, small_settings, always, dense):
+def test_a_plan_is_carried_out_by_products(striped, small_settings, everywhere, dense):
     q, k, v, _ = striped(rows=100, keys=400)
     plan, seen = select(q, k, scale=0.25, settings=small_settings)
     at = torch.tensor(dense, dtype=torch.long)
-    used, bands = (t.index_fill(0, at, 0) for t in (plan.used, plan.bands))
-    plan = replace(plan, used=used, bands=bands)
+    num_columns, local_starts = (
+        t.index_fill(0, at, 0) for t in (plan.num_columns, plan.local_starts)
+    )
+    plan = replace(plan, num_columns=num_columns, local_starts=local_starts)
     assert plan.dense.nonzero().squeeze(1).tolist() == [*dense]
-    expected, expected_lse = execute(q, k, v, plan, scale=0.25)
-    out, lse = execute(q.bfloat16(), k.bfloat16(), v.bfloat16(), plan, scale=0.25)
+    expected, expected_lse = sparse_attention(q, k, v, plan, scale=0.25)
+    out, lse = sparse_attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), plan, scale=0.25)
     assert out.dtype == torch.bfloat16
     assert _error(out, expected) < 0.01
     torch.testing.assert_close(lse, expected_lse, atol=0.05, rtol=0.005)
     assert (coverage(lse, seen) - coverage(expected_lse, seen)).abs().max() < 0.05
 
 
-def test_a_sample_by_products_is_that_in_float32(striped, small_settings, always):
+def test_a_sample_by_products_is_that_in_float32(striped, small_settings, everywhere):
     q, k, _, _ = striped(rows=97, keys=2500)
-    tiles = select(q, k, scale=0.25, settings=small_settings)[0].tiles
+    query_blocks = select(q, k, scale=0.25, settings=small_settings)[0].query_blocks
     q, k = q.bfloat16(), k.bfloat16()
     right = sample(
-        q.float(), k.float(), tiles, replace(small_settings, sampled_share=0.1), scale=0.25
+        q.float(), k.float(), query_blocks, replace(small_settings, sampled_share=0.1), scale=0.25
     )
-    seen = sample(q, k, tiles, replace(small_settings, sampled_share=0.1), scale=0.25)
+    seen = sample(q, k, query_blocks, replace(small_settings, sampled_share=0.1), scale=0.25)
     assert seen.rows == right.rows
     torch.testing.assert_close(seen.mass, right.mass, atol=0.01, rtol=0.02)
     torch.testing.assert_close(seen.held_lse, right.held_lse, atol=0.02, rtol=0.0)
 
 
-def test_scores_far_above_the_guess_are_sampled_in_float32(always):
+def test_scores_far_above_the_guess_are_sampled_in_float32(everywhere):
     q, k, _ = _tensors(97, 2500, heads=2, sharp=4.0)
     k[0, 1000] = 30.0 * q[0, 50].float().sign().bfloat16()  # far above sinks and band
     settings = SelectionSettings(
-        tile=32, window=32, block=32, sinks=2, break_even=1, sampled_share=0.1
+        query_block=32, window=32, block=32, num_sink_tokens=2, break_even=1, sampled_share=0.1
     )
-    tiles = select(q, k, scale=SCALE, settings=settings)[0].tiles
-    right = sample(q.float(), k.float(), tiles, settings, scale=SCALE)
-    seen = sample(q, k, tiles, settings, scale=SCALE)
+    query_blocks = select(q, k, scale=SCALE, settings=settings)[0].query_blocks
+    right = sample(q.float(), k.float(), query_blocks, settings, scale=SCALE)
+    seen = sample(q, k, query_blocks, settings, scale=SCALE)
     torch.testing.assert_close(seen.mass, right.mass, atol=1e-4, rtol=1e-3)
 
 
 def test_products_are_for_bfloat16_on_cpu():
     q, _, v = _tensors(4, 4)
-    assert not products_on_cpu(q.float(), v.float())
-    assert not products_on_cpu(q.to("meta"), v.to("meta"))
+    assert not cpu_bf16_supported(q.float(), v.float())
+    assert not cpu_bf16_supported(q.to("meta"), v.to("meta"))

@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from sa_chat.engine.kernels.sampled import sampled_on_cuda
-from sa_chat.engine.sparsity import Sample, SelectionSettings, tiles_of
-from sa_chat.engine.sparsity import sampling as sampling_module
-from sa_chat.engine.sparsity.sampling import sample
+from sa_chat.engine.kernels.sampled_rows import sampled_rows_supported
+from sa_chat.engine.sparsity import Sample, SelectionSettings, query_blocks_of
+from sa_chat.engine.sparsity import row_sampling as sampling_module
+from sa_chat.engine.sparsity.row_sampling import sample
 
 SCALE = 0.2
 
@@ -40,7 +40,7 @@ def _same(found: Sample, right: Sample, *, atol: float, rtol: float) -> None:
 def _interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter: the whole sample by
     the kernels is that in plain torch, which another test compares with its definition."""
-    for heads, groups, rows, keys, size, tile, window, block, sampling in [
+    for heads, groups, rows, keys, size, query_block, window, block, sampling in [
         (4, 2, 300, 900, 64, 128, 64, 128, "strided"),
         (4, 2, 270, 1100, 24, 256, 128, 128, "tails"),
         (2, 1, 601, 1301, 16, 256, 200, 256, "strided"),
@@ -48,14 +48,21 @@ def _interpreted() -> None:
         (2, 1, 40, 5000, 16, 128, 64, 128, "strided"),
     ]:
         q, k = _tensors(heads, groups, rows, keys, size)
-        tiles = tiles_of(keys - rows, keys, tile=tile, window=window, block=block)
-        sizes = {"tile": tile, "block": block, "sampling": sampling, "sampled_share": 0.05}
+        query_blocks = query_blocks_of(
+            keys - rows, keys, query_block=query_block, window=window, block=block
+        )
+        sizes = {
+            "query_block": query_block,
+            "block": block,
+            "sampling": sampling,
+            "sampled_share": 0.05,
+        }
         settings = SelectionSettings(method="block-cluster", **sizes)
-        right = sample(q, k, tiles, settings, scale=SCALE)
+        right = sample(q, k, query_blocks, settings, scale=SCALE)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sampling_module, "sampled_on_cuda", lambda q, block: True)
+            patch.setattr(sampling_module, "sampled_rows_supported", lambda q, block: True)
             patch.setattr(sampling_module, "_NEGLIGIBLE", 0.0)
-            found = sample(q, k, tiles, settings, scale=SCALE)
+            found = sample(q, k, query_blocks, settings, scale=SCALE)
             assert found.source.by_block is not None
         _same(found, right, atol=1e-5, rtol=1e-4)
 
@@ -70,7 +77,7 @@ def test_interpreted_kernels_equal_the_definition():
 
 
 def test_cpu_tensors_are_not_for_these_kernels():
-    assert not sampled_on_cuda(torch.randn(2, 5, 16, dtype=torch.bfloat16), 128)
+    assert not sampled_rows_supported(torch.randn(2, 5, 16, dtype=torch.bfloat16), 128)
 
 
 @pytest.mark.gpu
@@ -82,12 +89,12 @@ def test_cpu_tensors_are_not_for_these_kernels():
 def test_a_sample_on_the_gpu_is_that_on_the_cpu(rows, keys, size, dtype, device, monkeypatch):
     q, k = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
     settings = SelectionSettings(method="block-cluster", window=256)
-    tiles = tiles_of(keys - rows, keys, tile=512, window=256, block=128)
-    right = sample(q.float(), k.float(), tiles, settings, scale=SCALE)
-    assert sampled_on_cuda(q.to(device), 128)
-    assert not sampled_on_cuda(q.to(device), 96)
+    query_blocks = query_blocks_of(keys - rows, keys, query_block=512, window=256, block=128)
+    right = sample(q.float(), k.float(), query_blocks, settings, scale=SCALE)
+    assert sampled_rows_supported(q.to(device), 128)
+    assert not sampled_rows_supported(q.to(device), 96)
     monkeypatch.setattr(sampling_module, "_NEGLIGIBLE", 0.0)
-    seen = sample(q.to(device), k.to(device), tiles, settings, scale=SCALE)
+    seen = sample(q.to(device), k.to(device), query_blocks, settings, scale=SCALE)
     _same(seen, right, atol=1e-3, rtol=1e-2)
 
 
@@ -97,8 +104,8 @@ def test_what_the_gpu_leaves_out_is_negligible():
     q, k = (t.bfloat16().cuda() for t in _tensors(8, 2, 2048, 9000, 64))
     k[:, 3000:6000] = -q.mean(dim=1).view(2, 4, 64).mean(dim=1, keepdim=True)  # little mass
     q *= 4
-    tiles = tiles_of(9000 - 2048, 9000, tile=512, window=512, block=128)
-    seen = sample(q, k, tiles, SelectionSettings(), scale=SCALE)
+    query_blocks = query_blocks_of(9000 - 2048, 9000, query_block=512, window=512, block=128)
+    seen = sample(q, k, query_blocks, SelectionSettings(), scale=SCALE)
     left_out = seen.outside - seen.mass.sum(dim=-1)
     assert (left_out <= sampling_module._NEGLIGIBLE * seen.rows + 1e-2).all()
 

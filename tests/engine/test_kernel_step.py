@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sa_chat.engine.kernels import decode_attention as step
-from sa_chat.engine.kernels.decode_attention import attend_step
+from sa_chat.engine.kernels.decode_attention import decode_attention
 from sa_chat.engine.kernels.reference import attend_reference
 
 CASES = [  # query heads, kv heads, head size, capacity, keys, window
@@ -40,11 +40,11 @@ def _check(case: tuple[int | None, ...], device: str, dtype: torch.dtype) -> Non
     k[:, keys:] = v[:, keys:] = torch.nan
     k[:, : seen.start] = v[:, : seen.start] = torch.nan
     length = torch.tensor([keys], device=device)
-    out = attend_step(q, k, v, length, scale=0.2, window=window)
+    out = decode_attention(q, k, v, length, scale=0.2, window=window)
     torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
-    sinks = torch.linspace(-30.0, 30.0, heads, device=device, dtype=dtype)
-    out = attend_step(q, k, v, length, scale=0.2, window=window, sinks=sinks)
-    weights = torch.cat([lse, sinks.float()[:, None]], dim=1).softmax(dim=1)
+    sink_logits = torch.linspace(-30.0, 30.0, heads, device=device, dtype=dtype)
+    out = decode_attention(q, k, v, length, scale=0.2, window=window, sink_logits=sink_logits)
+    weights = torch.cat([lse, sink_logits.float()[:, None]], dim=1).softmax(dim=1)
     expected *= weights[:, :1, None]
     torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
 
@@ -63,7 +63,7 @@ def _check_int8(case: tuple[int | None, ...], device: str, dtype: torch.dtype) -
     expected, _ = attend_reference(q.float(), *whole, causal=False, scale=0.2)
     scales[:, :, keys:] = scales[:, :, : seen.start] = torch.nan
     length = torch.tensor([keys], device=device)
-    out = attend_step(q, k, v, length, scale=0.2, window=window, kv_scales=tuple(scales))
+    out = decode_attention(q, k, v, length, scale=0.2, window=window, kv_scales=tuple(scales))
     torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
 
 

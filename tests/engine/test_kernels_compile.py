@@ -12,20 +12,14 @@ import pytest
 import torch
 
 from sa_chat.engine.kernels import (
-    decode_attention as step,
-)
-from sa_chat.engine.kernels import (
+    block_lists,
+    decode_attention,
     gate,
     gather,
-    lists,
     rotary,
-    sampled,
-)
-from sa_chat.engine.kernels import (
-    sparse_prefill as planned,
-)
-from sa_chat.engine.kernels import (
-    top_p_mask as heaviest,
+    sampled_rows,
+    sparse_prefill,
+    top_p_mask,
 )
 
 triton = pytest.importorskip("triton")
@@ -97,16 +91,18 @@ def _tensors(size: int) -> tuple[torch.Tensor, torch.Tensor]:
 def _planned(size: int) -> None:
     q, k = _tensors(size)
     counts, columns = torch.zeros(2, 8, 2, dtype=torch.int32), torch.zeros(8, 100).int()
-    planned.attend_planned(q, k, k, columns, *counts, tile=512, scale=0.1)
+    sparse_prefill.sparse_prefill(q, k, k, columns, *counts, query_block=512, scale=0.1)
 
 
 def _planned_with_blocks(size: int) -> None:
     q, k = _tensors(size)
     counts, columns = torch.zeros(2, 8, 2, dtype=torch.int32), torch.zeros(8, 100).int()
     numbers, excluded = torch.zeros(8, 8, 32).int(), torch.zeros(8, 4096, dtype=torch.int8)
-    blocks = lists.BlockLists(128, numbers, *torch.zeros(2, 8, 8).int(), excluded)
+    blocks = block_lists.BlockLists(128, numbers, *torch.zeros(2, 8, 8).int(), excluded)
     order = torch.arange(8)
-    planned.attend_planned(q, k, k, columns, *counts, blocks, order, tile=512, scale=0.1)
+    sparse_prefill.sparse_prefill(
+        q, k, k, columns, *counts, blocks, order, query_block=512, scale=0.1
+    )
 
 
 def _gather(size: int) -> None:
@@ -116,20 +112,20 @@ def _gather(size: int) -> None:
 
 def _row_lse(size: int) -> None:
     q, k = _tensors(size)
-    sampled.row_lse(q, k, torch.zeros(1024, dtype=torch.int32), block=128, scale=0.1)
+    sampled_rows.row_lse(q, k, torch.zeros(1024, dtype=torch.int32), block=128, scale=0.1)
 
 
 def _block_mass(size: int) -> None:
     rows = torch.zeros(2, 100).int()
     options = {"row_blocks": 64, "blocks": 30, "block": 128}
-    sampled.block_mass(torch.zeros(2, 8, 120), torch.zeros(32, 8, 120), *rows, **options)
+    sampled_rows.block_mass(torch.zeros(2, 8, 120), torch.zeros(32, 8, 120), *rows, **options)
 
 
 def _column_mass(size: int) -> None:
     q, k = _tensors(size)
     rows, worth = torch.zeros(2, 1000).int(), torch.zeros(8, 30)
     kept = torch.zeros(8, 64, 30, dtype=torch.bool)
-    sampled.column_mass(
+    sampled_rows.column_mass(
         q, k, torch.zeros(8, 1024), rows[0], 5, worth, 0.1, (kept, rows[1]),
         keys=3840, block=128, scale=0.1,
     )  # fmt: skip
@@ -137,20 +133,22 @@ def _column_mass(size: int) -> None:
 
 def _step(size: int) -> None:
     q, k = _tensors(size)
-    step.attend_step(q[:, :1], k, k, torch.ones(1, dtype=torch.int64), scale=0.1)
+    decode_attention.decode_attention(q[:, :1], k, k, torch.ones(1, dtype=torch.int64), scale=0.1)
 
 
 def _step_windowed(size: int) -> None:
     q, k = _tensors(size)
     length = torch.ones(1, dtype=torch.int64)
-    step.attend_step(q[:, :1], k, k, length, scale=0.1, window=128, sinks=torch.zeros(8))
+    decode_attention.decode_attention(
+        q[:, :1], k, k, length, scale=0.1, window=128, sink_logits=torch.zeros(8)
+    )
 
 
 def _step_int8(size: int) -> None:
     q, k = _tensors(size)
     scales = torch.zeros(2, 2, 4096, 1)
     length = torch.ones(1, dtype=torch.int64)
-    step.attend_step(
+    decode_attention.decode_attention(
         q[:, :1], k.to(torch.int8), k.to(torch.int8), length, scale=0.1, kv_scales=tuple(scales)
     )
 
@@ -166,8 +164,8 @@ def _rotate(size: int) -> None:
 
 
 def _lists(size: int) -> None:
-    kept, used = torch.zeros(8, 64, 30, dtype=torch.bool), torch.zeros(8, 2).int()
-    lists.lists_triton(kept, torch.zeros(8, 100).int(), used, size=128)
+    kept, num_columns = torch.zeros(8, 64, 30, dtype=torch.bool), torch.zeros(8, 2).int()
+    block_lists.block_lists_triton(kept, torch.zeros(8, 100).int(), num_columns, size=128)
 
 
 @pytest.mark.parametrize("capability", SHARED)
@@ -175,16 +173,16 @@ def _lists(size: int) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "launch"),
     [
-        (planned, "_planned", _planned),
-        (planned, "_planned", _planned_with_blocks),
+        (sparse_prefill, "_planned", _planned),
+        (sparse_prefill, "_planned", _planned_with_blocks),
         (gather, "_gather", _gather),
-        (sampled, "_row_lse", _row_lse),
-        (sampled, "_column_mass", _column_mass),
-        (step, "_split", _step),
-        (step, "_split", _step_int8),
-        (step, "_split", _step_windowed),
-        (step, "_merged", _step),
-        (step, "_merged", _step_windowed),
+        (sampled_rows, "_row_lse", _row_lse),
+        (sampled_rows, "_column_mass", _column_mass),
+        (decode_attention, "_split", _step),
+        (decode_attention, "_split", _step_int8),
+        (decode_attention, "_split", _step_windowed),
+        (decode_attention, "_merged", _step),
+        (decode_attention, "_merged", _step_windowed),
     ],
     ids=[
         "planned",
@@ -202,10 +200,10 @@ def _lists(size: int) -> None:
 def test_attention_kernels_fit(monkeypatch, module, name, launch, size, capability):
     recorder = Recorder(getattr(module, name))
     monkeypatch.setattr(gather, "_gather", Recorder(gather._gather))
-    monkeypatch.setattr(step, "_split", Recorder(step._split))
-    monkeypatch.setattr(step, "_merged", Recorder(step._merged))
+    monkeypatch.setattr(decode_attention, "_split", Recorder(decode_attention._split))
+    monkeypatch.setattr(decode_attention, "_merged", Recorder(decode_attention._merged))
     monkeypatch.setattr(module, name, recorder)
-    monkeypatch.setattr(planned, "roomy", lambda tensor: SHARED[capability] > 200 * 1024)
+    monkeypatch.setattr(sparse_prefill, "roomy", lambda tensor: SHARED[capability] > 200 * 1024)
     launch(size)
     assert recorder.shared_bytes(capability) <= SHARED[capability]
 
@@ -214,18 +212,18 @@ def test_attention_kernels_fit(monkeypatch, module, name, launch, size, capabili
 @pytest.mark.parametrize(
     ("module", "name", "launch"),
     [
-        (sampled, "_block_mass", _block_mass),
-        (lists, "_excluded", _lists),
-        (lists, "_lists", _lists),
+        (sampled_rows, "_block_mass", _block_mass),
+        (block_lists, "_excluded", _lists),
+        (block_lists, "_lists", _lists),
         (gate, "_gate", _gate),
         (rotary, "_rotate", _rotate),
     ],
     ids=["block_mass", "excluded", "lists", "gate", "rotate"],
 )
 def test_small_kernels_fit(monkeypatch, module, name, launch, capability):
-    recorders = {each: Recorder(getattr(lists, each)) for each in ("_excluded", "_lists")}
+    recorders = {each: Recorder(getattr(block_lists, each)) for each in ("_excluded", "_lists")}
     for each, recorder in recorders.items():
-        monkeypatch.setattr(lists, each, recorder)
+        monkeypatch.setattr(block_lists, each, recorder)
     recorder = recorders.get(name) or Recorder(getattr(module, name))
     monkeypatch.setattr(module, name, recorder)
     launch(128)
@@ -233,12 +231,16 @@ def test_small_kernels_fit(monkeypatch, module, name, launch, capability):
 
 
 @pytest.mark.parametrize("capability", SHARED)
-@pytest.mark.parametrize("reach", [True, False])
-@pytest.mark.parametrize("name", ["_least", "_listed"])
-def test_the_choice_of_columns_fits(monkeypatch, name, reach, capability):
-    recorders = {each: Recorder(getattr(heaviest, each)) for each in ("_least", "_listed")}
+@pytest.mark.parametrize("at_least", [True, False])
+@pytest.mark.parametrize("name", ["_threshold_kernel", "_listed"])
+def test_the_choice_of_columns_fits(monkeypatch, name, at_least, capability):
+    recorders = {
+        each: Recorder(getattr(top_p_mask, each)) for each in ("_threshold_kernel", "_listed")
+    }
     for each, recorder in recorders.items():
-        monkeypatch.setattr(heaviest, each, recorder)
+        monkeypatch.setattr(top_p_mask, each, recorder)
     weights = torch.zeros(8, 5000)
-    heaviest.heaviest_triton(weights, weights, torch.zeros(8), always=16, reach=reach)
+    top_p_mask.top_p_mask_triton(
+        weights, weights, torch.zeros(8), num_sink_tokens=16, at_least=at_least
+    )
     assert recorders[name].shared_bytes(capability) <= SHARED[capability]

@@ -5,7 +5,7 @@ import torch
 from local_models import write_book, write_model
 
 from sa_chat.engine.session.local import LocalEngine
-from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import ContextOverflow, EngineError, UsageError
 from sa_chat.protocol.events import (
@@ -171,7 +171,7 @@ class Fault:
         self.left -= 1
         if self.left == 0 or (self.lasting and self.left < 0):
             raise self.error
-        return execute(*arguments, **options)
+        return sparse_attention(*arguments, **options)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_without_memory_for_it_the_first_answers(
     one, length = session.kv_bytes, session.length
     with monkeypatch.context() as patch:
         fault = Fault(error, call, lasting=raised is EngineError)
-        patch.setattr("sa_chat.engine.attention.context.execute", fault)
+        patch.setattr("sa_chat.engine.attention.context.sparse_attention", fault)
         with pytest.raises(raised):
             session.compare(QUESTION)
         assert fault.left <= 0

@@ -14,7 +14,7 @@ from sa_chat.engine.runtime.prefill import prefill
 from sa_chat.engine.server.worker import Worker
 from sa_chat.engine.session.conversation import _LEAST_ANSWER_TOKENS
 from sa_chat.engine.session.local import LocalEngine
-from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.engine.tokens import load_tokenizer
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import EXIT_CODES, ModelError
@@ -184,18 +184,20 @@ class Faults:
     def arm(self, *calls):
         self.calls, self.at = 0, calls
 
-    def execute(self, *args, **options):
+    def sparse_attention(self, *args, **options):
         self.calls += 1
         if self.calls in self.at:
             self.fired += 1
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return execute(*args, **options)
+        return sparse_attention(*args, **options)
 
 
 @pytest.fixture
 def faults(monkeypatch):
     faults = Faults()
-    monkeypatch.setattr("sa_chat.engine.attention.context.execute", faults.execute)
+    monkeypatch.setattr(
+        "sa_chat.engine.attention.context.sparse_attention", faults.sparse_attention
+    )
     return faults
 
 
@@ -346,7 +348,7 @@ def test_out_of_memory_while_loading_names_model_and_memory(model, monkeypatch, 
 
     module = "sa_chat.engine.model"
     weights = f"{module}.load.load_reader" if name is None else f"{module}.pretrained._read"
-    attention = "sa_chat.engine.attention.context.execute"
+    attention = "sa_chat.engine.attention.context.sparse_attention"
     monkeypatch.setattr(weights if stage == "weights" else attention, fails)
     config = EngineConfig(device="cpu") if name is None else _config(model)
     with pytest.raises(ModelError, match=r"does not fit into the memory of cpu\.$") as raised:

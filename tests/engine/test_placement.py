@@ -12,7 +12,7 @@ from sa_chat.protocol.config import METHODS
 META = torch.device("meta")
 
 
-ALL = tuple(name for name in METHODS if name != "joined")
+ALL = tuple(name for name in METHODS if name != "auto")
 
 
 @pytest.mark.parametrize(

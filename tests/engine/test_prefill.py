@@ -17,7 +17,7 @@ from sa_chat.engine.runtime.chunks import chunk_spans, even_keys, pipelined_span
 from sa_chat.engine.runtime.extend import extend
 from sa_chat.engine.runtime.inflight import Ahead
 from sa_chat.engine.runtime.prefill import prefill
-from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.protocol.errors import ContextOverflow, EngineError
 
 
@@ -164,9 +164,9 @@ def _out_of_memory_beyond(monkeypatch, rows, at_call=0):
         calls.append(q.shape[1])
         if q.shape[1] > rows and len(calls) > at_call:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return execute(q, k, v, plan, scale=scale)
+        return sparse_attention(q, k, v, plan, scale=scale)
 
-    monkeypatch.setattr("sa_chat.engine.attention.context.execute", execute_or_fail)
+    monkeypatch.setattr("sa_chat.engine.attention.context.sparse_attention", execute_or_fail)
     return calls
 
 

@@ -10,8 +10,8 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "reader_cells"
 MODULES = ("jobs", "running", "table", "written", "__main__")
-SPARSE = {"mode": "sparse", "method": "window-columns", "alpha": 0.95}
-DENSE = {"mode": "dense", "method": "joined", "alpha": 1.0}
+SPARSE = {"mode": "sparse", "method": "local-vertical", "alpha": 0.95}
+DENSE = {"mode": "dense", "method": "auto", "alpha": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_the_table_of_jobs_with_the_same_trials(cells, tmp_path, capsys):
     assert "| 0.500 (1/5) [" in text
     assert {(r["configuration"], r["refused"], r["n"]) for r in data["false refusals"]} == {
         ("dense", 0, 8),
-        ("window-columns 0.95", 1, 2),
+        ("local-vertical 0.95", 1, 2),
     }
     assert "- define at 4,096: No code." in text
     assert data["unfinished"] == ["4096-code-0: not begun", "4096-niah_single_2-0: ended early"]

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.sparsity import CostModel, SelectionSettings, coverage, select, tiles_of
-from sa_chat.engine.sparsity import sampling as sampling_module
+from sa_chat.engine.sparsity import CostModel, SelectionSettings, coverage, query_blocks_of, select
+from sa_chat.engine.sparsity import row_sampling as sampling_module
 from sa_chat.engine.sparsity.cost import kept_pairs
 from sa_chat.engine.sparsity.patterns import PATTERNS, Request
 from sa_chat.engine.sparsity.plan import Blocks, causal_pairs
+from sa_chat.engine.sparsity.row_sampling import sample
 from sa_chat.engine.sparsity.rows import held_out_in, rows_of, sampled_in, sampled_positions
-from sa_chat.engine.sparsity.sampling import sample
-from sa_chat.engine.sparsity.sparse_attention import execute
+from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.protocol.config import METHODS
 
 SCALE = 0.25
@@ -29,30 +29,34 @@ def _weights(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
 
 def _kept(plan, keys: int) -> torch.Tensor:
     """How often each key is computed for each row: [H, C, N] counts."""
-    first = plan.tiles[0].start
-    counts = torch.zeros(len(plan.columns), plan.tiles[-1].end - first, keys)
+    first = plan.query_blocks[0].start
+    counts = torch.zeros(len(plan.columns), plan.query_blocks[-1].end - first, keys)
     if plan.blocks is not None:
         size = plan.blocks.size
         kept = plan.blocks.kept.repeat_interleave(size, dim=1).repeat_interleave(size, dim=2)
         counts[:, :, : kept.shape[2]] += kept[:, : counts.shape[1]]
     for head, columns in enumerate(plan.columns):
-        for t, tile in enumerate(plan.tiles):
-            for row in range(tile.start, tile.end):
-                counts[head, row - first, columns[: plan.used[head, t]]] += 1
-                counts[head, row - first, plan.bands[head, t] : row + 1] += 1
+        for t, query_block in enumerate(plan.query_blocks):
+            for row in range(query_block.start, query_block.end):
+                counts[head, row - first, columns[: plan.num_columns[head, t]]] += 1
+                counts[head, row - first, plan.local_starts[head, t] : row + 1] += 1
     return counts
 
 
 def _columns(plan) -> list[list[int]]:
     """Those that any tile of each head uses."""
-    return [kept[:n].tolist() for kept, n in zip(plan.columns, plan.used[:, -1], strict=True)]
+    return [
+        kept[:n].tolist() for kept, n in zip(plan.columns, plan.num_columns[:, -1], strict=True)
+    ]
 
 
-@given(start=st.integers(0, 300), rows=st.integers(1, 200), tile=st.integers(1, 64))
-def test_tiles_cover_the_chunk_once_and_count_the_causal_pairs(start, rows, tile):
-    tiles = tiles_of(start, start + rows, tile=tile, window=16)
-    assert [row for t in tiles for row in range(t.start, t.end)] == [*range(start, start + rows)]
-    pairs = sum(t.band_pairs + t.rows * t.band for t in tiles)
+@given(start=st.integers(0, 300), rows=st.integers(1, 200), query_block=st.integers(1, 64))
+def test_tiles_cover_the_chunk_once_and_count_the_causal_pairs(start, rows, query_block):
+    query_blocks = query_blocks_of(start, start + rows, query_block=query_block, window=16)
+    assert [row for t in query_blocks for row in range(t.start, t.end)] == [
+        *range(start, start + rows)
+    ]
+    pairs = sum(t.local_pairs + t.rows * t.local_start for t in query_blocks)
     assert pairs == causal_pairs(start, start + rows)
     assert causal_pairs(start, start + rows) == sum(i + 1 for i in range(start, start + rows))
 
@@ -69,8 +73,8 @@ def test_sampled_rows_are_strided_or_the_tail_of_their_segment(sampling, expecte
 
 
 def test_every_segment_of_a_tile_is_sampled():
-    tile, *_ = tiles_of(100, 170, tile=40, window=30)
-    rows = sampled_positions(tile, block=16, share=0.1, sampling="strided")
+    query_block, *_ = query_blocks_of(100, 170, query_block=40, window=30)
+    rows = sampled_positions(query_block, block=16, share=0.1, sampling="strided")
     assert rows == [107, 115, 123, 131, 139]
 
 
@@ -81,15 +85,21 @@ def test_every_segment_of_a_tile_is_sampled():
 def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, workspace, sampling):
     monkeypatch.setattr(sampling_module, "WORKSPACE_BYTES", workspace)
     q, k, _, _ = striped(rows=97, keys=2500)  # the last tile has one row
-    tiles = tiles_of(2403, 2500, tile=32, window=32, block=16)
-    sizes = _plain(tile=32, window=32, sampled_share=0.1, sampling=sampling, method="block-cluster")
-    seen = sample(q, k, tiles, sizes, scale=SCALE)
+    query_blocks = query_blocks_of(2403, 2500, query_block=32, window=32, block=16)
+    sizes = _plain(
+        query_block=32, window=32, sampled_share=0.1, sampling=sampling, method="block-cluster"
+    )
+    seen = sample(q, k, query_blocks, sizes, scale=SCALE)
     of_tile = {"block": 16, "share": 0.1, "sampling": sampling}
-    rows = [row for tile in tiles for row in sampled_positions(tile, **of_tile)]
-    bands = torch.tensor([t.band for t in tiles for _ in sampled_positions(t, **of_tile)])
+    rows = [
+        row for query_block in query_blocks for row in sampled_positions(query_block, **of_tile)
+    ]
+    local_starts = torch.tensor(
+        [t.local_start for t in query_blocks for _ in sampled_positions(t, **of_tile)]
+    )
     exact = _weights(q, k)
-    outside = exact[:, torch.tensor(rows) - 2403] * (torch.arange(2500) < bands[:, None])
-    last = tiles[-1].band
+    outside = exact[:, torch.tensor(rows) - 2403] * (torch.arange(2500) < local_starts[:, None])
+    last = query_blocks[-1].local_start
     near = {"atol": 1e-5, "rtol": 1e-3}
     assert seen.rows == len(rows)
     torch.testing.assert_close(seen.mass, outside.sum(1)[:, :last], **near)
@@ -109,26 +119,28 @@ def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, works
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 999), alpha=st.floats(0.05, 0.999), sinks=st.integers(1, 4))
-def test_columns_are_the_fewest_that_hold_what_is_needed(seed, alpha, sinks):
+@given(seed=st.integers(0, 999), alpha=st.floats(0.05, 0.999), num_sink_tokens=st.integers(1, 4))
+def test_columns_are_the_fewest_that_hold_what_is_needed(seed, alpha, num_sink_tokens):
     """Of keys that cost alike."""
     torch.manual_seed(seed)
     q, k = 3 * torch.randn(2, 16, 16), torch.randn(1, 120, 16)
-    sizes = _plain(method="window-columns", alpha=alpha, sinks=sinks)
+    sizes = _plain(method="local-vertical", alpha=alpha, num_sink_tokens=num_sink_tokens)
     request = Request(
-        sample(q, k, tiles_of(104, 120, tile=16, window=16, block=16), sizes, scale=SCALE),
+        sample(
+            q, k, query_blocks_of(104, 120, query_block=16, window=16, block=16), sizes, scale=SCALE
+        ),
         causal_pairs(104, 120),
         sizes,
     )
-    proposal = PATTERNS["window-columns"].propose(request)
+    proposal = PATTERNS["local-vertical"].propose(request)
     for head in range(2):
-        kept = proposal.columns[head, : proposal.used[head, -1]].tolist()
+        kept = proposal.columns[head, : proposal.num_columns[head, -1]].tolist()
         mass = request.sample.mass[head]
-        assert kept[:sinks] == [*range(sinks)]
+        assert kept[:num_sink_tokens] == [*range(num_sink_tokens)]
         held, needed = float(mass[kept].sum()), float(request.needed[head])
         assert float(proposal.held()[head]) == pytest.approx(held, abs=1e-4)
         assert held >= needed - 1e-4
-        others = [float(mass[i]) for i in kept[sinks:]]
+        others = [float(mass[i]) for i in kept[num_sink_tokens:]]
         if others:  # weights that are equal up to a thousandth go together
             least = min(others)
             alike = sum(weight for weight in others if weight <= 1.002 * least)
@@ -141,7 +153,7 @@ def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
     assert not plan.dense.any()
     assert plan.density < 0.35
     for columns in _columns(plan):
-        assert {s for s in stripes if s < plan.tiles[0].band} <= set(columns)
+        assert {s for s in stripes if s < plan.query_blocks[0].local_start} <= set(columns)
 
 
 def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
@@ -149,11 +161,11 @@ def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
     plan, _ = select(q, k, scale=SCALE, settings=small_settings)
     counts = _kept(plan, 400)
     assert counts.max() == 1
-    assert counts[..., : small_settings.sinks].min() == 1
+    assert counts[..., : small_settings.num_sink_tokens].min() == 1
     for row in range(100):
         position = 300 + row
-        band = slice(position - small_settings.window + 1, position + 1)
-        assert counts[:, row, band].min() == 1
+        local_start = slice(position - small_settings.window + 1, position + 1)
+        assert counts[:, row, local_start].min() == 1
         assert counts[:, row, position + 1 :].sum() == 0
     assert counts.sum((1, 2)).tolist() == plan.pairs_computed.tolist()
 
@@ -197,7 +209,7 @@ def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings,
     plan, seen = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
     held = seen.held_rows.tolist()
     exact = (_weights(q, k) * _kept(plan, 400)).sum(-1)[:, held]
-    mass = coverage(execute(q, k, v, plan, scale=SCALE)[1], seen)
+    mass = coverage(sparse_attention(q, k, v, plan, scale=SCALE)[1], seen)
     torch.testing.assert_close(mass, exact, atol=1e-5, rtol=1e-4)
     sampled = seen.source.rows.at[: seen.rows].tolist()
     assert len(held) == 3
@@ -219,8 +231,10 @@ def test_a_forced_density_is_reached_and_not_exceeded(striped, density):
 def test_a_forced_density_takes_the_columns_with_most_mass_per_pair(striped):
     q, k, *_ = striped()
     few, sampled = select(q, k, scale=SCALE, settings=_plain(density=0.3))
-    last = few.tiles[-1].band
-    pairs = torch.tensor([sum(t.rows for t in few.tiles if t.band > key) for key in range(last)])
+    last = few.query_blocks[-1].local_start
+    pairs = torch.tensor(
+        [sum(t.rows for t in few.query_blocks if t.local_start > key) for key in range(last)]
+    )
     for head, columns in enumerate(_columns(few)):
         merit = sampled.mass[head] / pairs
         chosen = torch.zeros(last, dtype=torch.bool)
@@ -235,12 +249,12 @@ def test_a_density_below_the_window_keeps_window_and_sinks(striped):
     assert plan.density > 0.001
 
 
-def test_triangular_is_sinks_and_window_whatever_they_cover(striped):
+def test_a_shape_is_sinks_and_window_whatever_they_cover(striped):
     q, k, v, _ = striped()
-    triangular = _plain(method="triangular", alpha=0.9)
-    plan, sampled = select(q, k, scale=SCALE, settings=triangular)
+    a_shape = _plain(method="a-shape", alpha=0.9)
+    plan, sampled = select(q, k, scale=SCALE, settings=a_shape)
     assert all(columns == [0, 1] for columns in _columns(plan))
-    assert coverage(execute(q, k, v, plan, scale=SCALE)[1], sampled).min() < 0.9
+    assert coverage(sparse_attention(q, k, v, plan, scale=SCALE)[1], sampled).min() < 0.9
 
 
 def test_a_pattern_alone_never_falls_back_to_dense(striped):
@@ -249,27 +263,33 @@ def test_a_pattern_alone_never_falls_back_to_dense(striped):
     joined = _plain(cost=costly, alpha=0.9)
     plan, _ = select(q, k, scale=SCALE, settings=joined)
     assert plan.dense.all()
-    alone = replace(joined, method="window-columns", break_even=10**9)
+    alone = replace(joined, method="local-vertical", break_even=10**9)
     plan, _ = select(q, k, scale=SCALE, settings=alone)
     assert not plan.dense.any()
     assert select(q, k, scale=SCALE, settings=replace(alone, alpha=1.0)) is None
 
 
 def _plain(**changes) -> SelectionSettings:
-    sizes = {"tile": 16, "window": 16, "block": 16, "sinks": 2, "break_even": 1} | changes
+    sizes = {
+        "query_block": 16,
+        "window": 16,
+        "block": 16,
+        "num_sink_tokens": 2,
+        "break_even": 1,
+    } | changes
     return SelectionSettings(**sizes)
 
 
 def test_computed_pairs_count_tiles_columns_and_blocks():
-    tiles = tiles_of(1000, 1024, tile=16, window=100)  # of 16 and 8 rows
+    query_blocks = query_blocks_of(1000, 1024, query_block=16, window=100)  # of 16 and 8 rows
     sizes = {"block": 8, "share": 0.1, "sampling": "strided", "device": torch.device("cpu")}
-    rows = rows_of(tiles, **sizes)
-    used = torch.tensor([[3, 5], [0, 0]], dtype=torch.int32)
-    band = tiles[0].band_pairs + tiles[1].band_pairs
+    rows = rows_of(query_blocks, **sizes)
+    num_columns = torch.tensor([[3, 5], [0, 0]], dtype=torch.int32)
+    local_start = query_blocks[0].local_pairs + query_blocks[1].local_pairs
     kept = torch.zeros(2, 3, 90, dtype=torch.bool)
     kept[0, 0, 5] = kept[0, 2, 7] = kept[1, 1, 0] = True
-    pairs = kept_pairs(rows, used[None], [Blocks(8, kept)])
-    assert pairs.tolist() == [[band + 16 * 3 + 8 * 5 + 2 * 64, band + 64]]
+    pairs = kept_pairs(rows, num_columns[None], [Blocks(8, kept)])
+    assert pairs.tolist() == [[local_start + 16 * 3 + 8 * 5 + 2 * 64, local_start + 64]]
     short = Blocks(16, torch.ones(1, 2, 3, dtype=torch.bool))  # 24 rows: one block and a half
     assert short.pairs(24).tolist() == [3 * 16 * 24]
 
@@ -280,7 +300,7 @@ def test_the_predicted_cost_counts_a_gathered_column_once():
     assert cost.dense(100) == 111
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "joined"])
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "auto"])
 @pytest.mark.parametrize("density", [None, 0.5])
 def test_every_pattern_can_be_carried_out_alone(striped, method, density):
     q, k, v, _ = striped(rows=100, keys=520)
@@ -289,7 +309,7 @@ def test_every_pattern_can_be_carried_out_alone(striped, method, density):
     kept = _kept(plan, 520) > 0
     scores = q @ k.repeat_interleave(2, dim=0).transpose(1, 2) * SCALE
     exact = scores.masked_fill(~kept, float("-inf"))
-    out, lse = execute(q, k, v, plan, scale=SCALE)
+    out, lse = sparse_attention(q, k, v, plan, scale=SCALE)
     torch.testing.assert_close(lse, exact.logsumexp(-1), atol=1e-4, rtol=1e-4)
     expected = exact.softmax(-1) @ v.repeat_interleave(2, dim=0)
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-3)
@@ -301,11 +321,13 @@ def test_every_pattern_can_be_carried_out_alone(striped, method, density):
 
 def _request(q: torch.Tensor, k: torch.Tensor, sizes: SelectionSettings) -> Request:
     start, end = k.shape[1] - q.shape[1], k.shape[1]
-    tiles = tiles_of(start, end, tile=sizes.tile, window=sizes.window, block=sizes.block)
-    return Request(sample(q, k, tiles, sizes, scale=SCALE), causal_pairs(start, end), sizes)
+    query_blocks = query_blocks_of(
+        start, end, query_block=sizes.query_block, window=sizes.window, block=sizes.block
+    )
+    return Request(sample(q, k, query_blocks, sizes, scale=SCALE), causal_pairs(start, end), sizes)
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "joined"])
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "auto"])
 def test_what_a_proposal_holds_is_what_it_keeps(striped, method):
     q, k, *_ = striped(rows=128, keys=512)
     request = _request(q, k, _plain(method=method, alpha=0.8, sampled_share=0.2))
@@ -313,7 +335,7 @@ def test_what_a_proposal_holds_is_what_it_keeps(striped, method):
     plan, seen = select(q, k, scale=SCALE, settings=request.settings)
     sampled = seen.source.rows.at[: seen.rows]
     weights = _weights(q, k)[:, sampled]
-    outside = torch.arange(512) < seen.source.rows.bands[:, None]
+    outside = torch.arange(512) < seen.source.rows.local_starts[:, None]
     held = (weights * (_kept(plan, 512)[:, sampled] > 0) * outside).sum((1, 2))
     torch.testing.assert_close(proposal.held(), held, atol=1e-3, rtol=1e-3)
 
@@ -332,14 +354,14 @@ def test_slashes_cover_rows_that_columns_cannot_know():
     q, k = _diagonal(128, 512, [208, 304])  # thirteen and nineteen blocks
     sizes = _plain(alpha=0.9, sampled_share=0.25)
     covered = {}
-    for name in ("columns-slashes", "window-columns"):
+    for name in ("vertical-slash", "local-vertical"):
         plan, _ = select(q, k, scale=SCALE, settings=replace(sizes, method=name))
         covered[name] = float((_weights(q, k) * (_kept(plan, 512) > 0)).sum(-1).mean())
         if plan.blocks is not None:
             numbers = plan.blocks.kept[0].nonzero()
             assert {int(384 // 16 + row - key) for row, key in numbers} == {13, 19}
-    assert covered["columns-slashes"] > 0.95
-    assert covered["window-columns"] < 0.5
+    assert covered["vertical-slash"] > 0.95
+    assert covered["local-vertical"] < 0.5
 
 
 def test_interval_slash_finds_the_period():
@@ -352,13 +374,13 @@ def test_interval_slash_finds_the_period():
 
 def test_columns_and_slashes_take_thresholds_of_their_own(striped):
     q, k, *_ = striped(rows=128, keys=512)
-    few = _plain(method="columns-slashes", alpha_columns_slashes=(0.5, 0.1))
-    many = replace(few, alpha_columns_slashes=(0.9, 0.5))
+    few = _plain(method="vertical-slash", alpha_vertical_slash=(0.5, 0.1))
+    many = replace(few, alpha_vertical_slash=(0.9, 0.5))
     first, second = (select(q, k, scale=SCALE, settings=each)[0] for each in (few, many))
     assert (first.blocks.kept.sum((1, 2)) < second.blocks.kept.sum((1, 2))).all()
     for head in range(4):
         request = _request(q, k, few)
-        held = PATTERNS["columns-slashes"].propose(request).held()[head]
+        held = PATTERNS["vertical-slash"].propose(request).held()[head]
         assert held >= (1 - 0.5 * 0.9) * request.sample.outside[head] - 1e-2
 
 
@@ -366,7 +388,7 @@ def test_the_joined_rule_takes_the_cheapest_pattern_of_each_head(striped):
     q, k, *_ = striped(heads=2, groups=1, rows=128, keys=512, size=512)
     diagonal, positions = _diagonal(128, 512, [200])
     q[1], k[0] = diagonal[0], k[0] + positions[0]
-    patterns = ("window-columns", "columns-slashes", "block-cluster")
+    patterns = ("local-vertical", "vertical-slash", "block-cluster")
     free = CostModel(gather_pairs=0, call_pairs=0)
     joined = _plain(patterns=patterns, alpha=0.8, cost=free)
     plan, _ = select(q, k, scale=SCALE, settings=joined)
@@ -393,6 +415,6 @@ def test_the_joined_rule_needs_no_pattern_with_columns():
 def test_a_head_with_too_many_columns_is_dense(striped, small_settings):
     q, k, *_ = striped()
     q[1] = 0.0  # attends to everything alike
-    plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, most_columns=0.3))
+    plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, max_column_share=0.3))
     assert plan.dense.tolist() == [False, True, False, False]
     assert plan.columns.shape[1] == int(0.3 * 512)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sa_chat.engine.attention import Run
 from sa_chat.engine.attention import sliding_window as windowed
-from sa_chat.engine.attention.sinks import with_sinks
+from sa_chat.engine.attention.sink_logits import with_sink_logits
 from sa_chat.engine.attention.sliding_window import attend_windowed, windowed_pairs
 from sa_chat.engine.kernels import attend
 from sa_chat.engine.tools.bench.prefill.check import ReferenceRun
@@ -42,7 +42,7 @@ def _inputs(rows, keys, *, heads=4, groups=2, size=16, value_size=16, dtype=torc
     return q, k, torch.randn(groups, keys, value_size, dtype=dtype)
 
 
-def _definition(q, k, v, window, sinks=None):
+def _definition(q, k, v, window, sink_logits=None):
     """In float64, with the whole score matrix and a mask; lse without the sinks."""
     shared = len(q) // len(k)
     q, k, v = q.double(), *(each.double().repeat_interleave(shared, 0) for each in (k, v))
@@ -51,9 +51,9 @@ def _definition(q, k, v, window, sinks=None):
     row = key[-q.shape[1] :, None]
     scores.masked_fill_((key > row) | (key <= row - window), -torch.inf)
     lse = scores.logsumexp(-1)
-    if sinks is not None:
-        sinks = sinks.double()[:, None, None].expand(*scores.shape[:2], 1)
-        scores = torch.cat([scores, sinks], dim=-1)
+    if sink_logits is not None:
+        sink_logits = sink_logits.double()[:, None, None].expand(*scores.shape[:2], 1)
+        scores = torch.cat([scores, sink_logits], dim=-1)
     return scores.softmax(-1)[..., : k.shape[1]] @ v, lse
 
 
@@ -122,23 +122,23 @@ def test_pairs_within_a_window_are_counted(start, rows, window):
 @pytest.mark.parametrize("window", [None, 20])
 def test_sinks_take_their_share_of_the_softmax(window, dtype):
     q, k, v = _inputs(50, 90)
-    sinks = torch.tensor([-30.0, 0.5, 3.0, 40.0], dtype=dtype)
-    out = Run().attention(0, q, k, v, SCALE, window=window, sinks=sinks)
-    expected, _ = _definition(q, k, v, window or 90, sinks)
+    sink_logits = torch.tensor([-30.0, 0.5, 3.0, 40.0], dtype=dtype)
+    out = Run().attention(0, q, k, v, SCALE, window=window, sink_logits=sink_logits)
+    expected, _ = _definition(q, k, v, window or 90, sink_logits)
     torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("window", [None, 20, 1, 500])
 def test_what_the_benchmark_checks_against_is_the_definition(window):
     q, k, v = _inputs(50, 90)
-    sinks = torch.tensor([-30.0, 0.5, 3.0, 40.0])
-    out = ReferenceRun().attention(0, q, k, v, SCALE, window=window, sinks=sinks)
-    expected, _ = _definition(q, k, v, window or 90, sinks)
+    sink_logits = torch.tensor([-30.0, 0.5, 3.0, 40.0])
+    out = ReferenceRun().attention(0, q, k, v, SCALE, window=window, sink_logits=sink_logits)
+    expected, _ = _definition(q, k, v, window or 90, sink_logits)
     torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_sinks_keep_the_type_of_the_output():
-    out = with_sinks(torch.ones(2, 3, 4).bfloat16(), torch.zeros(2, 3), torch.zeros(2))
+    out = with_sink_logits(torch.ones(2, 3, 4).bfloat16(), torch.zeros(2, 3), torch.zeros(2))
     assert out.dtype == torch.bfloat16
     assert (out == 0.5).all()
 
@@ -163,8 +163,8 @@ def test_sinks_behind_a_sparse_layer(striped, small_settings):
     q, k, v, _ = striped()
     runs = [Run(selection=replace(small_settings, alpha=0.6)) for _ in range(2)]
     plain = runs[0].attention(0, q, k, v, SCALE)
-    sinks = torch.full((4,), -200.0)
-    found = runs[1].attention(0, q, k, v, SCALE, sinks=sinks)
+    sink_logits = torch.full((4,), -200.0)
+    found = runs[1].attention(0, q, k, v, SCALE, sink_logits=sink_logits)
     assert runs[1].count().density < 1.0
     assert runs[1].coverage == runs[0].coverage
     torch.testing.assert_close(found, plain)

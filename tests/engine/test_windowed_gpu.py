@@ -93,7 +93,7 @@ def _loaded(config, folder, dtype, device="cuda"):
     torch.manual_seed(5)
     model = AutoModelForCausalLM.from_config(config)
     for name, parameter in model.named_parameters():
-        if name.endswith("sinks"):
+        if name.endswith("sink_logits"):
             torch.nn.init.normal_(parameter, std=2.0)
     model.save_pretrained(folder)
     told = EngineConfig(model=str(folder), device=device, gpus=1)

@@ -1,20 +1,20 @@
 """Candidate patterns: each proposes, for every head, what to keep so that it holds enough mass.
 
 `proposals` maps the names of `config.METHODS` to them; a pattern can be used alone, or the
-joined rule takes the cheapest for each head.
+method `auto` takes the cheapest for each head.
 """
 
 from __future__ import annotations
 
 from .base import Pattern, Proposal, Request
 from .blocks import BlockCluster
-from .columns import Triangular, WindowColumns
-from .slashes import ColumnsSlashes, IntervalSlash
+from .slashes import IntervalSlash, VerticalSlash
+from .vertical import AShape, LocalVertical
 
 PATTERNS: dict[str, Pattern] = {
-    "triangular": Triangular(),
-    "window-columns": WindowColumns(),
-    "columns-slashes": ColumnsSlashes(),
+    "a-shape": AShape(),
+    "local-vertical": LocalVertical(),
+    "vertical-slash": VerticalSlash(),
     "interval-slash": IntervalSlash(),
     "block-cluster": BlockCluster(),
 }

@@ -10,10 +10,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ...kernels.top_p_mask import heaviest
+from ...kernels.top_p_mask import top_p_mask
 from ..plan import Blocks
+from ..row_sampling import Sample
 from ..rows import SampledRows
-from ..sampling import Sample
 from ..settings import SelectionSettings
 
 
@@ -54,12 +54,12 @@ class Request:
 class Proposal:
     """What to keep outside of the bands, of every head.
 
-    Columns are listed as `kernels.heaviest` lists them: positions in order, int32 [H, M], and
+    Columns are listed as `kernels.top_p_mask` lists them: positions in order, int32 [H, M], and
     how many there are before the band of each tile, int32 [H, T].
     """
 
     columns: Tensor
-    used: Tensor
+    num_columns: Tensor
     blocks: Blocks | None
     held: Callable[[], Tensor]  # mass of the sample that columns and blocks hold, float32 [H]
 
@@ -75,22 +75,28 @@ class Pattern(Protocol):
 
 
 def listed(request: Request, counts: Tensor) -> Tensor:
-    """`Proposal.used` from the counts up to and with each key, int32 [H, N]."""
+    """`Proposal.num_columns` from the counts up to and with each key, int32 [H, N]."""
     rows = request.rows
     before = counts.index_select(1, rows.ends_before)
-    return before if rows.tiles[0].band else before * (rows.ends > 0).int()
+    return before if rows.query_blocks[0].local_start else before * (rows.ends > 0).int()
 
 
 def no_columns(request: Request) -> tuple[Tensor, Tensor]:
-    """`columns` and `used` of patterns that keep blocks alone."""
+    """`columns` and `num_columns` of patterns that keep blocks alone."""
     mass, ends = request.sample.mass, request.rows.ends
-    used = ends.new_zeros(len(mass), len(ends), dtype=torch.int32)
-    return used[:, :0], used
+    num_columns = ends.new_zeros(len(mass), len(ends), dtype=torch.int32)
+    return num_columns[:, :0], num_columns
 
 
-def reaching(weights: Tensor, limits: Tensor, *, always: int = 0) -> tuple[Tensor, Tensor]:
-    """`heaviest` of [H, N] until they hold `limits` [H] together."""
-    return heaviest(weights, weights, limits, always=min(always, weights.shape[1]), reach=True)
+def reaching(weights: Tensor, limits: Tensor, *, num_sink_tokens: int = 0) -> tuple[Tensor, Tensor]:
+    """`top_p_mask` of [H, N] until they hold `limits` [H] together."""
+    return top_p_mask(
+        weights,
+        weights,
+        limits,
+        num_sink_tokens=min(num_sink_tokens, weights.shape[1]),
+        at_least=True,
+    )
 
 
 def chosen(counts: Tensor) -> Tensor:

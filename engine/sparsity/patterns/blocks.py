@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ...kernels.top_p_mask import among_heaviest
+from ...kernels.top_p_mask import top_p_members
 from ..plan import Blocks
 from .base import Proposal, Request, held_in, no_columns
 
@@ -27,7 +27,7 @@ class BlockCluster:
         lost = 1.0 - request.settings.alpha
         needed = torch.add(blocks[:, :, 1:].sum(dim=-1), request.rows.of_blocks, alpha=-lost)
         each = blocks.view(heads * row_blocks, -1)
-        kept = among_heaviest(each, each, needed.flatten(), always=1).view(blocks.shape)
+        kept = top_p_members(each, each, needed.flatten(), num_sink_tokens=1).view(blocks.shape)
         kept[:, :, 0] = True
         kept &= valid
         return Proposal(

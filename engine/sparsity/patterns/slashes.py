@@ -10,15 +10,15 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ...kernels.top_p_mask import among_heaviest
+from ...kernels.top_p_mask import top_p_members
 from ..plan import Blocks
 from .base import Proposal, Request, chosen, held_in, listed, no_columns
-from .columns import columns_for, pairs_of_columns
+from .vertical import columns_for, pairs_of_columns
 
 _LONGEST_PERIOD = 64  # blocks
 
 
-class ColumnsSlashes:
+class VerticalSlash:
     """Columns and slashes (SampleAttention, in its later version).
 
     There both have thresholds of their own, alpha_c and alpha_s.  So they do here where the
@@ -31,12 +31,12 @@ class ColumnsSlashes:
     reaches = True
 
     def propose(self, request: Request) -> Proposal:
-        sample, alphas = request.sample, request.settings.alpha_columns_slashes
+        sample, alphas = request.sample, request.settings.alpha_vertical_slash
         mass = request.diagonals
         if alphas is None:
             slashes = _worth_it(request, mass)
         else:
-            slashes = among_heaviest(mass, mass, alphas[1] * mass.sum(dim=-1))
+            slashes = top_p_members(mass, mass, alphas[1] * mass.sum(dim=-1))
         kept = on_diagonals(request, slashes)
         on_slashes = (mass * slashes).sum(dim=-1)
         beside = sample.mass_beside(kept)
@@ -77,11 +77,11 @@ class IntervalSlash:
 def _worth_it(request: Request, diagonals: Tensor) -> Tensor:
     """Which diagonals [H, n] are among the heaviest of diagonals and columns, by mass per pair."""
     rows, columns = request.rows, request.sample.mass
-    height = rows.tiles[-1].end - rows.tiles[0].start
+    height = rows.query_blocks[-1].end - rows.query_blocks[0].start
     each = columns / pairs_of_columns(rows)
     per_pair = torch.cat([diagonals / (request.settings.block * height), each], dim=-1)
     mass = torch.cat([diagonals, columns], dim=-1)
-    return among_heaviest(per_pair, mass, request.needed)[:, : diagonals.shape[1]]
+    return top_p_members(per_pair, mass, request.needed)[:, : diagonals.shape[1]]
 
 
 def on_diagonals(request: Request, slashes: Tensor) -> Tensor:

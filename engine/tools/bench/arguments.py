@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sa_chat.protocol.arguments import Parser, add_kv_cache_argument
+from sa_chat.protocol.arguments import Parser, add_kv_cache_argument, method_name
 from sa_chat.protocol.config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS
 
 from .attention.arguments import add_attention_arguments
@@ -36,9 +36,10 @@ def add_bench_arguments(parser: Parser) -> None:
     )
     prefill.add_argument(
         "--method",
+        type=method_name,
         choices=METHODS,
-        default="joined",
-        help="how keys are chosen (default: joined, which may choose dense)",
+        default="auto",
+        help="how keys are chosen (default: auto, which may choose dense)",
     )
     prefill.add_argument(
         "--density",

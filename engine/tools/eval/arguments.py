@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sa_chat.protocol.arguments import add_kv_cache_argument
+from sa_chat.protocol.arguments import add_kv_cache_argument, method_name
 from sa_chat.protocol.config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS, EngineConfig
 from sa_chat.protocol.errors import UsageError
 
@@ -81,9 +81,9 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--methods",
-        default="joined",
+        default="auto",
         metavar="NAME,NAME",
-        help=f"{', '.join(METHODS)} (default: joined)",
+        help=f"{', '.join(METHODS)} (default: auto)",
     )
     parser.add_argument(
         "--documents",
@@ -113,7 +113,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
         tasks=arguments.tasks,
         samples=arguments.samples,
         alphas=tuple(dict.fromkeys(_share(text) for text in _listed(arguments.alpha))),
-        methods=tuple(dict.fromkeys(_listed(arguments.methods))),
+        methods=tuple(dict.fromkeys(map(method_name, _listed(arguments.methods)))),
         documents=None if arguments.documents is None else tuple(arguments.documents),
         seed=arguments.seed,
         out=arguments.out,

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sa_chat.protocol.config import current_method
 from sa_chat.protocol.errors import UsageError
 
 from .results import AnswerResult, Configuration, NotRun, ReadingResult
@@ -113,8 +114,13 @@ class RecordFile:
                 )
 
 
+def _configuration(record: dict[str, Any]) -> Configuration:
+    """What a file says, in today's names: files of earlier versions go on."""
+    return Configuration(**{**record, "method": current_method(record["method"])})
+
+
 def _reading(record: dict[str, Any]) -> ReadingResult:
-    record["configuration"] = Configuration(**record["configuration"])
+    record["configuration"] = _configuration(record["configuration"])
     record["density_by_head"] = tuple(map(tuple, record["density_by_head"]))
     record["answers"] = tuple(
         AnswerResult(**{**answer, "expected": tuple(answer["expected"])})

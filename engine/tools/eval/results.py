@@ -10,12 +10,12 @@ class Configuration:
     """How the documents of a run are read."""
 
     mode: str  # "dense" or "sparse"
-    method: str = "joined"  # one of `config.METHODS`; of no meaning in dense mode
+    method: str = "auto"  # one of `config.METHODS`; of no meaning in dense mode
     alpha: float = 1.0
 
     @property
     def label(self) -> str:
-        """For tables and keys: "dense", "joined 0.95"."""
+        """For tables and keys: "dense", "auto 0.95"."""
         return "dense" if self.mode == "dense" else f"{self.method} {self.alpha:g}"
 
 

@@ -75,12 +75,12 @@ def _check_lengths(options: Options, reader: Reader) -> None:
 
 
 def _configurations(options: Options) -> tuple[Configuration, ...]:
-    """Dense first, then every method at every alpha; triangular knows none but 1, which is dense,
+    """Dense first, then every method at every alpha; a-shape knows none but 1, which is dense,
     and so is read once, at the first alpha below."""
     sparse = []
     for method in options.methods:
         alphas = options.alphas
-        if method == "triangular":
+        if method == "a-shape":
             alphas = tuple(alpha for alpha in alphas if alpha < 1.0)[:1] or alphas
         sparse += [Configuration("sparse", method, alpha) for alpha in alphas]
     return (_DENSE, *sparse)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from sa_chat.protocol.arguments import method_name
 from sa_chat.protocol.config import DEFAULT_ALPHA, METHODS
 
 from ..options import densities, share
@@ -44,9 +45,10 @@ def add_attention_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--method",
+        type=method_name,
         choices=METHODS,
-        default="window-columns",
-        help="how keys are chosen where density is not forced (default: window-columns; joined "
+        default="local-vertical",
+        help="how keys are chosen where density is not forced (default: local-vertical; auto "
         "may choose dense)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: 0)")

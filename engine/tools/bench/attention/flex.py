@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from ....sparsity import Plan
+from ....sparsity import SparsePlan
 from .baselines import Unavailable, first_line
 from .inputs import Inputs
 from .ours import Plans, chunks
@@ -62,18 +62,20 @@ def kept_blocks(plans: Plans, inputs: Inputs) -> Tensor:
     return kept.tril_()
 
 
-def _chunk_blocks(plan: Plan, rows: slice, blocks: int, device: torch.device) -> Tensor:
+def _chunk_blocks(plan: SparsePlan, rows: slice, blocks: int, device: torch.device) -> Tensor:
     """[H, chunk / BLOCK, blocks] bool; later blocks than a row's own may be set."""
     heads, width = plan.columns.shape
-    listed = torch.arange(width, device=device) < plan.used[:, -1:]
+    listed = torch.arange(width, device=device) < plan.num_columns[:, -1:]
     columns = torch.where(listed, plan.columns // BLOCK, blocks)  # past the last is cut off
     touched = torch.zeros(heads, blocks + 1, dtype=torch.bool, device=device)
     touched.scatter_(1, columns.long(), True)
     out = touched[:, None, :blocks].expand(-1, rows.stop - rows.start, -1).clone()
     position = torch.arange(blocks, device=device)
-    for t, tile in enumerate(plan.tiles):
-        at = slice(tile.start // BLOCK - rows.start, -(-tile.end // BLOCK) - rows.start)
-        out[:, at] |= (position >= plan.bands[:, t, None] // BLOCK)[:, None]
+    for t, query_block in enumerate(plan.query_blocks):
+        at = slice(
+            query_block.start // BLOCK - rows.start, -(-query_block.end // BLOCK) - rows.start
+        )
+        out[:, at] |= (position >= plan.local_starts[:, t, None] // BLOCK)[:, None]
     if plan.blocks is not None:
         assert plan.blocks.size == BLOCK
         out[:, :, : plan.blocks.kept.shape[2]] |= plan.blocks.kept

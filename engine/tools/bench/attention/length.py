@@ -37,7 +37,7 @@ class LengthBench:
         self._rounds = rounds
         self._report = report
         # Of long chunks more rows are sampled where blocks are among the patterns.
-        several = [SelectionSettings(method=m) for m in ("window-columns", "block-cluster")]
+        several = [SelectionSettings(method=m) for m in ("local-vertical", "block-cluster")]
         checked = ours.rows_not_sampled(inputs, several, count=CHECKED_ROWS, seed=seed)
         self._checker = Checker(inputs, checked)
         self._baseline: tuple[str, Attention] | None = None

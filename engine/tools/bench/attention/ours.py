@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from ....runtime.chunks import chunk_spans
-from ....sparsity import Plan, SelectionSettings, select, tiles_of
+from ....sparsity import SelectionSettings, SparsePlan, query_blocks_of, select
 from ....sparsity.autotune import calibrated
 from ....sparsity.plan import causal_pairs
 from ....sparsity.rows import sampled_positions
-from ....sparsity.sparse_attention import execute
+from ....sparsity.sparse_attention import sparse_attention
 from .inputs import Inputs
 
-Plans = tuple[Plan | None, ...]
+Plans = tuple[SparsePlan | None, ...]
 """One for each chunk of the context, in order; None is dense in every head."""
 
 
@@ -58,16 +58,16 @@ def select_and_attend(inputs: Inputs, settings: SelectionSettings) -> None:
         _attend(inputs, chunk, _plan(inputs, chunk, settings))
 
 
-def _plan(inputs: Inputs, chunk: tuple[int, int], settings: SelectionSettings) -> Plan | None:
+def _plan(inputs: Inputs, chunk: tuple[int, int], settings: SelectionSettings) -> SparsePlan | None:
     q, k = inputs.q[:, slice(*chunk)], inputs.k[:, : chunk[1]]
     selected = select(q, k, scale=inputs.scale, settings=calibrated(settings, q, k))
     return None if selected is None else selected[0]
 
 
-def _attend(inputs: Inputs, chunk: tuple[int, int], plan: Plan | None) -> Tensor:
+def _attend(inputs: Inputs, chunk: tuple[int, int], plan: SparsePlan | None) -> Tensor:
     q = inputs.q[:, slice(*chunk)]
     k, v = inputs.k[:, : chunk[1]], inputs.v[:, : chunk[1]]
-    return execute(q, k, v, plan, scale=inputs.scale)[0]
+    return sparse_attention(q, k, v, plan, scale=inputs.scale)[0]
 
 
 def density(plans: Plans, inputs: Inputs) -> float:
@@ -96,10 +96,10 @@ def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
             seen = plan.blocks.kept[:, (row - start) // plan.blocks.size]
             seen = seen.repeat_interleave(plan.blocks.size, dim=-1)
             kept[:, r, : seen.shape[-1]] = seen
-        t = next(t for t, tile in enumerate(plan.tiles) if row < tile.end)
+        t = next(t for t, query_block in enumerate(plan.query_blocks) if row < query_block.end)
         for head, columns in enumerate(plan.columns):
-            kept[head, r, columns[: plan.used[head, t]]] = True
-            kept[head, r, plan.bands[head, t] : row + 1] = True
+            kept[head, r, columns[: plan.num_columns[head, t]]] = True
+            kept[head, r, plan.local_starts[head, t] : row + 1] = True
     return kept
 
 
@@ -119,8 +119,13 @@ def _sampled(inputs: Inputs, settings: SelectionSettings) -> set[int]:
     return {
         row
         for start, end in _chunks(inputs)
-        for tile in tiles_of(start, end, tile=settings.tile, window=settings.window, block=block)
+        for query_block in query_blocks_of(
+            start, end, query_block=settings.query_block, window=settings.window, block=block
+        )
         for row in sampled_positions(
-            tile, block=block, share=settings.share_of(end - start), sampling=settings.sampling
+            query_block,
+            block=block,
+            share=settings.share_of(end - start),
+            sampling=settings.sampling,
         )
     }

@@ -56,7 +56,7 @@ class _Strength:
 
 
 _KINDS = {
-    "band": _Strength(near=14.0),
+    "local_start": _Strength(near=14.0),
     "stripe": _Strength(stripe=12.0),
     "slash": _Strength(far=12.0),
     "sink": _Strength(sink=15.0, near=10.0),
@@ -65,8 +65,8 @@ _KINDS = {
 }
 # The first 8 hold every kind.
 _CYCLE = (
-    *("band", "stripe", "slash", "sink", "cluster", "stripe", "flat", "slash"),
-    *("sink", "band", "stripe", "slash", "cluster", "stripe", "sink", "band"),
+    *("local_start", "stripe", "slash", "sink", "cluster", "stripe", "flat", "slash"),
+    *("sink", "local_start", "stripe", "slash", "cluster", "stripe", "sink", "local_start"),
 )
 
 

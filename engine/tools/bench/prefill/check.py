@@ -10,7 +10,7 @@ from torch import Tensor
 from sa_chat.protocol.errors import EngineError
 
 from ....attention import Run
-from ....attention.sinks import with_sinks
+from ....attention.sink_logits import with_sink_logits
 from ....cache import KVCache
 from ....kernels.reference import attend_reference
 from ....model import LoadedModel
@@ -36,11 +36,11 @@ class ReferenceRun(Run):
         scale: float,
         *,
         window: int | None = None,
-        sinks: Tensor | None = None,
+        sink_logits: Tensor | None = None,
     ) -> Tensor:
         """See `Run.attention`."""
         out, lse = attend_reference(q, k, v, causal=True, scale=scale, window=window)
-        return (out if sinks is None else with_sinks(out, lse, sinks)).to(q.dtype)
+        return (out if sink_logits is None else with_sink_logits(out, lse, sink_logits)).to(q.dtype)
 
 
 def check_equality(reader: Reader, length: int) -> Row:

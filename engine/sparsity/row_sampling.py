@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..kernels.cpu_bf16 import RELIABLE, products, products_on_cpu, typical_scores
-from ..kernels.sampled import block_mass, column_mass, row_lse, sampled_on_cuda
-from .plan import Tile
+from ..kernels.cpu_bf16 import RELIABLE, cpu_bf16_supported, products, typical_scores
+from ..kernels.sampled_rows import block_mass, column_mass, row_lse, sampled_rows_supported
+from .plan import QueryBlock
 from .rows import SampledRows, rows_of
 from .settings import SelectionSettings
 
@@ -70,12 +70,12 @@ class Source:
             self.q,
             self.k,
             self.lse,
-            rows.bands,
-            rows.tiles[0].band,
+            rows.local_starts,
+            rows.query_blocks[0].local_start,
             self.by_block,
             _NEGLIGIBLE * rows.count / max(1, self.by_block.shape[1]),
             None if kept is None else (kept, rows.row_block),
-            keys=rows.tiles[-1].band,
+            keys=rows.query_blocks[-1].local_start,
             block=self.block,
             scale=self.scale,
         )
@@ -84,7 +84,7 @@ class Source:
 def sample(
     q: Tensor,
     k: Tensor,
-    tiles: Sequence[Tile],
+    query_blocks: Sequence[QueryBlock],
     settings: SelectionSettings,
     *,
     scale: float,
@@ -98,7 +98,7 @@ def sample(
         tiles: those of the chunk, whose last band begins at a key that is not 0.
     """
     rows = rows_of(
-        tuple(tiles),
+        tuple(query_blocks),
         block=settings.block,
         share=settings.share_of(q.shape[1]),
         sampling=settings.sampling,
@@ -107,14 +107,14 @@ def sample(
     picked = q.index_select(1, rows.at)
     block = settings.block
     blocks: Tensor | None
-    if sampled_on_cuda(q, block):
+    if sampled_rows_supported(q, block):
         parts = row_lse(picked, k, rows.positions, block=block, scale=scale)
         lse, blocks = block_mass(
             *parts,
-            rows.bands,
+            rows.local_starts,
             rows.row_block,
             row_blocks=rows.row_blocks,
-            blocks=tiles[-1].band // block,
+            blocks=query_blocks[-1].local_start // block,
             block=block,
         )
         by_block = blocks.sum(dim=1)
@@ -133,7 +133,7 @@ def _by_matrices(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Log-sum-exp of every row, [H, R + T], and the mass of the sampled ones by key, [H, N], and
     with `block` by row block and key block, [H, R, B]."""
-    heads, last = len(q), rows.tiles[-1].band
+    heads, last = len(q), rows.query_blocks[-1].local_start
     mass = torch.zeros(heads, last, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
     by_block = None
@@ -154,7 +154,7 @@ def _by_matrices(
 def _mass_beside(source: Source, kept: Tensor) -> Tensor:
     """`Source.mass_beside` in plain torch."""
     rows, block = source.rows, source.block
-    mass = torch.zeros(len(source.q), rows.tiles[-1].band, device=source.q.device)
+    mass = torch.zeros(len(source.q), rows.query_blocks[-1].local_start, device=source.q.device)
     for some, keys in _portions(source.q, source.k):
         for part in _weights(source.q[some], keys, rows, source.scale)[1]:
             counts = ~kept[some, :, part.blocks(block)].repeat_interleave(block, dim=-1)
@@ -201,7 +201,7 @@ class _Part:
 def _weights(q: Tensor, k: Tensor, rows: SampledRows, scale: float) -> tuple[Tensor, list[_Part]]:
     """What the sampled rows among q [S, R + T, D] give to the keys [N, D] before their bands;
     and the log-sum-exp of every row over all keys, [S, R + T]."""
-    before, last = rows.tiles[0].band, rows.tiles[-1].band
+    before, last = rows.query_blocks[0].local_start, rows.query_blocks[-1].local_start
     sampled = slice(0, rows.count)
     near = torch.arange(before, len(k), device=k.device)
     scores = (q.float() @ k[before:].float().T) * scale
@@ -218,7 +218,7 @@ def _weights(q: Tensor, k: Tensor, rows: SampledRows, scale: float) -> tuple[Ten
             parts.append(_Part(at, block[:, sampled], factors))
             done = at.stop
     if before < last:
-        inside = near[: last - before] < rows.bands[:, None]
+        inside = near[: last - before] < rows.local_starts[:, None]
         weights = (scores[:, sampled, : last - before] - lse[:, sampled, None]).exp_() * inside
         parts.append(_Part(slice(before, last), weights, torch.ones_like(lse[:, sampled])))
     return lse, parts
@@ -234,7 +234,7 @@ def _far_weights(
     Returns:
         blocks [S, R, n] of successive keys; the shift and the sum of all blocks, [S, R] float32.
     """
-    if products_on_cpu(q, k):
+    if cpu_bf16_supported(q, k):
         typical = typical_scores(q, k, near, scale)
         flat, shift = products(q.flatten(0, 1), k, typical.flatten(), scale)
         total = torch.stack([block.sum(dim=-1) for block in flat]).sum(dim=0, dtype=torch.float32)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def with_sinks(out: Tensor, lse: Tensor, sinks: Tensor) -> Tensor:
+def with_sink_logits(out: Tensor, lse: Tensor, sink_logits: Tensor) -> Tensor:
     """Attention whose denominator has one more term, exp(sink), that has no value.
 
     Args:
@@ -15,6 +15,6 @@ def with_sinks(out: Tensor, lse: Tensor, sinks: Tensor) -> Tensor:
     Returns:
         [H, C, D] in the type of `out`.
     """
-    assert sinks.shape == out.shape[:1], "one sink for each query head"
-    share = torch.sigmoid(lse - sinks.float().unsqueeze(-1))
+    assert sink_logits.shape == out.shape[:1], "one sink for each query head"
+    share = torch.sigmoid(lse - sink_logits.float().unsqueeze(-1))
     return (out.float() * share.unsqueeze(-1)).to(out.dtype)

@@ -25,7 +25,7 @@ _LSE_ROWS = 64  # of a program of `row_lse`
 _SPAN = 4096  # keys of which one program of the first pass sees all, so that there are many
 
 
-def sampled_on_cuda(q: Tensor, block: int) -> bool:
+def sampled_rows_supported(q: Tensor, block: int) -> bool:
     """Whether these kernels can compute queries like these on their GPU, by blocks of this size."""
     return on_tensor_cores(q) and block % _BLOCK == 0 == _SPAN % block
 
@@ -84,7 +84,7 @@ def row_lse(
 def block_mass(
     by_span: Tensor,
     by_block: Tensor,
-    bands: Tensor,
+    local_starts: Tensor,
     row_block: Tensor,
     *,
     row_blocks: int,
@@ -108,12 +108,12 @@ def block_mass(
         _block_mass[(-(-blocks // _MASS_BLOCKS), heads)](
             by_span,
             by_block,
-            bands,
+            local_starts,
             row_block,
             lse,
             mass,
             spans,
-            len(bands),
+            len(local_starts),
             every,
             row_blocks,
             blocks,
@@ -131,7 +131,7 @@ def column_mass(
     q: Tensor,
     k: Tensor,
     lse: Tensor,
-    bands: Tensor,
+    local_starts: Tensor,
     first_band: int,
     worth: Tensor,
     least: float,
@@ -164,19 +164,21 @@ def column_mass(
     width = padded(size)
     block_n, block_m = (128, 64) if width <= 128 else (64, 32)
     assert block % block_n == 0
-    kept, row_block = (bands, bands) if beside is None else (beside[0].contiguous(), beside[1])
+    kept, row_block = (
+        (local_starts, local_starts) if beside is None else (beside[0].contiguous(), beside[1])
+    )
     with device_of(q):
         _column_mass[(-(-keys // block_n), len(k))](
             descriptor(q, block_m),
             descriptor(k, block_n),
             mass,
             lse,
-            bands,
+            local_starts,
             worth,
             kept if beside is None else kept.view(torch.int8),
             row_block,
             lse.stride(0),
-            len(bands),
+            len(local_starts),
             keys,
             first_band,
             worth.stride(0),
@@ -269,7 +271,7 @@ if HAS_TRITON:
     def _block_mass(  # type: ignore[no-untyped-def]
         by_span,
         by_block,
-        bands,
+        local_starts,
         row_block,
         lse,
         mass,
@@ -308,8 +310,8 @@ if HAS_TRITON:
             norm = top + tl.log(tl.where(total > 0.0, total, 1.0))
             if tl.program_id(0) == 0:
                 tl.store(lse + head * every + row, norm, mask=real)
-            band = tl.load(bands + row, mask=row < rows, other=0)
-            counts = inside[:, None] & (key_block[:, None] * block < band[None, :])
+            local_start = tl.load(local_starts + row, mask=row < rows, other=0)
+            counts = inside[:, None] & (key_block[:, None] * block < local_start[None, :])
             at = (key_block[:, None].to(tl.int64) * heads + head) * every + row[None, :]
             here = tl.load(by_block + at, mask=counts, other=float("-inf"))
             weights = tl.where(counts, tl.exp2((here - norm[None, :]) * LOG2_E), 0.0)
@@ -339,7 +341,7 @@ if HAS_TRITON:
         k,
         mass,
         lse,
-        bands,
+        local_starts,
         worth,
         kept,
         row_block,
@@ -387,9 +389,9 @@ if HAS_TRITON:
                 for start in tl.range(0, rows, ROWS):
                     row = start + steps
                     norm = _norms(mine, beside, row_block, row, rows, blocks, log2_e, BESIDE)
-                    band = tl.load(bands + row, mask=row < rows, other=0)
+                    local_start = tl.load(local_starts + row, mask=row < rows, other=0)
                     queries = q.load([head, start, 0]).reshape(ROWS, BLOCK_D)
                     scores = tl.dot(some, queries.T)
                     weights = tl.exp2(scores * factor - norm[None, :])
-                    sums += tl.sum(tl.where(at[:, None] < band[None, :], weights, 0.0), 1)
+                    sums += tl.sum(tl.where(at[:, None] < local_start[None, :], weights, 0.0), 1)
             tl.store(mass + wide * keys + at, sums, mask=at < keys)

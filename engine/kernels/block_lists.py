@@ -35,22 +35,24 @@ class BlockLists:
     excluded: Tensor  # int8 [H, B * size], 1 for keys that are columns
 
 
-def block_lists(kept: Tensor, columns: Tensor, used: Tensor, *, size: int) -> BlockLists:
+def block_lists(kept: Tensor, columns: Tensor, num_columns: Tensor, *, size: int) -> BlockLists:
     """The kept blocks as lists.
 
     Args:
         kept: bool [H, R, B]; columns: int32 [H, M]; used: int32 [H, T], of the last tile counts.
     """
     if HAS_TRITON and kept.device.type == "cuda":
-        return lists_triton(kept, columns, used, size=size)
-    return lists_plain(kept, columns, used, size=size)
+        return block_lists_triton(kept, columns, num_columns, size=size)
+    return block_lists_torch(kept, columns, num_columns, size=size)
 
 
-def lists_plain(kept: Tensor, columns: Tensor, used: Tensor, *, size: int) -> BlockLists:
+def block_lists_torch(
+    kept: Tensor, columns: Tensor, num_columns: Tensor, *, size: int
+) -> BlockLists:
     """`block_lists` in plain torch, for every device."""
     heads, _, blocks = kept.shape
     keys = blocks * size
-    listed = torch.arange(columns.shape[1], device=kept.device) < used[:, -1:]
+    listed = torch.arange(columns.shape[1], device=kept.device) < num_columns[:, -1:]
     # What is no column goes into one place more, which is cut off; so do later columns.
     places = torch.where(listed, columns, keys).clamp(max=keys).long()
     flags = torch.zeros(heads, keys + 1, dtype=torch.int8, device=kept.device)
@@ -66,7 +68,9 @@ def lists_plain(kept: Tensor, columns: Tensor, used: Tensor, *, size: int) -> Bl
     return BlockLists(size, lists, first.int(), counts.int(), excluded)
 
 
-def lists_triton(kept: Tensor, columns: Tensor, used: Tensor, *, size: int) -> BlockLists:
+def block_lists_triton(
+    kept: Tensor, columns: Tensor, num_columns: Tensor, *, size: int
+) -> BlockLists:
     """`block_lists` by the kernels."""
     heads, row_blocks, blocks = kept.shape
     device, most = kept.device, columns.shape[1]
@@ -74,16 +78,16 @@ def lists_triton(kept: Tensor, columns: Tensor, used: Tensor, *, size: int) -> B
     broken = torch.zeros(heads, max(1, blocks), dtype=torch.int8, device=device)
     numbers = torch.empty(heads, row_blocks, blocks, dtype=torch.int32, device=device)
     whole, counts = torch.empty(2, heads, row_blocks, dtype=torch.int32, device=device)
-    columns, used, kept = columns.contiguous(), used.contiguous(), kept.contiguous()
+    columns, num_columns, kept = columns.contiguous(), num_columns.contiguous(), kept.contiguous()
     with device_of(kept):
         if most:
             _excluded[(-(-most // _COLUMNS), heads)](
                 columns,
-                used,
+                num_columns,
                 excluded,
                 broken,
                 most,
-                used.shape[1],
+                num_columns.shape[1],
                 blocks,
                 SIZE=size,
                 COLUMNS=_COLUMNS,
@@ -105,14 +109,14 @@ def lists_triton(kept: Tensor, columns: Tensor, used: Tensor, *, size: int) -> B
 
 if HAS_TRITON:
 
-    @triton.jit(do_not_specialize=["most", "tiles", "blocks"])  # type: ignore[untyped-decorator]
+    @triton.jit(do_not_specialize=["most", "query_blocks", "blocks"])  # type: ignore[untyped-decorator]
     def _excluded(  # type: ignore[no-untyped-def]
         columns,
-        used,
+        num_columns,
         excluded,
         broken,
         most,
-        tiles,
+        query_blocks,
         blocks,
         SIZE: tl.constexpr,
         COLUMNS: tl.constexpr,
@@ -120,7 +124,7 @@ if HAS_TRITON:
         """Flags of a few columns of one head, and of their blocks."""
         head = tl.program_id(1).to(tl.int64)
         at = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
-        real = at < tl.load(used + head * tiles + tiles - 1)
+        real = at < tl.load(num_columns + head * query_blocks + query_blocks - 1)
         key = tl.load(columns + head * most + at, mask=real, other=0)
         real &= key < blocks * SIZE
         one = tl.full([COLUMNS], 1, tl.int8)
