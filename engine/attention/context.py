@@ -13,7 +13,7 @@ from torch import Tensor
 from ..cancellation import Stopped
 from ..kernels.decode_attention import decode_attention
 from ..platform.stopwatch import Stopwatch
-from ..sparsity import Sample, SelectionSettings, SparsePlan, coverage, select
+from ..sparsity import Sample, SelectionSettings, SparsePlan, held_out_recall, select
 from ..sparsity.autotune import calibrated
 from ..sparsity.plan import causal_pairs
 from ..sparsity.sparse_attention import sparse_attention
@@ -110,7 +110,7 @@ class Run:
             self._count(layer, q, k, plan)
             out, lse = sparse_attention(q, k, v, plan, scale=scale)
             if sample is not None:
-                self.kept_mass.append(coverage(lse, sample).flatten())
+                self.kept_mass.append(held_out_recall(lse, sample).flatten())
         return out if sink_logits is None else with_sink_logits(out, lse, sink_logits)
 
     def count(self) -> Counted:

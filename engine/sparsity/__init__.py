@@ -6,8 +6,8 @@ never only the chunk.
 """
 
 from .cost import CostModel
-from .coverage import coverage
 from .plan import Blocks, QueryBlock, SparsePlan, query_blocks_of
+from .recall import held_out_recall
 from .row_sampling import Sample
 from .select import select
 from .settings import SelectionSettings
@@ -19,7 +19,7 @@ __all__ = [
     "Sample",
     "SelectionSettings",
     "SparsePlan",
-    "coverage",
+    "held_out_recall",
     "query_blocks_of",
     "select",
 ]

@@ -303,7 +303,7 @@ def test_random_inputs_and_alpha_one(bench):
     code, shown = bench("--lengths=4608", "--densities=0.5", "--inputs=random", "--alpha=1")
     assert code == 0
     (adaptive,) = [
-        line for line in shown.splitlines() if "columns 1 " in line and "sa-chat" in line
+        line for line in shown.splitlines() if "vertical 1 " in line and "sa-chat" in line
     ]
     assert "1.000 | 1.0000 (1.000)" in adaptive
 

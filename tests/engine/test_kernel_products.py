@@ -14,7 +14,7 @@ from sa_chat.engine.kernels.cpu_bf16 import (
     typical_scores,
 )
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.sparsity import SelectionSettings, coverage, select
+from sa_chat.engine.sparsity import SelectionSettings, held_out_recall, select
 from sa_chat.engine.sparsity.row_sampling import sample
 from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 
@@ -118,7 +118,7 @@ def test_a_plan_is_carried_out_by_products(striped, small_settings, everywhere, 
     assert out.dtype == torch.bfloat16
     assert _error(out, expected) < 0.01
     torch.testing.assert_close(lse, expected_lse, atol=0.05, rtol=0.005)
-    assert (coverage(lse, seen) - coverage(expected_lse, seen)).abs().max() < 0.05
+    assert (held_out_recall(lse, seen) - held_out_recall(expected_lse, seen)).abs().max() < 0.05
 
 
 def test_a_sample_by_products_is_that_in_float32(striped, small_settings, everywhere):

@@ -19,7 +19,7 @@ from sa_chat.engine.runtime.graphs import GraphStep
 from sa_chat.engine.runtime.prefill import prefill
 from sa_chat.engine.runtime.step import step_for
 from sa_chat.engine.session.memory import device_use
-from sa_chat.engine.sparsity import SelectionSettings, coverage, select
+from sa_chat.engine.sparsity import SelectionSettings, held_out_recall, select
 from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import ModelError
@@ -52,10 +52,10 @@ def test_selection_equals_that_on_cpu(device, striped, small_settings):
     q, k, v, _ = striped()
     settings = replace(small_settings, alpha=0.97)
     plan, seen = select(q, k, scale=0.25, settings=settings)
-    here = coverage(sparse_attention(q, k, v, plan, scale=0.25)[1], seen)
+    here = held_out_recall(sparse_attention(q, k, v, plan, scale=0.25)[1], seen)
     q, k, v = q.to(device), k.to(device), v.to(device)
     plan_there, seen = select(q, k, scale=0.25, settings=settings)
-    there = coverage(sparse_attention(q, k, v, plan_there, scale=0.25)[1], seen)
+    there = held_out_recall(sparse_attention(q, k, v, plan_there, scale=0.25)[1], seen)
     assert plan_there.density == pytest.approx(plan.density, rel=0.02)
     torch.testing.assert_close(there.cpu(), here, atol=0.02, rtol=0.02)
 

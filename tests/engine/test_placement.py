@@ -6,7 +6,7 @@ On the meta device an operation that mixes devices raises, and so does one that 
 import pytest
 import torch
 
-from sa_chat.engine.sparsity import SelectionSettings, coverage, select
+from sa_chat.engine.sparsity import SelectionSettings, held_out_recall, select
 from sa_chat.protocol.config import METHODS
 
 META = torch.device("meta")
@@ -29,4 +29,4 @@ def test_selection_stays_on_its_device_without_waiting(changes):
     assert seen.mass.shape == (8, 4224)  # whole blocks
     assert plan.used.shape == plan.bands.shape == (8, 2)
     kept = torch.empty(8, 700, device=META)
-    assert coverage(kept, seen).shape == (8, 2)
+    assert held_out_recall(kept, seen).shape == (8, 2)

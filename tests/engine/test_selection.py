@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sa_chat.engine.kernels.reference import attend_reference
-from sa_chat.engine.sparsity import CostModel, SelectionSettings, coverage, query_blocks_of, select
+from sa_chat.engine.sparsity import (
+    CostModel,
+    SelectionSettings,
+    held_out_recall,
+    query_blocks_of,
+    select,
+)
 from sa_chat.engine.sparsity import row_sampling as sampling_module
 from sa_chat.engine.sparsity.cost import kept_pairs
 from sa_chat.engine.sparsity.patterns import PATTERNS, Request
@@ -209,7 +215,7 @@ def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings,
     plan, seen = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
     held = seen.held_rows.tolist()
     exact = (_weights(q, k) * _kept(plan, 400)).sum(-1)[:, held]
-    mass = coverage(sparse_attention(q, k, v, plan, scale=SCALE)[1], seen)
+    mass = held_out_recall(sparse_attention(q, k, v, plan, scale=SCALE)[1], seen)
     torch.testing.assert_close(mass, exact, atol=1e-5, rtol=1e-4)
     sampled = seen.source.rows.at[: seen.rows].tolist()
     assert len(held) == 3
@@ -254,7 +260,7 @@ def test_a_shape_is_sinks_and_window_whatever_they_cover(striped):
     a_shape = _plain(method="a-shape", alpha=0.9)
     plan, sampled = select(q, k, scale=SCALE, settings=a_shape)
     assert all(columns == [0, 1] for columns in _columns(plan))
-    assert coverage(sparse_attention(q, k, v, plan, scale=SCALE)[1], sampled).min() < 0.9
+    assert held_out_recall(sparse_attention(q, k, v, plan, scale=SCALE)[1], sampled).min() < 0.9
 
 
 def test_a_pattern_alone_never_falls_back_to_dense(striped):
