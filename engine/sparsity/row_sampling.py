@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..kernels.cpu_bf16 import RELIABLE, cpu_bf16_supported, products, typical_scores
+from ..kernels.cpu_bf16 import RELIABLE_SUM, cpu_bf16_supported, shifted_weights, typical_scores
 from ..kernels.sampled_rows import block_mass, column_mass, row_lse, sampled_rows_supported
 from .plan import QueryBlock
 from .rows import SampledRows, rows_of
@@ -236,9 +236,9 @@ def _far_weights(
     """
     if cpu_bf16_supported(q, k):
         typical = typical_scores(q, k, near, scale)
-        flat, shift = products(q.flatten(0, 1), k, typical.flatten(), scale)
+        flat, shift = shifted_weights(q.flatten(0, 1), k, typical.flatten(), scale)
         total = torch.stack([block.sum(dim=-1) for block in flat]).sum(dim=0, dtype=torch.float32)
-        if bool((total <= RELIABLE).all()):
+        if bool((total <= RELIABLE_SUM).all()):
             shape = q.shape[:2]
             return [block.view(*shape, -1) for block in flat], shift.view(shape), total.view(shape)
     scores = (q.float() @ k.float().T) * scale

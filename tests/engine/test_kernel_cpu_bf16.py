@@ -1,4 +1,4 @@
-"""Attention as bfloat16 products against the definition, whatever the machine is fast at."""
+"""Attention as bfloat16 matrix products against the definition, whatever the machine is fast at."""
 
 import math
 import sys
@@ -10,7 +10,7 @@ import torch
 from sa_chat.engine.kernels.cpu_bf16 import (
     attend_cpu_bf16,
     cpu_bf16_supported,
-    products,
+    shifted_weights,
     typical_scores,
 )
 from sa_chat.engine.kernels.reference import attend_reference
@@ -55,18 +55,21 @@ def test_a_bad_guess_of_the_typical_score_costs_little(off):
     torch.testing.assert_close(lse, expected_lse[0], atol=0.04, rtol=0.0)
 
 
-def test_only_the_rows_with_a_bad_guess_are_computed_again(monkeypatch):
-    q, k, v = _tensors(200, 3000, sharp=8.0)
+@pytest.mark.parametrize("keys", [3000, 3008, 513])  # whole blocks for AMX or not
+def test_only_the_rows_with_a_bad_guess_are_computed_again(keys, monkeypatch):
+    """Their infinite weights do not spoil the rows beside them."""
+    q, k, v = _tensors(200, keys, sharp=8.0)
     _, lse = attend_reference(q, k, v, causal=False, scale=SCALE)
     typical = lse[0].clone()
     typical[[3, 77]] -= 200.0
     module = sys.modules["sa_chat.engine.kernels.cpu_bf16"]
-    again, largest = [], module._largest
+    again, largest = [], module.largest_scores
     monkeypatch.setattr(
-        module, "_largest", lambda q, *rest: again.append(len(q)) or largest(q, *rest)
+        module, "largest_scores", lambda q, *rest: again.append(q) or largest(q, *rest)
     )
     attend_cpu_bf16(q[0], k[0], v[0], typical=typical, scale=SCALE)
-    assert again == [2]
+    assert [len(rows) for rows in again] == [2]
+    assert torch.equal(again[0], q[0, [3, 77]])
 
 
 def test_all_weight_lost_is_nothing_to_merge():
@@ -76,7 +79,7 @@ def test_all_weight_lost_is_nothing_to_merge():
     assert (lse == -math.inf).all()
 
 
-def test_typical_scores_are_those_of_the_band_or_of_a_sink():
+def test_typical_scores_are_those_of_the_local_window_or_of_a_sink():
     q, k, _ = _tensors(6, 50, heads=2)
     near = torch.tensor([[90.0] * 6, [-90.0] * 6])
     first = (q.float() @ k[0, :16].float().T).amax(-1) * SCALE
@@ -84,17 +87,17 @@ def test_typical_scores_are_those_of_the_band_or_of_a_sink():
     torch.testing.assert_close(typical, torch.stack([near[0] - 3.0, first[1]]))
 
 
-def test_products_are_the_shifted_weights():
+def test_shifted_weights_are_those_of_the_definition():
     q, k, _ = _tensors(30, 2500)
-    blocks, shift = products(q[0], k[0], torch.full((30,), 1.3), SCALE)
+    blocks, shift = shifted_weights(q[0], k[0], torch.full((30,), 1.3), SCALE)
     assert [block.shape[1] for block in blocks] == [1024, 1024, 452]
     exact = (q[0].float() @ k[0].float().T * SCALE - shift[:, None]).exp()
     torch.testing.assert_close(torch.cat(blocks, 1).float(), exact, atol=0.02, rtol=0.03)
 
 
 @pytest.fixture
-def everywhere(monkeypatch):
-    """Products on every CPU, with bfloat16 tensors."""
+def cpu_bf16_everywhere(monkeypatch):
+    """cpu_bf16 on every CPU, with bfloat16 tensors."""
     for name in ("sparse_attention", "row_sampling"):
         monkeypatch.setattr(
             sys.modules[f"sa_chat.engine.sparsity.{name}"],
@@ -104,7 +107,7 @@ def everywhere(monkeypatch):
 
 
 @pytest.mark.parametrize("dense", [(), (0, 2)])
-def test_a_plan_is_carried_out_by_products(striped, small_settings, everywhere, dense):
+def test_a_plan_is_carried_out_by_cpu_bf16(striped, small_settings, cpu_bf16_everywhere, dense):
     q, k, v, _ = striped(rows=100, keys=400)
     plan, seen = select(q, k, scale=0.25, settings=small_settings)
     at = torch.tensor(dense, dtype=torch.long)
@@ -121,7 +124,7 @@ def test_a_plan_is_carried_out_by_products(striped, small_settings, everywhere, 
     assert (held_out_recall(lse, seen) - held_out_recall(expected_lse, seen)).abs().max() < 0.05
 
 
-def test_a_sample_by_products_is_that_in_float32(striped, small_settings, everywhere):
+def test_a_sample_by_cpu_bf16_is_that_in_float32(striped, small_settings, cpu_bf16_everywhere):
     q, k, _, _ = striped(rows=97, keys=2500)
     query_blocks = select(q, k, scale=0.25, settings=small_settings)[0].query_blocks
     q, k = q.bfloat16(), k.bfloat16()
@@ -134,9 +137,9 @@ def test_a_sample_by_products_is_that_in_float32(striped, small_settings, everyw
     torch.testing.assert_close(seen.held_lse, right.held_lse, atol=0.02, rtol=0.0)
 
 
-def test_scores_far_above_the_guess_are_sampled_in_float32(everywhere):
+def test_scores_far_above_the_guess_are_sampled_in_float32(cpu_bf16_everywhere):
     q, k, _ = _tensors(97, 2500, heads=2, sharp=4.0)
-    k[0, 1000] = 30.0 * q[0, 50].float().sign().bfloat16()  # far above sinks and band
+    k[0, 1000] = 30.0 * q[0, 50].float().sign().bfloat16()  # far above sinks and local window
     settings = SelectionSettings(
         query_block=32, window=32, block=32, num_sink_tokens=2, break_even=1, sampled_share=0.1
     )
@@ -146,7 +149,7 @@ def test_scores_far_above_the_guess_are_sampled_in_float32(everywhere):
     torch.testing.assert_close(seen.mass, right.mass, atol=1e-4, rtol=1e-3)
 
 
-def test_products_are_for_bfloat16_on_cpu():
+def test_cpu_bf16_is_for_bfloat16_on_cpu():
     q, _, v = _tensors(4, 4)
     assert not cpu_bf16_supported(q.float(), v.float())
     assert not cpu_bf16_supported(q.to("meta"), v.to("meta"))
