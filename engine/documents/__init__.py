@@ -1,4 +1,4 @@
-"""Documents: paths become text with structure, in which every character has a place."""
+"""Documents: files and folders become text with structure, every character with its source."""
 
 from .model import DocumentSet, OutlineEntry, Part, Piece
 from .opening import open_documents

@@ -1,6 +1,6 @@
-"""Parts of documents that are taken out or in: chapters by title, ranges of lines and pages.
+"""Selects parts of documents: chapters by title, ranges of lines and pages.
 
-What is taken out is listed in `left_out`; nothing goes without it.
+Everything that is removed is listed in `left_out`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _HINT = "Write it as --exclude 'book.epub#Index', '#Appendix*' or 'log.txt#lines
 def choose(
     documents: DocumentSet, include: Iterable[str] = (), exclude: Iterable[str] = ()
 ) -> DocumentSet:
-    """Apply the patterns that have a `#`: `GLOB#TITLE`, where TITLE is a glob on the titles of
-    chapters in any case, or `lines 10-20` or `pages 3-`.
+    """Apply the patterns that contain a `#`: `GLOB#TITLE`, where TITLE is a case-insensitive glob
+    on chapter titles, or a range such as `lines 10-20` or `pages 3-`.
 
-    Of files that an include pattern names only what such patterns name stays.  Raises
-    `UsageError` for a pattern that finds nothing.
+    A file named by such an include pattern keeps only what these patterns select.  Raises
+    `UsageError` for a pattern that matches nothing.
     """
     cutter = Cutter(documents)
     kept: dict[str, list[Span]] = {}
@@ -75,7 +75,7 @@ def _with_titles(patterns: Iterable[str]) -> list[str]:
 
 
 def _find(documents: DocumentSet, cutter: Cutter, pattern: str) -> dict[str, list[Span]]:
-    """The spans that a pattern names, by file.  Raises `UsageError` if there are none."""
+    """The spans that a pattern matches, by file.  Raises `UsageError` if there are none."""
     path_glob, title_glob = split_pattern(pattern)
     assert title_glob is not None
     paths = {path for path in cutter.files if not path_glob or matches(path_glob, path)}
@@ -93,19 +93,19 @@ def _find(documents: DocumentSet, cutter: Cutter, pattern: str) -> dict[str, lis
             if named and span.begin < span.end:
                 found.setdefault(path, []).append(span)
     if not found:
-        raise UsageError(f"Nothing in the document is named by {pattern!r}.", _HINT)
+        raise UsageError(f"Nothing in the document matches {pattern!r}.", _HINT)
     return found
 
 
 def _range_of(documents: DocumentSet, cutter: Cutter, path: str, match: re.Match[str]) -> Span:
-    """Of `lines 10-20`, `lines 7` or `pages 3-` in a file."""
+    """The span of `lines 10-20`, `lines 7` or `pages 3-` in a file."""
     first = int(match[2])
     last = first if match[3] is None else int(match[3]) if match[3] else None
     if first < 1 or (last is not None and last < first):
-        raise UsageError(f"{match[0]!r} is no range of {match[1]}.", _HINT)
+        raise UsageError(f"{match[0]!r} is not a valid range of {match[1]}.", _HINT)
     begin, end = cutter.files[path]
     parts = documents.parts[begin:end]
-    paged = parts[-1].position > 0  # of a book, what stands before its first page has none
+    paged = parts[-1].position > 0  # the first part may lie before the first numbered page
     if paged != (match[1] == "pages"):
         raise UsageError(f"{path} has {'pages' if paged else 'lines'}, not {match[1]}.", _HINT)
     if paged:
@@ -114,7 +114,7 @@ def _range_of(documents: DocumentSet, cutter: Cutter, path: str, match: re.Match
         return cutter.span((begin + bisect_left(positions, first), 0), (stop, 0))
 
     def place(line: int) -> Place:
-        """A file without pages has one part, or more where something was cut out already."""
+        """A file without pages has one part, or several where something was already removed."""
         before = bisect_left(parts, line + 1, key=attrgetter("line")) - 1
         return (begin + max(0, before), line)
 

@@ -1,4 +1,4 @@
-"""What is left of documents when stretches of them go."""
+"""Removes spans from documents and keeps parts, outline and `left_out` consistent."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sa_chat.protocol.errors import UsageError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from .model import DocumentSet, OutlineEntry, Part
 
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # with its end
-_NAMED = 3  # chapters of one stretch
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # with its line end
+_NAMED = 3  # most chapters named for one removed span
 
 Place = tuple[int, int]  # index of a part, line in it
 
 
 @dataclass(frozen=True)
 class Span:
-    """From a place up to another, which is not in it."""
+    """A half-open range: `begin` is included, `end` is not."""
 
     begin: Place
     end: Place
 
 
 class Cutter:
-    """Collects what goes, then makes the documents without it."""
+    """Collects spans to remove, then builds the documents without them."""
 
     def __init__(self, documents: DocumentSet) -> None:
         self._documents = documents
@@ -43,11 +43,11 @@ class Cutter:
         self._left_out: list[LeftOut] = []
 
     def span_of(self, index: int) -> Span:
-        """Of an entry of the outline; empty if another of its level begins on the same line."""
+        """The span of outline entry `index`; empty if another of its level starts on its line."""
         return self._spans[index]
 
     def span(self, begin: Place, end: Place) -> Span:
-        """Places outside the lines of their parts are moved to the next line that there is."""
+        """A span; places beyond the last line of their part move to the next existing line."""
         return Span(self._whole(begin), self._whole(end))
 
     def _whole(self, place: Place) -> Place:
@@ -57,7 +57,7 @@ class Cutter:
         return (part, max(line, self._parts[part].line)) if part < len(self._parts) else self._end
 
     def rest_of(self, path: str, spans: Sequence[Span]) -> list[Span]:
-        """What of the file is in none of the spans."""
+        """The spans that cover the rest of the file."""
         begin, end = self.files[path]
         rest: list[Span] = []
         at = self._whole((begin, 0))
@@ -70,15 +70,16 @@ class Cutter:
         return rest
 
     def cut(self, span: Span, path: str, why: str, entry: OutlineEntry | None = None) -> None:
+        """Remove a span, or the outline entry whose span it is, for the reason `why`."""
         if span.begin >= span.end:
-            return  # a range beyond the end, or a chapter in another that goes as well
+            return  # beyond the end, or inside a chapter that is removed as well
         self._gone.append(span)
         if entry is None or entry.level:
             why = f"{self._name(span) if entry is None else entry.title}: {why}"
         self._left_out.append(LeftOut(path, why))
 
     def _name(self, span: Span) -> str:
-        """The chapters in it, else its lines or pages."""
+        """Names a span by the chapters inside it, otherwise by its lines or pages."""
         chapters: list[str] = []
         end = span.begin
         inside = bisect_left(self._begins, span.begin), bisect_left(self._begins, span.end)
@@ -98,11 +99,11 @@ class Cutter:
         return f"lines {line}-{stop_line - 1 if last == stop else self._last_lines[last]}"
 
     def result(self) -> DocumentSet:
-        """Raises `UsageError` if nothing is left."""
+        """The documents without the removed spans.  Raises `UsageError` if nothing is left."""
         if not self._left_out:
             return self._documents
         kept: list[Part] = []
-        places: list[Place] = []  # of each kept part, among the old parts
+        places: list[Place] = []  # where each kept part lies among the original parts
         gone = _merged(self._gone)
         for index, part in enumerate(self._parts):
             for piece in _kept_of(index, part, gone):
@@ -129,10 +130,10 @@ class Cutter:
 def _moved(
     span: Span, places: Sequence[Place], last_lines: Sequence[int]
 ) -> tuple[int, int] | None:
-    """The first place of a span that is still there, among the kept parts."""
+    """The first remaining place of a span, as (index of a kept part, line); None if it is gone."""
     begin = span.begin
-    end = max(span.end, (begin[0], begin[1] + 1))  # an empty one goes with its line
-    # The last kept piece that begins at or before the span, and those after it.
+    end = max(span.end, (begin[0], begin[1] + 1))  # an empty span is removed with its line
+    # Start with the last kept piece that begins at or before the span.
     at = max(0, bisect_left(places, (begin[0], begin[1] + 1)) - 1)
     for index in range(at, len(places)):
         old, line = places[index]
@@ -146,7 +147,7 @@ def _moved(
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:
-    """Sorted, and none meets another."""
+    """The spans sorted, with adjacent and overlapping ones joined."""
     merged: list[Span] = []
     for span in sorted(spans, key=lambda span: span.begin):
         if merged and span.begin <= merged[-1].end:
@@ -157,7 +158,7 @@ def _merged(spans: Sequence[Span]) -> list[Span]:
 
 
 def _kept_of(index: int, part: Part, gone: Sequence[Span]) -> list[Part]:
-    """The part, or what is left of it, each run of lines by itself."""
+    """The remaining pieces of a part, one for each contiguous run of lines."""
     first = bisect_right(gone, (index, part.line), key=lambda span: span.end)
     last = bisect_left(gone, (index + 1, 0), key=lambda span: span.begin)
     if first >= last:
@@ -182,7 +183,7 @@ def _kept_of(index: int, part: Part, gone: Sequence[Span]) -> list[Part]:
 
 
 def _ends(outline: Sequence[OutlineEntry], end: Place) -> list[Place]:
-    """Where each entry ends: at the next of its level or a lower one."""
+    """The place where each entry ends: at the next entry of the same or a lower level."""
     ends = [end] * len(outline)
     open_entries: list[int] = []
     for index, entry in enumerate(outline):
@@ -193,7 +194,7 @@ def _ends(outline: Sequence[OutlineEntry], end: Place) -> list[Place]:
 
 
 def _files(parts: Sequence[Part]) -> dict[str, tuple[int, int]]:
-    """Each file's parts: the index of its first, and one beyond its last."""
+    """For each path the index of its first part and one past its last."""
     files: dict[str, tuple[int, int]] = {}
     for index, part in enumerate(parts):
         files[part.path] = (files.get(part.path, (index, 0))[0], index + 1)

@@ -1,4 +1,4 @@
-"""Bytes to text, or the news that they are none."""
+"""Decodes bytes to text, or reports that they are not text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DECLARED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _DECLARATION_BYTES = 4096
-# As browsers and Microsoft's programs mean these names.
+# What browsers and Microsoft software mean by these names.
 _MEANT = {
     "iso8859-1": "cp1252",
     "ascii": "cp1252",
@@ -35,7 +35,7 @@ _MEANT = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
-# What has no NULs is not wide, and escapes in a source file are its own.
+# Text without NULs is not UTF-16 or 32, and escape codecs would alter a source file.
 _NEVER_MEANT = (
     "utf-16",
     "utf-32",
@@ -51,16 +51,17 @@ _WIDE_SAMPLE = 4096
 
 
 class NotText(ValueError):
-    """The bytes are not text in any encoding that we know."""
+    """The bytes are not text in any known encoding."""
 
 
 def decode(data: bytes) -> str:
     """The text of `data` with `\\n` line ends.
 
-    A byte order mark decides; else it is UTF-8 if it is valid UTF-8, UTF-16 or 32 if its NULs
-    stand so, or what it declares itself to be; else the likeliest of the older encodings, which
-    is Windows-1252 where nothing speaks for another, and Latin-1 where that has holes.  Raises
-    `NotText` for NUL bytes or many control characters.
+    A byte order mark decides.  Otherwise the text is UTF-8 if it is valid UTF-8, UTF-16 or 32 if
+    its NUL bytes are placed accordingly, or what it declares itself to be.  Failing that, the
+    likeliest legacy encoding is used: Windows-1252 without evidence for another, and Latin-1 for
+    bytes that Windows-1252 does not define.  Raises `NotText` for NUL bytes or many control
+    characters.
     """
     text = _decode(data)
     if len(_CONTROLS.findall(text)) > _MAX_CONTROL_SHARE * len(text):
@@ -69,12 +70,12 @@ def decode(data: bytes) -> str:
 
 
 def normalise_lines(text: str) -> str:
-    """Every line end as `\\n`."""
+    """`text` with every line end as `\\n`."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def clean(text: str) -> str:
-    """Without what no encoder takes: lone surrogates become U+FFFD, NULs go."""
+    """`text` as any encoder accepts it: lone surrogates become U+FFFD, NULs are removed."""
     return _SURROGATES.sub("\ufffd", text).replace("\x00", "")
 
 
@@ -98,8 +99,8 @@ def _decode(data: bytes) -> str:
 
 
 def _decode_wide(data: bytes) -> str:
-    """UTF-16 or 32 without a mark: most of a text's characters, or its blanks, have NULs in
-    always the same places."""
+    """Decode UTF-16 or 32 without a byte order mark: most characters of such a text, or its
+    spaces, have NUL bytes at fixed positions."""
     sample = data[:_WIDE_SAMPLE]
     for encoding in _WIDE:
         blanks = sum(sample.count(char.encode(encoding)) for char in " \n,.、。，")
@@ -118,14 +119,14 @@ def _is_mostly_assigned(text: str) -> bool:
 
 
 def _declared(data: bytes) -> str:
-    """The encoding that the beginning names; empty if there is none that we know."""
+    """The encoding that the first bytes declare; empty if there is none or it is unknown."""
     found = _DECLARED.search(data[:_DECLARATION_BYTES])
     if found is None:
         return ""
     name = next(group for group in found.groups() if group).decode("ascii", "replace")
     try:
         name = codecs.lookup(name).name
-        "".encode(name)  # codecs between bytes are none of text
+        "".encode(name)  # rejects codecs from bytes to bytes
     except LookupError:
         return ""
     return "" if name.startswith(_NEVER_MEANT) else _MEANT.get(name, name)

@@ -1,4 +1,4 @@
-"""Globs for `--include` and `--exclude`, as `.gitignore` files read them."""
+"""Globs for `--include` and `--exclude`, with the semantics of `.gitignore`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import PurePosixPath
 from sa_chat.protocol.errors import UsageError
 
 _CLASS = re.compile(r"\[(!?)([^]/]+)\]")
-_SPECIAL = re.compile(r"[\\^\[&|~]")  # what a regex would read in a class, but for ranges
+_SPECIAL = re.compile(r"[\\^\[&|~]")  # special inside a regex class, except for ranges
 _RULES = (("**/", "(?:.*/)?"), ("**", ".*"), ("*", "[^/]*"), ("?", "[^/]"))
 
 
 @dataclass(frozen=True)
 class FolderFilter:
-    """`--include` and `--exclude`: globs on paths relative to the folder, or as shown.
+    """`--include` and `--exclude`: globs on paths, relative to the folder or as displayed.
 
-    `*` stays inside a name, `**` crosses folders; a pattern without `/` matches a name at any
-    depth; a pattern that matches a folder takes all below it.  `GLOB#TITLE` is about chapters:
-    to include them includes their file, to exclude them excludes none.  Raises `UsageError` for
-    a pattern that means nothing, such as `[z-a]`.
+    `*` matches within a name, `**` across folders; a pattern without `/` matches a name at any
+    depth; a pattern that matches a folder covers everything below it.  `GLOB#TITLE` selects
+    chapters: including them includes their file, excluding them excludes no file.  Raises
+    `UsageError` for an invalid pattern such as `[z-a]`.
     """
 
     include: tuple[str, ...] = ()
@@ -42,12 +42,12 @@ class FolderFilter:
         )
 
     def brings_in(self, relative: str, prefix: str = "") -> bool:
-        """Whether a pattern without wildcards names this path or a folder above it: it is
-        wanted even if something speaks against it."""
+        """Whether an include pattern without wildcards names this path or a folder above it, which
+        overrides soft reasons to leave it out."""
         return _any_matches(self._literal_include, relative, prefix)
 
     def leads_to(self, folder: str, prefix: str = "") -> bool:
-        """Whether a pattern without wildcards names, by its path, something in this folder."""
+        """Whether an include pattern without wildcards names a path inside this folder."""
         above = (f"{folder}/", f"{prefix}{folder}/")
         return any(_unescaped(pattern).startswith(above) for pattern in self._literal_include)
 
@@ -66,9 +66,10 @@ class FolderFilter:
 
 
 def split_pattern(pattern: str) -> tuple[str, str | None]:
-    """`GLOB#TITLE` as its globs for paths and titles; the latter is None if there is none.
+    """Split `GLOB#TITLE` into its path and title globs; the title is None if there is none.
 
-    The last `#` parts them, unless a `/` or nothing follows it or it stands in a class: `[#]`.
+    The last `#` separates them, unless it is followed by a `/` or by nothing, or is in a class:
+    `[#]`.
     """
     classes = [match.span() for match in _CLASS.finditer(pattern)]
     at = len(pattern)
@@ -89,9 +90,9 @@ def _any_matches(patterns: tuple[str, ...], relative: str, prefix: str) -> bool:
 
 
 def matches(pattern: str, relative: str) -> bool:
-    """Whether the glob takes this posix path or one of the folders above it.
+    """Whether the glob matches this POSIX path or one of its parent folders.
 
-    Raises `UsageError` if the glob means nothing.
+    Raises `UsageError` for an invalid glob.
     """
     regex, anchored = _compiled(pattern)
     path = PurePosixPath(relative)
@@ -100,7 +101,7 @@ def matches(pattern: str, relative: str) -> bool:
 
 
 def _is_literal(pattern: str) -> bool:
-    """Whether it names one path: a class of one character only escapes it."""
+    """Whether the pattern names a single path: a class of one character is an escape."""
     plain = _CLASS.sub(lambda match: "" if _escapes(match) else "*", pattern)
     return "*" not in plain and "?" not in plain
 
@@ -116,7 +117,7 @@ def _escapes(match: re.Match[str]) -> bool:
 
 @lru_cache
 def _compiled(pattern: str) -> tuple[re.Pattern[str], bool]:
-    """The pattern, and whether it is for whole paths instead of names."""
+    """The compiled pattern, and whether it applies to whole paths rather than names."""
     glob = pattern.removeprefix("./").rstrip("/")
     try:
         regex = re.compile(_translate(glob.lstrip("/")), re.DOTALL)

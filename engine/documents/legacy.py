@@ -1,4 +1,4 @@
-"""Which of the encodings before Unicode a text is in, by its letters."""
+"""Detects legacy (pre-Unicode) encodings from the letters of a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from charset_normalizer import from_bytes
 
-# Letters beyond ASCII by language.  The first that explains most of a text wins.
+# Non-ASCII letters by language.  The first that explains most of a text wins.
 _LATIN: tuple[tuple[str, str], ...] = (
     ("cp1252", "äöüß"),
     ("cp1252", "àâæçéèêëîïôœùûüÿ"),
@@ -38,15 +38,15 @@ _OTHER = [
     "cp949",
 ]
 _RUNS = re.compile(rb"[\x80-\xff]+")
-_LATIN_RUN = 1.7  # mean length of the runs of bytes beyond ASCII, at most
+_LATIN_RUN = 1.7  # greatest mean length of runs of non-ASCII bytes
 _SAMPLE_BYTES = 16_384
-_FEWEST_BYTES = 512  # the statistics of a shorter sample are of its repetition
+_FEWEST_BYTES = 512  # shorter samples are repeated, as detection needs this many
 
 
 def guess(data: bytes) -> str:
-    """The likeliest encoding; empty if nothing speaks for one.
+    """The likeliest encoding; empty without evidence for one.
 
-    Looks at the first 16 KiB of lines with bytes beyond ASCII.
+    Looks at the first 16 KiB of lines that contain non-ASCII bytes.
     """
     sample = _sample(data)
     runs = _RUNS.findall(sample)

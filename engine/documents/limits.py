@@ -1,4 +1,4 @@
-"""How much of anything a document may have.  What is beyond is refused, never cut."""
+"""Limits on the size of documents.  What exceeds them is refused, never truncated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from sa_chat.protocol.errors import DocumentError
 
-TEXT_BYTES = 64 << 20  # of a text file; 2**20 tokens are some 4 MiB
+TEXT_BYTES = 64 << 20  # of a text file; 2**20 tokens are about 4 MiB
 CONTAINER_BYTES = 1 << 30  # of a file of pages or parts: PDF, EPUB, DOCX
 TEXT_CHARS = 64 << 20  # of the text found in one document
 MEMBER_BYTES = 64 << 20  # of one member of an archive, unpacked
@@ -26,10 +26,10 @@ PAGES = 20_000
 def opened(
     path: Path, shown: str, most_bytes: int, follow: bool = True
 ) -> Iterator[tuple[BinaryIO, int]]:
-    """A regular file and its size in bytes.
+    """Open a regular file; yields it and its size in bytes.
 
-    Never waits, as opening a named pipe would; opens a link only to `follow` it.  Raises
-    `DocumentError` if the file cannot be opened, is no regular file, is empty, or is larger
+    Never blocks, as opening a named pipe would; opens a symbolic link only with `follow`.  Raises
+    `DocumentError` if the file cannot be opened, is not a regular file, is empty, or is larger
     than `most_bytes`.
     """
     flags = os.O_NONBLOCK if follow else os.O_NONBLOCK | os.O_NOFOLLOW
@@ -44,7 +44,9 @@ def opened(
             ) from error
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise DocumentError(f"{shown} is no regular file.", "Save its content to a file first.")
+            raise DocumentError(
+                f"{shown} is not a regular file.", "Save its content to a file first."
+            )
         if status.st_size == 0:
             raise empty(shown)
         if status.st_size > most_bytes:
@@ -53,19 +55,20 @@ def opened(
 
 
 def read_file(path: Path, shown: str, most_bytes: int, follow: bool = True) -> bytes:
-    """The content of a file, as `opened` opens it.
+    """The content of a file, opened with `opened`.
 
-    Raises `DocumentError` too if it cannot be read, grows, or holds nothing but blanks.
+    Also raises `DocumentError` if it cannot be read, grows meanwhile, or contains only white
+    space.
     """
     with opened(path, shown, most_bytes, follow) as (file, size):
         try:
-            data = file.read(size + 1)  # one more: does it grow?
+            data = file.read(size + 1)  # one more byte, to detect growth
         except OSError as error:
             raise DocumentError(
                 f"{shown} cannot be opened: {error.strerror}.", "Check the file's rights."
             ) from error
     if len(data) > size:
-        raise DocumentError(f"{shown} grows while it is read.", "Try again when it is whole.")
+        raise DocumentError(f"{shown} grows while it is read.", "Try again when it is complete.")
     if not data.strip():
         raise empty(shown)
     return data
@@ -77,7 +80,7 @@ def empty(shown: str) -> DocumentError:
 
 
 def too_large(shown: str, has: str, most_bytes: int) -> DocumentError:
-    """The error for a file that has more bytes than are read."""
+    """The error for a file with more bytes than the limit."""
     return DocumentError(
         f"{shown} is too large ({has}; at most {most_bytes >> 20:,} MiB are read).",
         "Give a part of it.",
@@ -85,7 +88,7 @@ def too_large(shown: str, has: str, most_bytes: int) -> DocumentError:
 
 
 def check_chars(chars: int, shown: str) -> None:
-    """Raises `DocumentError` for more text than any model reads."""
+    """Raises `DocumentError` for more text than any model can read."""
     if chars > TEXT_CHARS:
         raise DocumentError(
             f"{shown} holds more than {TEXT_CHARS:,} characters of text.", "Give a part of it."

@@ -1,18 +1,18 @@
-"""The shape of what was read, and the exact text that the model sees of it."""
+"""The data model of opened documents, and the exact text that the model sees."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sa_chat.protocol.events import LeftOut, section_key
+from sa_chat.protocol.values import LeftOut, section_key
 
 
 @dataclass(frozen=True)
 class Part:
-    """Text with one place: a whole file, or one page of it."""
+    """Text from one source: a whole file, or one page of it."""
 
-    path: str  # as shown to people and to the model
+    path: str  # as displayed to users and to the model
     page: str | None  # printed page label; None where there are no pages
     text: str  # unchanged words, line ends are "\n"
     line: int = 1  # number of the first line of `text`, from 1
@@ -21,9 +21,9 @@ class Part:
 
 @dataclass(frozen=True)
 class OutlineEntry:
-    """Where something starts that a person would name.
+    """The start of a file, chapter or symbol.
 
-    An entry reaches to the next one of the same or a lower level.
+    An entry extends to the next one of the same or a lower level.
     """
 
     title: str
@@ -34,11 +34,11 @@ class OutlineEntry:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of the model's text: that of a part, or a marker (`part` is None)."""
+    """A piece of the model's text: that of a part, or a marker (`part` is None)."""
 
     text: str
     part: int | None
-    about: int  # the part that it is, or that it announces
+    about: int  # the part that it contains or announces
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class DocumentSet:
     parse_s: float
 
     def key(self, entry: OutlineEntry) -> str:
-        """The `Section.key` that an entry has."""
+        """The `Section.key` of an entry."""
         part = self.parts[entry.part]
         return section_key(part.path, entry.level, entry.title, part.page, entry.line)
 

@@ -1,4 +1,4 @@
-"""Paths to a `DocumentSet`: files through their reader, folders file by file."""
+"""Opens paths as a `DocumentSet`: each file through its format reader, folders file by file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sa_chat.protocol.config import OpenOptions
 from sa_chat.protocol.errors import DocumentError, UsageError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from .choosing import choose
 from .folders import shown_path, walk_folder
@@ -19,9 +19,9 @@ from .globs import FolderFilter
 from .isolation import IsolatedReaders
 from .model import DocumentSet, OutlineEntry, Part
 from .pages import PageSelection
-from .readers import Reading, Source, reader_for
+from .readers import ParsedFile, Source, reader_for
 
-Progress = Callable[[float], None]  # share of the work done, 0 to 1
+Progress = Callable[[float], None]  # fraction of the work done, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class _File:
 
 
 def open_documents(options: OpenOptions, on_progress: Progress | None = None) -> DocumentSet:
-    """Read all of `options.paths`, in the order given; folders in sorted order.
+    """Read all of `options.paths` in the given order; folders in sorted order.
 
     Raises `DocumentError` if a given file cannot be read or nothing readable is found, and
-    `UsageError` if `pages`, or a pattern for chapters, cannot be applied.  Inside a folder an
-    unreadable file does not stop the rest: it is listed in `left_out` with its reason.
+    `UsageError` if `pages`, or a pattern for chapters, cannot be applied.  An unreadable file
+    inside a folder does not stop the others: it is listed in `left_out` with its reason.
     """
     started = time.perf_counter()
     if not options.paths:
@@ -59,17 +59,17 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
             )
             reader = reader_for(file.path)
             try:
-                reading = isolated.read(reader, source) if reader.isolated else reader.read(source)
+                parsed = isolated.read(reader, source) if reader.isolated else reader.read(source)
             except DocumentError as error:
                 if not file.in_folder:
                     raise
                 left_out.append(LeftOut(file.shown, error.message))
                 continue
-            reading = replace(reading, title=shown_path(" ".join(reading.title.split())))
-            title = title or reading.title
-            outline += _outline_of(reading, file, offset=len(parts))
-            parts += reading.parts
-            left_out += reading.left_out
+            parsed = replace(parsed, title=shown_path(" ".join(parsed.title.split())))
+            title = title or parsed.title
+            outline += _outline_of(parsed, file, offset=len(parts))
+            parts += parsed.parts
+            left_out += parsed.left_out
     if not any(part.text.strip() for part in parts):
         raise _nothing_readable(options.paths, left_out)
     if pages is not None and not any(part.page for part in parts):
@@ -91,7 +91,7 @@ def open_documents(options: OpenOptions, on_progress: Progress | None = None) ->
 
 
 def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
-    """The files to read, each once, with the names they are shown by."""
+    """The files to read, each once, with the names under which they are displayed."""
     wanted = FolderFilter(options.include, options.exclude)
     names = Counter(_name(Path(given)) for given in options.paths)
     files: dict[Path, _File] = {}
@@ -108,7 +108,7 @@ def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
                 f"{given} cannot be reached: {error.strerror}.", "Check the path and its rights."
             ) from error
         if is_folder:
-            prefix = f"{name}/"  # also for one folder: the reader looks for folder/file
+            prefix = f"{name}/"  # even for a single folder: users know files as folder/file
             found, skipped = walk_folder(path, wanted, prefix)
             for file in found:
                 shown = prefix + shown_path(file.relative_to(path).as_posix())
@@ -127,16 +127,16 @@ def _list_files(options: OpenOptions) -> tuple[list[_File], list[LeftOut]]:
     return list(files.values()), left_out
 
 
-def _outline_of(reading: Reading, file: _File, offset: int) -> list[OutlineEntry]:
+def _outline_of(parsed: ParsedFile, file: _File, offset: int) -> list[OutlineEntry]:
     whole = OutlineEntry(
-        file.shown if file.in_folder else reading.title, 0, offset, reading.parts[0].line
+        file.shown if file.in_folder else parsed.title, 0, offset, parsed.parts[0].line
     )
-    inside = sorted(reading.outline, key=lambda entry: (entry.part, entry.line))
+    inside = sorted(parsed.outline, key=lambda entry: (entry.part, entry.line))
     return [whole, *(replace(entry, part=entry.part + offset) for entry in inside)]
 
 
 def _name(path: Path) -> str:
-    """A name for paths like `.` too."""
+    """The displayed name of a path, also of paths such as `.`."""
     return shown_path(path.name or path.resolve().name or os.sep)
 
 

@@ -1,4 +1,4 @@
-"""`--pages 1-20,25`: a choice of pages by position."""
+"""`--pages 1-20,25`: selection of pages by position."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PageSelection:
 
     @classmethod
     def parse(cls, text: str) -> PageSelection:
-        """Read `1-20,25,300-`.  Raises `UsageError` for anything else."""
+        """Parse `1-20,25,300-`.  Raises `UsageError` for anything else."""
         ranges: list[tuple[int, int | None]] = []
         for item in text.split(","):
             match = _RANGE.fullmatch(item.strip())
@@ -34,15 +34,15 @@ class PageSelection:
         return cls(tuple(ranges))
 
     def __str__(self) -> str:
-        """As `parse` reads it."""
+        """The text that `parse` accepts."""
         return ",".join(
             str(a) if a == b else f"{a}-{'' if b is None else b}" for a, b in self.ranges
         )
 
     def positions(self, count: int, name: str) -> list[int]:
-        """The chosen positions among `count` pages, sorted, each once.
+        """The selected positions among `count` pages, sorted and without duplicates.
 
-        A range may reach beyond the end.  Raises `UsageError` if it starts beyond it.
+        A range may extend past the end.  Raises `UsageError` if it starts past the end.
         """
         chosen: set[int] = set()
         for first, last in self.ranges:

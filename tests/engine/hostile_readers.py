@@ -9,7 +9,7 @@ import time
 
 from sa_chat.engine.documents import Part
 from sa_chat.engine.documents.isolation import child
-from sa_chat.engine.documents.readers import Reading, Source
+from sa_chat.engine.documents.readers import ParsedFile, Source
 from sa_chat.protocol.errors import UsageError
 
 
@@ -22,7 +22,7 @@ class HostileReader:
     def recognises(self, head: bytes) -> bool:
         return False
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source) -> ParsedFile:
         words = source.content().decode().split()
         match words[0]:
             case "crash":
@@ -54,7 +54,7 @@ class HostileReader:
                 with open(words[1], "w") as file:
                     file.write("x" * 100_000)
         pid = str(os.getpid())
-        return Reading("title", (Part(source.shown, None, f"{' '.join(words)} \ud83d {pid}"),))
+        return ParsedFile("title", (Part(source.shown, None, f"{' '.join(words)} \ud83d {pid}"),))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from sa_chat.engine.documents.readers import Reading, Source, reader_for
+from sa_chat.engine.documents.readers import ParsedFile, Source, reader_for
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _MC = "http://schemas.openxmlformats.org/markup-compatibility/2006"
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ParsedFile:
     """In this process, as the reader does it."""
     return reader_for(path).read(Source(path, path.name))
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 import pypdf
-from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
 
 def write_pdf(
@@ -59,9 +59,8 @@ def _add_page(writer: pypdf.PdfWriter, lines: Sequence[str]) -> None:
             NameObject("/Encoding"): NameObject("/WinAnsiEncoding"),
         }
     )
-    fonts = DictionaryObject({NameObject("/F1"): writer._add_object(font)})
+    fonts = DictionaryObject({NameObject("/F1"): font})
     page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
     shown = " ".join(f"({line}) Tj T*" for line in lines)
-    stream = DecodedStreamObject()
-    stream.set_data(f"BT /F1 12 Tf 14 TL 72 720 Td {shown} ET".encode("cp1252"))
-    page[NameObject("/Contents")] = writer._add_object(stream)
+    content = f"BT /F1 12 Tf 14 TL 72 720 Td {shown} ET".encode("cp1252")
+    page.replace_contents(StreamObject.initialize_from_dictionary({"__streamdata__": content}))

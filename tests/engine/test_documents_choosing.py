@@ -139,7 +139,7 @@ def test_chapters_that_begin_on_one_line() -> None:
     documents = pages()
     outline = (*documents.outline, OutlineEntry("Last", 1, 2, 1), OutlineEntry("End", 1, 4, 1))
     documents = replace(documents, outline=outline)
-    with pytest.raises(UsageError, match="Nothing in the document is named by '#Body'"):
+    with pytest.raises(UsageError, match="Nothing in the document matches '#Body'"):
         choose(documents, exclude=("#Body",))
     left = choose(documents, exclude=("#End",))
     assert [title for title, _, _ in entries(left)] == ["a.pdf", "Body", "Last"]

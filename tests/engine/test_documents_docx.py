@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_files import docx, paragraph, read, word
 
-from sa_chat.engine.documents.readers import Reading
+from sa_chat.engine.documents.readers import ParsedFile
 from sa_chat.protocol.errors import DocumentError
 
 STYLES = word(
@@ -23,7 +23,7 @@ NUMBERS = word(
 )
 
 
-def made(folder: Path, body: str, **more: str) -> Reading:
+def made(folder: Path, body: str, **more: str) -> ParsedFile:
     path = folder / "a.docx"
     path.write_bytes(docx(body, {f"word/{name}.xml": text for name, text in more.items()}))
     return read(path)
@@ -38,9 +38,9 @@ def test_headings_are_known_by_localised_and_inherited_styles(tmp_path: Path) ->
     body = paragraph("Eins", '<w:pStyle w:val="berschrift1"/>') + paragraph("Text.")
     body += paragraph("Zwei", '<w:pStyle w:val="Mine"/>')
     body += paragraph("Drei", '<w:outlineLvl w:val="1"/>')
-    reading = made(tmp_path, body, styles=STYLES)
-    assert reading.parts[0].text == "Eins\n\nText.\n\nZwei\n\nDrei"
-    assert [(e.title, e.level, e.line) for e in reading.outline] == [
+    parsed = made(tmp_path, body, styles=STYLES)
+    assert parsed.parts[0].text == "Eins\n\nText.\n\nZwei\n\nDrei"
+    assert [(e.title, e.level, e.line) for e in parsed.outline] == [
         ("Eins", 1, 1),
         ("Zwei", 1, 5),
         ("Drei", 2, 7),

@@ -25,10 +25,10 @@ def save(folder: Path, data: bytes, name: str = "a.epub") -> Path:
 
 
 def test_a_book_is_its_chapters_in_order_with_title_and_navigation(tmp_path: Path) -> None:
-    reading = read(save(tmp_path, epub(CHAPTERS, NAV)))
-    assert reading.title == "The Book, by A. Writer"
-    assert [part.text for part in reading.parts] == ["One\n\nFirst.\n\nSecond."]
-    assert [(e.title, e.level, e.line) for e in reading.outline] == [
+    parsed = read(save(tmp_path, epub(CHAPTERS, NAV)))
+    assert parsed.title == "The Book, by A. Writer"
+    assert [part.text for part in parsed.parts] == ["One\n\nFirst.\n\nSecond."]
+    assert [(e.title, e.level, e.line) for e in parsed.outline] == [
         ("Chapter 1", 1, 1),
         ("Section 1.1", 2, 5),
     ]
@@ -51,13 +51,13 @@ def test_printed_pages_are_parts_and_can_be_chosen(tmp_path: Path) -> None:
         "<span role='doc-pagebreak' id='ii' aria-label='ii'/><h1>Two</h1>"
     )
     path = save(tmp_path, epub({"one.xhtml": body}))
-    reading = read(path)
-    assert [(p.page, p.position, p.text.strip()) for p in reading.parts] == [
+    parsed = read(path)
+    assert [(p.page, p.position, p.text.strip()) for p in parsed.parts] == [
         (None, 0, "Front.\n\nsomething"),
         ("i", 1, "more"),
         ("ii", 2, "Two"),
     ]
-    assert [(e.title, e.part, e.line) for e in reading.outline] == [("Two", 2, 1)]
+    assert [(e.title, e.part, e.line) for e in parsed.outline] == [("Two", 2, 1)]
     chosen = reader_for(path).read(Source(path, "a.epub", PageSelection.parse("2")))
     assert [p.page for p in chosen.parts] == ["ii"]
     assert [(e.title, e.part) for e in chosen.outline] == [("Two", 0)]
@@ -68,11 +68,11 @@ def test_printed_pages_are_parts_and_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_a_missing_chapter_is_left_out_and_the_rest_is_read(tmp_path: Path) -> None:
-    reading = read(save(tmp_path, epub(CHAPTERS | {"three.xhtml": ""})))
-    assert [(left.path, left.reason) for left in reading.left_out] == [
+    parsed = read(save(tmp_path, epub(CHAPTERS | {"three.xhtml": ""})))
+    assert [(left.path, left.reason) for left in parsed.left_out] == [
         ("a.epub/OEBPS/three.xhtml", "cannot be read: it is missing")
     ]
-    assert "Second." in reading.parts[0].text
+    assert "Second." in parsed.parts[0].text
 
 
 def test_a_protected_book_is_refused_and_hidden_fonts_are_not(tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def test_an_archive_that_is_no_book_is_refused(tmp_path: Path) -> None:
 
 def test_no_name_leads_out_of_the_archive(tmp_path: Path) -> None:
     (tmp_path / "secret.xhtml").write_text("secret")
-    reading = read(save(tmp_path, epub(CHAPTERS | {"../../secret.xhtml": ""})))
-    assert "secret" not in reading.parts[0].text
-    assert len(reading.left_out) == 1
+    parsed = read(save(tmp_path, epub(CHAPTERS | {"../../secret.xhtml": ""})))
+    assert "secret" not in parsed.parts[0].text
+    assert len(parsed.left_out) == 1
 
 
 def test_a_book_whose_chapters_are_all_damaged_says_so(tmp_path: Path) -> None:

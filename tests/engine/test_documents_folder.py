@@ -337,7 +337,7 @@ def test_deep_and_large_folders_have_limits(
     with pytest.raises(DocumentError, match="holds more than 4 files and folders") as raised:
         found_in(tmp_path)
     assert "--exclude" in raised.value.hint
-    monkeypatch.setattr(walk, "_LONGEST_S", -1.0)
+    monkeypatch.setattr(walk, "LONGEST_S", -1.0)
     with pytest.raises(DocumentError, match="to look through"):
         found_in(tmp_path)
 

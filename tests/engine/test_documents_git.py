@@ -152,8 +152,8 @@ def test_ignore_files_hold_where_git_fails(
 ) -> None:
     put(tmp_path / "root", {".gitignore": "*.log\n", "a.py": "a = 1\n", "x.log": "x"})
     fake_git(tmp_path / "bin", script, monkeypatch)
-    monkeypatch.setattr(listing, "_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(listing, "_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr(listing, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(listing, "OUTPUT_BYTES", 1 << 20)
     found, left_out = walk(tmp_path / "root")
     assert found == ["a.py"]
     assert left_out["x.log"] == "ignored by .gitignore"

@@ -16,7 +16,7 @@ from pypdf.generic import NameObject, StreamObject
 from sa_chat.engine.documents import DocumentSet, open_documents
 from sa_chat.protocol.config import OpenOptions
 from sa_chat.protocol.errors import DocumentError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -69,12 +69,13 @@ def test_streams_in_streams_of_a_pdf(tmp_path: Path) -> None:
     """Three gigabytes of blanks, deflated twice into some kilobytes, as the content of a page."""
     squeezed = zlib.compressobj(9)
     once = b"".join(squeezed.compress(b" " * (1 << 24)) for _ in range(192)) + squeezed.flush()
-    stream = StreamObject()
-    stream._data = zlib.compress(once, 9)
-    stream[NameObject("/Filter")] = pypdf.generic.ArrayObject([NameObject("/FlateDecode")] * 2)
+    filters = pypdf.generic.ArrayObject([NameObject("/FlateDecode")] * 2)
+    stream = StreamObject.initialize_from_dictionary(
+        {"__streamdata__": zlib.compress(once, 9), NameObject("/Filter"): filters}
+    )
     writer = pypdf.PdfWriter()
     page = writer.add_blank_page(100, 100)
-    page[NameObject("/Contents")] = writer._add_object(stream)
+    page.replace_contents(stream)
     buffer = io.BytesIO()
     writer.write(buffer)
     path = tmp_path / "bomb.pdf"

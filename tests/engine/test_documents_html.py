@@ -57,10 +57,10 @@ def test_headings_are_entries_with_their_line(tmp_path: Path) -> None:
     path.write_text(
         "<title>The page</title><h2>One <a href='#one'>¶</a></h2><p>a<br>b</p><h3>Two</h3>c"
     )
-    reading = read(path)
-    lines = reading.parts[0].text.split("\n")
-    assert reading.title == "The page"
-    assert [(e.title, e.level, lines[e.line - 1]) for e in reading.outline] == [
+    parsed = read(path)
+    lines = parsed.parts[0].text.split("\n")
+    assert parsed.title == "The page"
+    assert [(e.title, e.level, lines[e.line - 1]) for e in parsed.outline] == [
         ("One", 1, "One"),
         ("Two", 2, "Two"),
     ]
@@ -107,5 +107,5 @@ def test_every_word_stays_in_order_whatever_the_tags(pieces: list[str]) -> None:
 def test_a_heading_of_blanks_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     path.write_text("<h1>\x1f \x0b</h1><h2>Two</h2><p>" + "text " * 200)
-    reading = HtmlReader().read(Source(path, "a.html"))
-    assert [entry.title for entry in reading.outline] == ["Two"]
+    parsed = HtmlReader().read(Source(path, "a.html"))
+    assert [entry.title for entry in parsed.outline] == ["Two"]

@@ -15,6 +15,7 @@ from hostile_readers import HostileReader
 
 from sa_chat.engine.documents import isolation
 from sa_chat.engine.documents.isolation import IsolatedReaders
+from sa_chat.engine.documents.pages import PageSelection
 from sa_chat.engine.documents.readers import Source
 from sa_chat.protocol.errors import DocumentError, UsageError
 
@@ -105,34 +106,35 @@ def test_a_process_that_ended_between_two_files_is_replaced(
     assert first.split()[-1] != second.split()[-1]
 
 
-def test_a_request_that_nobody_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_nobody_takes(tmp_path: Path) -> None:
     """The process has ended when it is written."""
-    request = isolation._request
 
-    def late(*args: Any) -> dict[str, Any]:
-        time.sleep(1.0)
-        return request(*args)
+    class Late(PageSelection):
+        """Takes so long to be written down that the process is gone by then."""
 
-    monkeypatch.setattr(isolation, "_request", late)
+        def __str__(self) -> str:
+            time.sleep(1.0)
+            return super().__str__()
+
     command = (sys.executable, "-c", "import os; os._exit(7)")
     with (
         IsolatedReaders(command=command) as readers,
         pytest.raises(DocumentError, match=r"crashes its parser \(exit code 7\)"),
     ):
-        text(readers, tmp_path, "hello")
+        readers.read(HostileReader(), source(tmp_path, "hello", pages=Late(((1, None),))))
 
 
 @pytest.mark.parametrize(
-    "words", ["hello", "3", "{}", '{"reading": 3}', '{"failed": {}}', '{"progress": "x"}']
+    "words", ["hello", "3", "{}", '{"parsed": 3}', '{"failed": {}}', '{"progress": "x"}']
 )
 def test_what_is_no_answer_ends_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    monkeypatch.setattr(isolation, "_EXIT_S", 0.2)
+    monkeypatch.setattr(isolation, "EXIT_S", 0.2)
     code = f"import time; print({words!r}, flush=True); time.sleep(60)"
     with (
         IsolatedReaders(command=(sys.executable, "-c", code)) as readers,
-        pytest.raises(DocumentError, match="what it says is no answer"),
+        pytest.raises(DocumentError, match="its output is not an answer"),
     ):
         text(readers, tmp_path, "hello")
     assert not psutil.Process().children()

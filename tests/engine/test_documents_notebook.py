@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_files import read
 
-from sa_chat.engine.documents.readers import Reading
+from sa_chat.engine.documents.readers import ParsedFile
 from sa_chat.protocol.errors import DocumentError
 
 
-def made(folder: Path, content: Any) -> Reading:
+def made(folder: Path, content: Any) -> ParsedFile:
     path = folder / "a.ipynb"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return read(path)
@@ -34,10 +34,10 @@ def test_cells_and_outputs_are_text_and_headings_the_outline(tmp_path: Path) -> 
         {"cell_type": "code", "source": "print(1)", "outputs": outputs},
         {"cell_type": "raw", "source": "as it is"},
     ]
-    reading = made(tmp_path, {"cells": cells, "nbformat": 4})
-    assert reading.title == "Title"
-    assert [(e.title, e.line) for e in reading.outline] == [("Title", 2)]
-    assert reading.parts[0].text == (
+    parsed = made(tmp_path, {"cells": cells, "nbformat": 4})
+    assert parsed.title == "Title"
+    assert [(e.title, e.line) for e in parsed.outline] == [("Title", 2)]
+    assert parsed.parts[0].text == (
         "# %% [markdown]\n# Title\nwords\n\n# %%\nprint(1)\n# Out:\n1\n2\n# Out:\n42\n# Out:\n"
         "only this\n# Out:\nValueError: x\n\n# %% [raw]\nas it is\n"
     )
@@ -52,9 +52,9 @@ def test_version_three_is_read(tmp_path: Path) -> None:
             "outputs": [{"output_type": "pyout", "text": "y"}],
         },
     ]
-    reading = made(tmp_path, {"worksheets": [{"cells": cells}]})
-    assert [(e.title, e.level) for e in reading.outline] == [("Old", 2)]
-    assert reading.parts[0].text == "# %% [heading]\n## Old\n\n# %%\nx\n# Out:\ny\n"
+    parsed = made(tmp_path, {"worksheets": [{"cells": cells}]})
+    assert [(e.title, e.level) for e in parsed.outline] == [("Old", 2)]
+    assert parsed.parts[0].text == "# %% [heading]\n## Old\n\n# %%\nx\n# Out:\ny\n"
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, "no json", "[]", '{"cells": []}'])

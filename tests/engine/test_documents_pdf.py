@@ -175,11 +175,11 @@ def test_passwords(tmp_path: Path, algorithm: str, careful: bool) -> None:
 
 @pytest.mark.parametrize("careful", [False, True])
 def test_both_libraries_read_the_same(book: Path, careful: bool) -> None:
-    reading = PdfReader().read(Source(book, "book.pdf", careful=careful))
-    assert reading.title == "A Book"
-    assert [part.page for part in reading.parts] == ["i", "ii", "1", "2"]
-    assert reading.parts[2].text.splitlines() == PAGES[2]
-    assert [(e.title, e.level, e.part) for e in reading.outline] == [
+    parsed = PdfReader().read(Source(book, "book.pdf", careful=careful))
+    assert parsed.title == "A Book"
+    assert [part.page for part in parsed.parts] == ["i", "ii", "1", "2"]
+    assert parsed.parts[2].text.splitlines() == PAGES[2]
+    assert [(e.title, e.level, e.part) for e in parsed.outline] == [
         ("Preface", 1, 0),
         ("The Beginning", 1, 2),
         ("The End", 2, 3),
@@ -234,8 +234,8 @@ def test_a_link_swapped_in_after_the_check_is_not_followed(
         return opened(*args, **options)
 
     monkeypatch.setattr(pypdfium2, "PdfDocument", swap)
-    reading = PdfReader().read(Source(book, "book.pdf", in_folder=True))
-    assert reading.parts[0].text == "a book\n"
+    parsed = PdfReader().read(Source(book, "book.pdf", in_folder=True))
+    assert parsed.parts[0].text == "a book\n"
 
 
 @pytest.mark.parametrize("careful", [False, True])

@@ -94,24 +94,24 @@ def read(data: bytes, folder: Path) -> None:
     by_suffix = [reader for reader in READERS if suffix in reader.suffixes]
     reader = by_suffix[0] if by_suffix else READERS[-1]
     try:
-        reading = reader.read(Source(path, "input", careful=True))
+        parsed = reader.read(Source(path, "input", careful=True))
     except SaChatError as error:
         if not (error.message.endswith(".") and error.hint):
             raise AssertionError("no sentence and hint") from error
         return
-    assert reading.parts
-    lines = [part.text.count("\n") + part.line for part in reading.parts]
-    for part in reading.parts:
+    assert parsed.parts
+    lines = [part.text.count("\n") + part.line for part in parsed.parts]
+    for part in parsed.parts:
         part.text.encode()
         assert "\r" not in part.text
         assert "\x00" not in part.text
-    for entry in reading.outline:
-        assert reading.parts[entry.part].line <= entry.line <= lines[entry.part], entry
+    for entry in parsed.outline:
+        assert parsed.parts[entry.part].line <= entry.line <= lines[entry.part], entry
         assert entry.level >= 1
         assert entry.title.strip()
-    outline = sorted(reading.outline, key=lambda entry: (entry.part, entry.line))
-    whole = OutlineEntry("input", 0, 0, reading.parts[0].line)
-    documents = DocumentSet("input", reading.parts, (whole, *outline), (), 0.0)
+    outline = sorted(parsed.outline, key=lambda entry: (entry.part, entry.line))
+    whole = OutlineEntry("input", 0, 0, parsed.parts[0].line)
+    documents = DocumentSet("input", parsed.parts, (whole, *outline), (), 0.0)
     documents.text()
     try:
         choose(documents, exclude=("#*",))

@@ -1,4 +1,4 @@
-"""What typesetting adds to a text, taken away again; the words stay as they are.
+"""Removes the artefacts of typesetting from page texts; the words stay unchanged.
 
 Pure functions over the texts of pages.
 """
@@ -13,11 +13,11 @@ __all__ = ["Page", "clean_pages"]
 
 
 def clean_pages(pages: list[Page]) -> list[str]:
-    """The texts of the pages, cleaned.
+    """The cleaned texts of the pages.
 
-    Ligatures become letters, words divided at line ends are joined, and running heads and page
-    numbers go; but the first of each running head stays.  Lines keep their order, and blanks at
-    their ends go.
+    Ligatures become letters, words hyphenated at line ends are joined, and running heads and page
+    numbers are removed, except for the first occurrence of each running head.  Lines keep their
+    order and lose trailing spaces.
     """
     texts = [plain_characters(page.text) for page in pages]
     lines = [[line.rstrip() for line in text.split("\n")] for text in texts]

@@ -1,4 +1,4 @@
-"""Running heads and page numbers: lines at the edges of pages that repeat from page to page."""
+"""Removes running heads and page numbers: lines at page edges that repeat across pages."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-_DEPTH = 3  # lines that a head or foot has at most
-_PAGES = 3  # on fewer, nothing shows a pattern
-_NEAR = 2  # left and right pages often have heads of their own
-_SHARE = 0.5  # of the pages have a head or foot, if the document has any
-_SURE = 0.8  # of the numbers that stand alone are the page's, if that is what they are
-_DIGITS = 6  # of a page's number
-_FAR = 1000  # from the page's position: numbers that go up with the pages may be years
-_VERSE = 0.75  # of the lines of verse begin with a capital; of those of prose, rarely 0.65
-_SMALL = 4  # letters of a word that titles write small: "of", "from"
-_ENDS = re.compile(r"[.,;:!?…][\"'”’»)\]]*$")  # a sentence, not a head
+_DEPTH = 3  # most lines of a head or foot
+_PAGES = 3  # fewer pages show no pattern
+_NEAR = 2  # pages between repeats, as left and right pages often have different heads
+_SHARE = 0.5  # least share of pages with a head or foot, if the document has any
+_SURE = 0.8  # least share of isolated numbers that must fit, to be page numbers
+_DIGITS = 6  # most digits of a page number
+_FAR = 1000  # from the page's position: numbers that rise with the pages may be years
+_VERSE = 0.75  # least share of lines of verse that start with a capital; prose rarely has 0.65
+_SMALL = 4  # longest word that titles write in lower case: "of", "from"
+_ENDS = re.compile(r"[.,;:!?…][\"'”’»)\]]*$")  # the end of a sentence, not of a head
 _CODE = re.compile(r"[{}=;<>$\\]")
 _LETTER = re.compile(r"[^\W\d_]")
 _LETTERS = 5
@@ -28,7 +28,7 @@ _ALONE = re.compile(
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it was read."""
+    """A page as extracted."""
 
     text: str  # line ends are "\n"
     label: str  # its printed number
@@ -39,26 +39,26 @@ class Page:
 class _Line:
     """A line at the edge of a page."""
 
-    head: str  # in lower case, and without the page's number
-    numbered: bool  # it begins or ends with that number
-    alone: bool  # it holds nothing but a number
-    counted: bool  # that number is the page's
-    sentence: bool = False  # it is written as sentences are, not as titles are
+    head: str  # in lower case, without the page number
+    numbered: bool  # it begins or ends with the page number
+    alone: bool  # it is only a number
+    counted: bool  # that number is the page number
+    sentence: bool = False  # it has the capitalisation of a sentence, not of a title
 
 
 @dataclass(frozen=True)
 class _Bodies:
-    """What speaks for lines of the text itself."""
+    """Evidence that a line belongs to the text itself."""
 
     verse: bool  # its lines begin with capitals
-    inner: Counter[str]  # how often lines of the edges stand within pages, in lower case
+    inner: Counter[str]  # how often lines at the edges also occur within pages, in lower case
 
 
 def without_edges(pages: list[Page], lines: list[list[str]]) -> list[list[str]]:
     """The lines of each page without running heads, page numbers, and blank lines at its ends.
 
-    A head is a repeated line that most pages have in that place.  The first of each stays, for
-    it may be the chapter's heading.  What only might be one stays, too: single words, ends of
+    A head is a repeated line that most pages have at that edge.  Its first occurrence is kept,
+    as it may be the chapter heading.  Uncertain cases are kept, too: single words, ends of
     sentences, code, refrains.
     """
     bodies = [_trimmed(page) for page in lines]
@@ -81,10 +81,11 @@ def _inner(bodies: list[list[str]]) -> Counter[str]:
 
 
 def _peel(pages: list[Page], bodies: list[list[str]], edge: int, about: _Bodies) -> list[list[str]]:
-    """Take heads (edge 0) or feet (-1) from `bodies`.  Those to keep, from the outside in."""
+    """Remove heads (edge 0) or feet (-1) from `bodies`; returns those to keep, from the outside
+    in."""
     kept: list[list[str]] = [[] for _ in pages]
     filled = [index for index, body in enumerate(bodies) if body]
-    told: set[str] = set()
+    seen: set[str] = set()
     inner = filled
     for _ in range(_DEPTH):
         offset = _offset(pages, {index: bodies[index][edge] for index in inner})
@@ -96,8 +97,8 @@ def _peel(pages: list[Page], bodies: list[list[str]], edge: int, about: _Bodies)
         going = _repeated(found, len(filled), about)
         for index in sorted(going):
             line = bodies[index].pop(edge)
-            if going[index] and going[index] not in told:
-                told.add(going[index])
+            if going[index] and going[index] not in seen:
+                seen.add(going[index])
                 kept[index].append(line)
             bodies[index][:] = _trimmed(bodies[index])
         inner = [index for index in going if bodies[index]]
@@ -105,7 +106,7 @@ def _peel(pages: list[Page], bodies: list[list[str]], edge: int, about: _Bodies)
 
 
 def _repeated(found: dict[int, _Line], pages: int, about: _Bodies) -> dict[int, str]:
-    """Which of the lines are heads (their text) or page numbers (an empty one)."""
+    """Which lines are heads (mapped to their text) or page numbers (mapped to an empty text)."""
     if pages < _PAGES:
         return {}
     alone = [index for index, line in found.items() if line.alone]
@@ -134,12 +135,12 @@ def _repeated(found: dict[int, _Line], pages: int, about: _Bodies) -> dict[int, 
 
 
 def _is_refrain(line: _Line, times: int, about: _Bodies) -> bool:
-    """Whether a line that is `times` at the edge of pages may be one of the text."""
+    """Whether a line found `times` at the edge of pages may belong to the text."""
     return about.inner[line.head] >= times or (about.verse and line.sentence)
 
 
 def _runs(places: list[int]) -> list[int]:
-    """Those with another one near."""
+    """The places that have another one nearby."""
     return [
         place
         for number, place in enumerate(places)
@@ -165,7 +166,7 @@ def _look(line: str, page: Page, offset: int | None) -> _Line:
 
 
 def _number(text: str) -> str | None:
-    """The number of a line such as "12", "- xii -" and "Page 3 of 9"."""
+    """The number in a line such as "12", "- xii -" or "Page 3 of 9"; None for other lines."""
     match = _ALONE.fullmatch(text.strip(_MARKS))
     if match is None:
         return None
@@ -178,7 +179,7 @@ def _folded(line: str) -> str:
 
 
 def _is_sentence(line: str) -> bool:
-    """Whether it has small letters where titles have capitals: in its last or a longer word."""
+    """Whether a line has lower case where titles have capitals: in its last or a longer word."""
     words = re.findall(r"[^\W\d_]+", line)
     return any(
         word.islower() and (number == len(words) or len(word) > _SMALL)
@@ -188,7 +189,7 @@ def _is_sentence(line: str) -> bool:
 
 
 def _offset(pages: list[Page], edges: dict[int, str]) -> int | None:
-    """From positions to the numbers that stand alone at this edge, where it is the same."""
+    """The common difference between isolated numbers at this edge and page positions."""
     offsets: Counter[int] = Counter()
     for index, line in edges.items():
         number = _number(line)
@@ -213,6 +214,6 @@ def _may_be_head(text: str) -> bool:
 
 
 def _trimmed(lines: list[str]) -> list[str]:
-    """Without blank lines at its ends."""
+    """The lines without blank ones at both ends."""
     filled = [number for number, line in enumerate(lines) if line.strip()]
     return lines[filled[0] : filled[-1] + 1] if filled else []

@@ -1,4 +1,4 @@
-"""Words that are divided at line ends, joined on the line where they begin."""
+"""Joins words that are hyphenated at line ends, on the line where they begin."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from itertools import pairwise, zip_longest
 
 _HYPHENS = "-\u2010\u00ad"
 _SOFT = "\u00ad"
-_LONGEST = 200  # characters that move: a word, and what follows it without a blank
-# Whole words only, from their first letter: else long runs without blanks take quadratic time.
+_LONGEST = 200  # most characters moved: a word and what follows it without a space
+# Whole words only, from their first letter: otherwise long runs take quadratic time.
 _WORD = r"[^\W_]++"
 _BEGIN = r"(?<![^\W_])"
 _LEFT = re.compile(rf"{_BEGIN}(?<![^\W_][-\u2010])((?:{_WORD}[-\u2010])*)({_WORD})([{_HYPHENS}])$")
 _RIGHT = re.compile(rf"\s*({_WORD})\S*")
 _WORDS = re.compile(_WORD)
 _COMPOUNDS = re.compile(rf"{_BEGIN}{_WORD}(?:[-\u2010]{_WORD})+")
-# "first- and second-hand" is not divided.
+# "first- and second-hand" is not a hyphenated word.
 _SUSPENDING = frozenset(("and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "e", "o"))
 
 
 @dataclass(frozen=True)
 class _Division:
-    """A hyphen at the end of a line, and the word that goes on after it."""
+    """A hyphen at the end of a line, and the word that it divides."""
 
-    compound: str  # what the word has before its last part, with hyphens
+    compound: str  # what precedes the last part of the word, with hyphens
     left: str
     hyphen: str
     right: str
-    end: int  # of the characters that move, in the next line
+    end: int  # of the characters to move, in the next line
 
 
 @dataclass(frozen=True)
 class _Vocabulary:
-    """What the document has elsewhere, in lower case."""
+    """Words found elsewhere in the document, in lower case."""
 
     words: frozenset[str]
     compounds: frozenset[str]  # pairs, such as "well-known"
 
 
 def join_words(pages: list[list[str]]) -> list[list[str]]:
-    """Join what is one word; the rest of it moves up, so that lines stay as many.
+    """Join hyphenated words; their rest moves up, so that the number of lines stays the same.
 
-    What the document writes elsewhere decides: the joined word, else the compound.  Else a
-    compound it is whose halves are words, and one word if it goes on in lower case.  Across
-    pages, only what is written elsewhere is joined.
+    What occurs elsewhere in the document decides: the joined word, else the compound.  Otherwise
+    it is a compound if both halves are words, and one word if it continues in lower case.  Across
+    pages, only what occurs elsewhere is joined.
     """
     joined = [list(lines) for lines in pages]
     places = [(page, line) for page, lines in enumerate(joined) for line in range(len(lines))]
@@ -68,7 +68,7 @@ def join_words(pages: list[list[str]]) -> list[list[str]]:
 
 
 def _hyphen(division: _Division, vocabulary: _Vocabulary, evident: bool) -> str | None:
-    """What stands between the halves once joined; None if they are to stay apart."""
+    """What to put between the halves when joining; None if they are to stay apart."""
     left, right = division.left.casefold(), division.right.casefold()
     if division.hyphen == _SOFT or left + right in vocabulary.words:
         return ""
@@ -90,7 +90,7 @@ def _division(line: str, following: str) -> _Division | None:
 
 
 def _vocabulary(lines: list[str]) -> _Vocabulary:
-    """Of all that is not divided."""
+    """The vocabulary of everything that is not hyphenated at a line end."""
     words: set[str] = set()
     compounds: set[str] = set()
     start = 0

@@ -1,4 +1,4 @@
-"""What `.gitattributes` files say of generated and vendored files."""
+"""Generated and vendored files as `.gitattributes` files declare them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ class _Line:
 
 @dataclass(frozen=True)
 class Attributes:
-    """Those from the folder that is walked down to here; the last line that matches decides."""
+    """The attribute lines of the current folder and its parents; the last matching one decides."""
 
     lines: tuple[_Line, ...] = ()
 
     def entering(self, folder: str, relative: str, names: Set[str]) -> Attributes:
+        """The attributes inside a folder that contains these names."""
         if _NAME not in names:
             return self
         base = f"{relative}/" if relative else ""
@@ -41,7 +42,7 @@ class Attributes:
         return Attributes(self.lines + own) if own else self
 
     def said(self, relative: str) -> dict[Reason, bool]:
-        """Which reasons hold for this file, and which do not, where something is said."""
+        """Which reasons apply to this file and which do not, where an attribute is set."""
         found: dict[Reason, bool] = {}
         for line in self.lines:
             if line.spec.match_file(relative.removeprefix(line.base)):

@@ -1,4 +1,4 @@
-"""Reasons that a file's size and first bytes give."""
+"""Reasons to leave out a file that follow from its size and first bytes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _GENERATED_BYTES = 1 << 10
 _CODE_LINES = 3
 _LONG_LINE = 500  # bytes, on average; hand-written sources stay far below
 _ENDLESS_LINE = 5000
-_MINIFIED_BYTES = 1 << 10  # shorter ones cost nothing
+_MINIFIED_BYTES = 1 << 10  # shorter files cost little
 _MINIFIED_JSON_BYTES = 4 << 10
 
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-# Their readers judge what is in them.
+# Their format readers judge the content.
 _CONTAINERS = {".pdf", ".epub", ".docx", ".docm", ".dotx", ".dotm"}
-_WRAPPED = {".ipynb", ".html", ".htm", ".xhtml"}  # pictures or markup for the most part
+_WRAPPED = {".ipynb", ".html", ".htm", ".xhtml"}  # mostly pictures or markup
 _DATA = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".geojson"}
 _MINIFIABLE = {".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".vue", ".css", ".json"}
 _PROSE = {".md", ".markdown", ".mdx", ".rst", ".txt", ".text", ".adoc", ".tex", ".html", ".htm"}
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of UTF-16 and UTF-32, full of NULs
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # UTF-16 and 32 contain NULs
 
-# What the program that wrote a file says of it, in a comment.
+# How generators mark their output in a comment.
 _COMMENT = re.compile(rb"^[ \t]*(?:#(?!!)|//|/\*|\*|--|;|<!--|%|\(\*|dnl\b)(.*)")
 _SAYS_GENERATED = re.compile(
     rb"""
@@ -57,7 +57,8 @@ class Content:
 
 
 def peek(path: str) -> Content | Reason:
-    """The beginning of a regular file, or why there is none.  Follows no link, never waits."""
+    """The beginning of a regular file, or the reason why it cannot be read.  Follows no links and
+    never blocks."""
     try:
         descriptor = os.open(path, _OPEN)
     except OSError as error:
@@ -74,7 +75,7 @@ def peek(path: str) -> Content | Reason:
 
 
 def content_reasons(name: str, content: Content) -> Iterator[Reason]:
-    """In the order in which they are worth telling."""
+    """The reasons that apply, the most important first."""
     suffix = splitext(name)[1].lower()
     head, size = content.head, content.size
     if size <= len(head) and not head.strip():
@@ -100,7 +101,7 @@ def content_reasons(name: str, content: Content) -> Iterator[Reason]:
 
 
 def says_generated(head: bytes) -> bool:
-    """Whether comments near the top say that a program wrote the file."""
+    """Whether comments near the top say that the file was generated."""
     lines = list(_opening_comments(head[:_GENERATED_BYTES]))
     comments = b"\n".join(lines)
     if _FORBIDS_POLITELY.search(comments) and _GENERATED_WORD.search(comments):
@@ -109,7 +110,7 @@ def says_generated(head: bytes) -> bool:
 
 
 def _opening_comments(head: bytes) -> Iterator[bytes]:
-    """Those above the code, but for a few lines: a package, a pragma, a docstring."""
+    """The comments above the code; a few lines of code (a package, a pragma) may come before."""
     code = 0
     for line in head.split(b"\n"):
         comment = _COMMENT.match(line)

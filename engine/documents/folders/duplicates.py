@@ -1,4 +1,4 @@
-"""Files with the same content."""
+"""Detects files with the same content."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from hashlib import blake2b
 
 from .contents import Content
 
-_LEAST_BYTES = 64  # shorter ones, such as an `__init__.py`, are the same by chance
+_LEAST_BYTES = 64  # shorter files, such as an `__init__.py`, coincide by chance
 _STEP_BYTES = 1 << 20
 
 
 class Duplicates:
-    """Remembers what it was shown.  Reads whole files only where size and beginning agree."""
+    """Remembers the files seen so far.  Reads whole files only where size and beginning agree."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[int, bytes], list[str]] = {}
         self._digests: dict[str, bytes] = {}
 
     def earlier(self, path: str, content: Content) -> str | None:
-        """The path that had this content before."""
+        """The path of an earlier file with the same content, if there is one."""
         if content.size < _LEAST_BYTES:
             return None
         start = blake2b(content.head, digest_size=16).digest()
@@ -44,5 +44,5 @@ def _digest_of(path: str) -> bytes:
             while step := file.read(_STEP_BYTES):
                 digest.update(step)
     except OSError:
-        return os.fsencode(path)  # like no other file; its reader tells what is wrong
+        return os.fsencode(path)  # unique; the format reader reports the error
     return digest.digest()

@@ -1,4 +1,4 @@
-"""The files of a repository as git lists them, with nothing of the repository executed."""
+"""Lists the files of a repository with git, without executing anything from the repository."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass, field
 from posixpath import dirname
 
-_TIMEOUT_S = 10.0
-_OUTPUT_BYTES = 64 << 20
+TIMEOUT_S = 10.0
+OUTPUT_BYTES = 64 << 20
 _READ_BYTES = 1 << 16
 
-# A repository's own configuration may name programs to run, and other places to read from.
+# A repository's configuration may name programs to run and other places to read from.
 _SAFE = (
     "--no-pager",
     "--no-optional-locks",
@@ -32,21 +32,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Listing:
-    """Posix paths relative to the folder that was listed; folders without a slash at the end.
+    """POSIX paths relative to the listed folder; folders have no trailing slash.
 
-    A repository inside this one, or a submodule, is one path of `files`.
+    A nested repository or submodule is a single path in `files`.
     """
 
     files: frozenset[str]
-    tracked: frozenset[str]  # files, and the folders that hold some
+    tracked: frozenset[str]  # files, and folders that contain tracked files
     folders: frozenset[str] = field(default=frozenset())
 
 
 def list_files(folder: str, own: bool) -> Listing | None:
-    """What git reads in a work tree's folder: all but what is ignored.
+    """The files in a folder of a work tree that git does not ignore, tracked or not.
 
-    With `own` the repository must begin in this very folder.  None if there is no repository,
-    or git is missing, refuses (as for a folder of another user), fails or takes too long.
+    With `own` the repository must start in this folder itself.  Returns None if there is no
+    repository, or if git is missing, refuses (as it does for another user's folder), fails, or
+    takes too long.
     """
     git = shutil.which("git")
     if git is None or not os.path.isabs(git):  # a relative PATH could find one in the folder
@@ -68,7 +69,7 @@ def _environment(only_in: str | None) -> dict[str, str]:
 
 
 def _output(command: list[str], environment: dict[str, str]) -> bytes | None:
-    """What a program writes, if it succeeds within the limits."""
+    """The output of a command; None if it fails or exceeds the limits."""
     try:
         process = subprocess.Popen(
             command,
@@ -93,13 +94,13 @@ def _output(command: list[str], environment: dict[str, str]) -> bytes | None:
 
 
 def _read(process: subprocess.Popen[bytes]) -> bytes | None:
-    """All output of a process that ends in time."""
+    """The whole output of a process; None if it does not end in time or writes too much."""
     assert process.stdout is not None
-    deadline = time.monotonic() + _TIMEOUT_S
+    deadline = time.monotonic() + TIMEOUT_S
     output = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while len(output) <= _OUTPUT_BYTES:
+        while len(output) <= OUTPUT_BYTES:
             if not selector.select(max(0.0, deadline - time.monotonic())):
                 return None
             step = os.read(process.stdout.fileno(), _READ_BYTES)

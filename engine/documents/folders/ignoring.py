@@ -1,4 +1,4 @@
-"""What is ignored: as git says in a repository, else as `.gitignore` and `.ignore` files say."""
+"""Ignore rules: git's own in a repository, otherwise those of `.gitignore` and `.ignore` files."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from . import reasons
 from .git import Listing
 from .reasons import Reason
 
-_NAMES = (".gitignore", ".ignore")  # the later one decides
+_NAMES = (".gitignore", ".ignore")  # the latter takes precedence
 _FILE_BYTES = 256 << 10
 _FILE_PATTERNS = 1000
-_MOST_PATTERNS = 2000  # that one path is held against, but for the last file's
+_MOST_PATTERNS = 2000  # applied to one path, the last file's not counted
 _STARS = re.compile(r"(?<!\*)\*(?!\*)")
-_MOST_STARS = 2  # in one name: time to match grows with the length of a name to this power
+_MOST_STARS = 2  # in one name: matching time is a power of its length with this exponent
 _MOST_CROSSINGS = 3  # `**` in one pattern
 
 
 class Rules(Protocol):
-    """Paths are relative to the folder that is walked."""
+    """Ignore rules of one folder.  Paths are relative to the folder that is walked."""
 
     def entering(self, folder: str, relative: str, names: Set[str]) -> Rules:
-        """The rules inside of a folder with these names in it."""
+        """The rules inside a folder that contains these names."""
 
     def reason(self, relative: str, is_folder: bool) -> Reason | None:
-        """Why to ignore this file or folder."""
+        """Why this file or folder is ignored; None if it is not."""
 
     def tracks(self, relative: str) -> bool:
-        """Whether git has this file, or a file in this folder."""
+        """Whether git tracks this file, or a file in this folder."""
 
 
 @dataclass(frozen=True)
 class GitRules:
-    """In a repository, or below one of its folders, that was listed in the folder `base`."""
+    """The rules of a repository, from its listing of the folder `base`."""
 
-    base: str  # empty, or with a slash at the end
+    base: str  # empty, or with a trailing slash
     listing: Listing
 
     def entering(self, folder: str, relative: str, names: Set[str]) -> Rules:
@@ -67,7 +67,7 @@ class _IgnoreFile:
 
 @dataclass(frozen=True)
 class IgnoreFiles:
-    """The ignore files from the folder that is walked down to here; the deepest one decides."""
+    """The ignore files of the current folder and its parents; the deepest one decides."""
 
     files: tuple[_IgnoreFile, ...] = ()
 
@@ -95,7 +95,7 @@ class IgnoreFiles:
 
 
 def read_lines(path: str) -> list[str]:
-    """Of a small regular file, without line ends; none if it cannot be read."""
+    """The lines of a small regular file, without line ends; empty if it cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
@@ -103,26 +103,26 @@ def read_lines(path: str) -> list[str]:
             regular = stat.S_ISREG(status.st_mode) and status.st_size <= _FILE_BYTES
             data = file.read(_FILE_BYTES) if regular else b""
     except OSError:
-        return []  # rules that nobody can read hold for nothing
+        return []  # unreadable rules apply to nothing
     return [
         line.rstrip("\r") for line in os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")
     ]
 
 
 def _patterns(path: str) -> Iterator[str]:
-    """The patterns of an ignore file that can be applied, and in bounded time."""
+    """The patterns of an ignore file that are valid and match in bounded time."""
     for line in read_lines(path)[:_FILE_PATTERNS]:
         if line.strip() and not line.startswith("#") and is_usable(line):
             yield line
 
 
 def is_usable(pattern: str) -> bool:
-    """Whether it means something, and takes bounded time on any name."""
+    """Whether a pattern is valid and takes bounded time on any name."""
     stars = max(len(_STARS.findall(name)) for name in pattern.split("/"))
     if stars > _MOST_STARS or pattern.count("**") > _MOST_CROSSINGS:
         return False
     try:
         GitIgnoreSpec.from_lines([pattern])
     except ValueError:
-        return False  # git too passes over what means nothing
+        return False  # git also skips invalid patterns
     return True

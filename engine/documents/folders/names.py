@@ -1,4 +1,4 @@
-"""Reasons that a name alone gives, or a name and what stands beside it."""
+"""Reasons to leave out files and folders that follow from names and their surroundings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _VENDORED = {
     "Pods",
     "Carthage",
 }
-# A word of business, too: a folder `vendor` counts only where package managers put it.
+# Also a business term: a folder `vendor` counts only where package managers put it.
 _VENDOR = {"vendor", "vendors", "vendored"}
 _ASSETS = {"assets", "static", "public", "js", "css", "lib", "javascripts", "stylesheets"}
 _MANIFESTS = {
@@ -83,8 +83,11 @@ _PICTURES = {".svg"}
 def folder_reasons(
     name: str, siblings: Set[str], parent: str, top: bool, tracked: bool
 ) -> Iterator[Reason]:
-    """For a folder among `siblings`; `top` if it is one of the given folder or of a repository,
-    `tracked` if git has files in it.
+    """Reasons to leave out a folder that lies in `parent` beside `siblings`.
+
+    Args:
+        top: it lies directly in the given folder or in the root of a repository.
+        tracked: git tracks files in it.
     """
     if name.startswith(".") and not tracked:
         yield reasons.HIDDEN_FOLDER
@@ -101,12 +104,12 @@ def folder_reasons(
 
 
 def holds_installed(names: Set[str]) -> bool:
-    """Whether a folder with these names in it is a virtual environment or a cache."""
+    """Whether a folder that contains these names is a virtual environment or a cache."""
     return not names.isdisjoint(_INSIDE_INSTALLED)
 
 
 def file_reasons(name: str, tracked: bool) -> Iterator[Reason]:
-    """For a file; `tracked` if git has it."""
+    """Reasons to leave out a file; `tracked` if git tracks it."""
     suffix = splitext(name)[1].lower()
     if suffix in _BINARY:
         yield reasons.BINARY

@@ -1,4 +1,4 @@
-"""Why a file or a folder is not read."""
+"""The reasons for which a file or folder is not read."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from .. import limits
 
-FOLDER_TEXT_BYTES = 1 << 20  # of a text inside a folder; a larger one is hardly written by hand
-DATA_BYTES = 256 << 10  # of tables and JSON inside a folder
+FOLDER_TEXT_BYTES = 1 << 20  # of a text in a folder; larger ones are rarely written by hand
+DATA_BYTES = 256 << 10  # of tables and JSON in a folder
 
 
 @dataclass(frozen=True)
 class Reason:
-    """`text` is for people.  An explicit `--include` brings in what is left out for a soft one."""
+    """A reason; `text` is shown to users.  An explicit `--include` overrides a soft reason."""
 
     text: str
     soft: bool = True
@@ -52,5 +52,5 @@ def same_as(path: str) -> Reason:
 
 
 def first_of(reasons: Iterable[Reason], brought_in: bool) -> Reason | None:
-    """The first that counts: a soft one does not for what was brought in."""
+    """The first reason that applies; soft ones do not if the path was `brought_in`."""
     return next((reason for reason in reasons if not (reason.soft and brought_in)), None)

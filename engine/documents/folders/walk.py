@@ -1,4 +1,4 @@
-"""Which files of a folder are read, in which order, and why the others are not."""
+"""Walks a folder: which files are read, in which order, and why the others are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from posixpath import basename
 
 from sa_chat.protocol.errors import DocumentError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from .. import limits
 from ..globs import FolderFilter
@@ -23,40 +23,40 @@ from .git import list_files
 from .ignoring import GitRules, IgnoreFiles, Rules
 from .reasons import Reason, first_of
 
-_LONGEST_S = 60.0  # also for ignore files that are made to match slowly
+LONGEST_S = 60.0  # guards against ignore files crafted to match slowly
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def walk_folder(
     root: Path, wanted: FolderFilter, prefix: str = ""
 ) -> tuple[list[Path], list[LeftOut]]:
-    """The files to read, sorted, each folder's files before its folders; and the rest.
+    """The files to read, sorted, each folder's files before its subfolders; and what is left out.
 
-    Paths are shown, and filtered, with and without `prefix`, which ends with a slash.  Links
-    are never followed, so nothing outside `root` is read and nothing inside twice.  In a git
-    repository the files are those that git lists.  Raises `DocumentError` for too many files.
+    Paths are displayed with `prefix`, which ends with a slash, and filtered with and without it.
+    Links are never followed, so nothing outside `root` is read and nothing inside it twice.  In a
+    git repository the files are those that git lists.  Raises `DocumentError` for too many files.
     """
     walk = _Walk(str(root), wanted, prefix)
     listing = list_files(str(root), own=False)
-    # Nothing is listed in a folder that is ignored itself, but it was asked for.
+    # A folder that is itself ignored lists nothing, yet it was asked for.
     rules: Rules = GitRules("", listing) if listing and listing.files else IgnoreFiles()
     walk.enter(_Folder(str(root), "", rules, Attributes()))
     return [root / relative for relative in walk.found], walk.left_out
 
 
 def shown_path(relative: str) -> str:
-    """A path as one line that can be printed and encoded; what cannot becomes U+FFFD."""
+    """A path as one printable, encodable line; other characters become U+FFFD."""
     return _UNPRINTABLE.sub("\ufffd", relative)
 
 
 @dataclass(frozen=True)
 class _Folder:
     path: str
-    relative: str  # to the root; without a slash at the end
+    relative: str  # to the root; without a trailing slash
     rules: Rules
     attributes: Attributes
     depth: int = 0
-    left_out: Reason | None = None  # all but what an include pattern names in it
+    left_out: Reason | None = None  # applies to everything but what an include pattern names
 
     def child(self, name: str) -> str:
         return f"{self.relative}/{name}" if self.relative else name
@@ -71,7 +71,7 @@ class _Walk:
     left_out: list[LeftOut] = field(default_factory=list)
     _duplicates: Duplicates = field(default_factory=Duplicates)
     _entries: int = 0
-    _deadline: float = field(default_factory=lambda: time.monotonic() + _LONGEST_S)
+    _deadline: float = field(default_factory=lambda: time.monotonic() + LONGEST_S)
 
     def enter(self, folder: _Folder) -> None:
         try:
@@ -92,7 +92,7 @@ class _Walk:
         folders = []
         for entry in listed:
             if time.monotonic() > self._deadline:
-                raise self._too_much(f"takes more than {_LONGEST_S:.0f} s to look through")
+                raise self._too_much(f"takes more than {LONGEST_S:.0f} s to look through")
             if _is_folder(entry):
                 folders.append(entry)
             else:
@@ -114,7 +114,7 @@ class _Walk:
         )
 
     def _rules_in(self, folder: _Folder, inside: Set[str]) -> Rules:
-        """A repository below the root has its own rules."""
+        """The rules inside a folder; a repository below the root has its own."""
         if folder.relative and ".git" in inside:
             listing = list_files(folder.path, own=True)
             if listing is not None:
@@ -126,8 +126,8 @@ class _Walk:
         brought_in = self.wanted.brings_in(relative, self.prefix)
         own = first_of(self._folder_reasons(parent, entry, siblings), brought_in)
         reason = own or (None if brought_in else parent.left_out)
-        told = parent.left_out is not None
-        if reason is not None and not self._leave_out_folder(relative, reason, told):
+        listed = parent.left_out is not None
+        if reason is not None and not self._leave_out_folder(relative, reason, listed):
             return
         self.enter(
             replace(
@@ -135,11 +135,11 @@ class _Walk:
             )
         )
 
-    def _leave_out_folder(self, relative: str, reason: Reason, told: bool = False) -> bool:
-        """Put it in the list, unless a folder above it is there; whether something in it is
-        read all the same."""
+    def _leave_out_folder(self, relative: str, reason: Reason, listed: bool = False) -> bool:
+        """List the folder as left out, unless a parent is `listed` already.  Returns whether
+        something in it is read nevertheless."""
         leads = reason.soft and self.wanted.leads_to(relative, self.prefix)
-        if not told:
+        if not listed:
             text = f"{reason.text}, but for what --include names" if leads else reason.text
             self._leave_out(f"{relative}/", Reason(text))
         return leads
@@ -167,7 +167,7 @@ class _Walk:
         relative = folder.child(entry.name)
         brought_in = self.wanted.brings_in(relative, self.prefix)
         if folder.left_out is not None and not brought_in:
-            return  # its folder stands in the list
+            return  # its folder is listed
         reason = first_of(self._file_reasons(folder, entry), brought_in)
         if reason is None:
             self.found.append(relative)
@@ -209,7 +209,7 @@ class _Walk:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder, or a link to one."""
+    """Whether an entry is a folder or a link to one."""
     try:
         return entry.is_dir()
     except OSError:

@@ -1,7 +1,7 @@
-"""Readers of complicated formats run in a process of their own.
+"""Runs the format readers of complicated formats in a process of their own.
 
-A file that makes a parser crash, loop or fill the memory costs that process, not the engine:
-it is ended, the file is told by name, and the next file gets a new one.
+A file that makes a parser crash, loop or exhaust the memory costs that process, not the engine:
+the process is ended, the error names the file, and the next file gets a new process.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from typing import Any
 from sa_chat.protocol.codec import build
 from sa_chat.protocol.errors import DocumentError, SaChatError, error_of_kind
 
-from ..readers import Reader, Reading, Source
+from ..readers import FormatReader, ParsedFile, Source
 
-STALL_S = 15.0  # without any progress, the start of the process included
+STALL_S = 15.0  # without progress, process start included
 TOTAL_S = 300.0  # for one file
 MEMORY_BYTES = 1 << 30  # address space
 OCR_MEMORY_BYTES = 8 << 30
 _POLL_S = 0.2
-_EXIT_S = 2.0  # from the end of its output to its own
-# -P: a file named like a module, in the folder that is read, stays unread.
+EXIT_S = 2.0  # allowed from the end of its output to its exit
+# -P: modules are never imported from the working directory.
 _COMMAND = (sys.executable, "-P", "-m", "sa_chat.engine.documents.isolation.child")
 
 _log = logging.getLogger(__name__)
 
 
 class IsolatedReaders:
-    """Reads one file after another in a child process, which starts with the first of them.
+    """Reads one file after another in a child process, which starts with the first file.
 
-    A context manager: the child ends with it.
+    A context manager: leaving it ends the child.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class IsolatedReaders:
     ) -> None:
         self._end()
 
-    def read(self, reader: Reader, source: Source) -> Reading:
-        """What `reader.read(source)` returns or raises, but for the limits.
+    def read(self, reader: FormatReader, source: Source) -> ParsedFile:
+        """What `reader.read(source)` returns or raises, within the limits.
 
-        Raises `DocumentError` too if the parser crashes (a second time, on a careful attempt),
-        runs out of memory, or takes too long.
+        Also raises `DocumentError` if the parser crashes (again, on a careful attempt), runs out
+        of memory, or takes too long.
         """
         try:
             return self._attempt(reader, source)
@@ -84,7 +84,7 @@ class IsolatedReaders:
                 "The file is damaged; open it in its own program and save it anew.",
             ) from crash
 
-    def _attempt(self, reader: Reader, source: Source) -> Reading:
+    def _attempt(self, reader: FormatReader, source: Source) -> ParsedFile:
         if self._child is None or not self._child.fits(source):
             self._end()
             self._child = _Child(self._command, source.ocr)
@@ -93,26 +93,26 @@ class IsolatedReaders:
             child.send(_request(reader, source))
             answer = self._wait(child, source)
         except BaseException:
-            self._end()  # also when the user cancels: the child is in the midst of it
+            self._end()  # also on cancellation, as the child is still working
             raise
         if isinstance(answer, _Failed):
             if answer.log:
                 _log.warning("%s: %s", source.shown, answer.log)
-                self._end()  # after an error that nobody expects, begin anew
+                self._end()  # start afresh after an unexpected error
             raise answer.error
         return answer
 
-    def _wait(self, child: _Child, source: Source) -> Reading | _Failed:
+    def _wait(self, child: _Child, source: Source) -> ParsedFile | _Failed:
         began = heard = time.monotonic()
         share = 0.0
         while True:
             answer = child.receive(_POLL_S)
             now = time.monotonic()
-            if isinstance(answer, Reading | _Failed):
+            if isinstance(answer, ParsedFile | _Failed):
                 return answer
             if answer is not None:
                 heard, share = now, answer
-            source.progress(share)  # without news too, so that a cancellation is seen
+            source.progress(share)  # also without news, so that a cancellation is noticed
             if now - heard > self._stall_s or now - began > self._total_s:
                 raise DocumentError(
                     f"{source.shown} takes too long to read: stopped after {now - began:.0f} s, "
@@ -128,22 +128,22 @@ class IsolatedReaders:
 
 
 class _Crashed(Exception):
-    """The process ended without an answer; the text says how."""
+    """The process ended without an answer; the text says in which way."""
 
 
 @dataclass(frozen=True)
 class _Failed:
-    """What the reader raised; `log` is for errors that nobody expects."""
+    """The error that the reader raised; `log` holds the traceback of an unexpected one."""
 
     error: SaChatError
     log: str
 
 
-_Answer = float | Reading | _Failed  # share of the file that is read; or the end of it
+_Answer = float | ParsedFile | _Failed  # fraction of the file read so far, or the result
 
 
 class _Child:
-    """One process, and a thread that listens to it."""
+    """A child process, and a thread that receives its answers."""
 
     def __init__(self, command: Sequence[str], ocr: bool) -> None:
         self._ocr = ocr
@@ -158,7 +158,7 @@ class _Child:
         threading.Thread(target=self._listen, name="isolated reader", daemon=True).start()
 
     def fits(self, source: Source) -> bool:
-        """Whether it lives, and has the memory that this takes."""
+        """Whether it is alive and has the memory limit that this source needs."""
         return self._ocr == source.ocr and self._process.poll() is None
 
     def send(self, request: dict[str, Any]) -> None:
@@ -170,7 +170,7 @@ class _Child:
             raise _Crashed(self._how()) from error
 
     def receive(self, timeout_s: float) -> _Answer | None:
-        """The next answer; None if there is none in time.  Raises `_Crashed`."""
+        """The next answer; None after the timeout.  Raises `_Crashed`."""
         try:
             answer = self._answers.get(timeout=timeout_s)
         except queue.Empty:
@@ -183,14 +183,14 @@ class _Child:
         self._process.kill()
         self._process.wait()
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # of a request that it did not live to take
+        with suppress(BrokenPipeError):  # a request that it ended without reading
             self._process.stdin.close()
 
     def _how(self) -> str:
         try:
-            code = self._process.wait(_EXIT_S)
+            code = self._process.wait(EXIT_S)
         except subprocess.TimeoutExpired:
-            return "what it says is no answer"
+            return "its output is not an answer"
         return signal.strsignal(-code) or f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def _listen(self) -> None:
@@ -205,7 +205,8 @@ class _Child:
 
 
 def _answer_in(line: bytes) -> _Answer | None:
-    """None if it died in the midst of it, or if a file has made it say something else."""
+    """The answer in a line; None if it is incomplete, or if a file made the child write something
+    else."""
     try:
         answer = json.loads(line)
         if "progress" in answer:
@@ -215,14 +216,14 @@ def _answer_in(line: bytes) -> _Answer | None:
             return _Failed(
                 error_of_kind(failed["kind"], failed["message"], failed["hint"]), failed["log"]
             )
-        reading: Reading = build(Reading, answer["reading"])
-        return reading
+        parsed: ParsedFile = build(ParsedFile, answer["parsed"])
+        return parsed
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        _log.warning("no answer: %s (%r)", error, line[:80])
+        _log.warning("not an answer: %s (%r)", error, line[:80])
         return None
 
 
-def _request(reader: Reader, source: Source) -> dict[str, Any]:
+def _request(reader: FormatReader, source: Source) -> dict[str, Any]:
     return {
         "reader": type(reader).__name__,
         "path": str(source.path),

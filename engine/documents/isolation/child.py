@@ -1,8 +1,8 @@
-"""The other process: a JSON line in for each file; progress and the reading out.
+"""The child process: reads a JSON line for each file, writes progress and the parsed file.
 
     python -m sa_chat.engine.documents.isolation.child BYTES_OF_ADDRESS_SPACE PARENT_PID
 
-It may not write files, takes no more memory than it is given, and ends with its parent.
+It cannot write files, is limited to the given memory, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,8 +35,8 @@ def main() -> None:
     limit, parent = map(int, sys.argv[1:3])
     _confine(limit)
     if os.getppid() != parent:
-        return  # it ended before the system was asked to tell
-    # What a library prints must not get between the lines.
+        return  # the parent ended before the death signal was set
+    # What a library prints must not mix with the answers.
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
@@ -47,7 +48,7 @@ def _confine(memory_bytes: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if memory_bytes <= MEMORY_BYTES:  # those that recognise text may write caches
+    if memory_bytes <= MEMORY_BYTES:  # text recognition may write caches
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
@@ -58,16 +59,16 @@ def _answer(request: dict[str, Any], out: BinaryIO, memory_bytes: int) -> dict[s
         path=Path(request["path"]),
         shown=shown,
         pages=None if request["pages"] is None else PageSelection.parse(request["pages"]),
-        progress=_teller(out),
+        progress=_progress_to(out),
         password=request["password"],
         ocr=request["ocr"],
         in_folder=request["in_folder"],
         careful=request["careful"],
     )
     try:
-        reading = asdict(reader.read(source))
-        source.progress(1.0)  # to send a long text takes time, too
-        return {"reading": reading}
+        parsed = asdict(reader.read(source))
+        source.progress(1.0)  # sending a long text takes time, too
+        return {"parsed": parsed}
     except SaChatError as error:
         return _failed(error)
     except MemoryError:
@@ -86,27 +87,28 @@ def _answer(request: dict[str, Any], out: BinaryIO, memory_bytes: int) -> dict[s
 
 
 def _failed(error: SaChatError, log: str = "") -> dict[str, Any]:
-    """An error as it crosses; `log` is for those that nobody expects."""
+    """An error as a message; `log` holds the traceback of an unexpected one."""
     return {
         "failed": {"kind": error.kind, "message": error.message, "hint": error.hint, "log": log}
     }
 
 
-def _teller(out: BinaryIO) -> Any:
-    told = 0.0
+def _progress_to(out: BinaryIO) -> Callable[[float], None]:
+    """Writes progress to `out`, at most once every `_PROGRESS_PERIOD_S`."""
+    written = 0.0
 
-    def tell(share: float) -> None:
-        nonlocal told
+    def progress(share: float) -> None:
+        nonlocal written
         now = time.monotonic()
-        if now - told >= _PROGRESS_PERIOD_S:
-            told = now
+        if now - written >= _PROGRESS_PERIOD_S:
+            written = now
             _write(out, {"progress": share})
 
-    return tell
+    return progress
 
 
 def _write(out: BinaryIO, message: dict[str, Any]) -> None:
-    # A text near the limits fits the memory as UTF-8, and not with its characters as \\u....
+    # A text near the limits fits into memory as UTF-8, but not with characters as \\u escapes.
     text = json.dumps(message, ensure_ascii=False)
     data = memoryview(text.encode("utf-8", "surrogatepass"))
     while data:

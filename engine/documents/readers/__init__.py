@@ -1,4 +1,4 @@
-"""One small module a format.  A new format adds a module and a line here."""
+"""Format readers, one module each.  A new format adds a module and a line here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from .base import Reader, Reading, Source
+from .base import FormatReader, ParsedFile, Source
 from .docx import DocxReader
 from .epub import EpubReader
 from .html import HtmlReader
@@ -15,8 +15,8 @@ from .packed import PackedReader
 from .pdf import PdfReader
 from .text import TextReader
 
-# The last one takes whatever no other recognises.
-READERS: tuple[Reader, ...] = (
+# The last one accepts whatever no other recognises.
+READERS: tuple[FormatReader, ...] = (
     PdfReader(),
     EpubReader(),
     HtmlReader(),
@@ -28,11 +28,11 @@ READERS: tuple[Reader, ...] = (
 
 _HEAD_BYTES = 4096
 
-__all__ = ["READERS", "Reader", "Reading", "Source", "reader_for"]
+__all__ = ["READERS", "FormatReader", "ParsedFile", "Source", "reader_for"]
 
 
-def reader_for(path: Path) -> Reader:
-    """The reader of this suffix; else that of the file's first bytes; else plain text."""
+def reader_for(path: Path) -> FormatReader:
+    """The format reader for a file: by its suffix, else by its first bytes, else plain text."""
     suffix = path.suffix.lower()
     for reader in READERS:
         if suffix in reader.suffixes:
@@ -42,5 +42,5 @@ def reader_for(path: Path) -> Reader:
         with open(descriptor, "rb") as file:
             head = file.read(_HEAD_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
-        head = b""  # the reader reports it with its own words
+        head = b""  # the format reader reports the error
     return next(reader for reader in READERS if reader.recognises(head))

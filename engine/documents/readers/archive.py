@@ -1,4 +1,4 @@
-"""Members of a zip archive, by name, as many bytes of them as are allowed."""
+"""Reads members of a zip archive by name, within limits."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .. import limits
 from .base import Source
 
 _CHUNK = 1 << 16
-_LOCAL_HEADER = 30  # bytes, before the name
-_DIRECTORY_BYTES = 256 * limits.MEMBERS  # at once, while the directory is read
-# ValueError and NotImplementedError: flags and names that `zipfile` cannot take.
+_LOCAL_HEADER = 30  # bytes before the name
+_DIRECTORY_BYTES = 256 * limits.MEMBERS  # read at once for the directory of members
+# ValueError and NotImplementedError: flags and names that `zipfile` does not support.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class BadMember(ValueError):
-    """One member cannot be read; the text says why."""
+    """A member cannot be read; the message says why."""
 
 
 class Archive:
-    """An open archive.  Members are only looked up: no name leads to a file outside."""
+    """An open archive.  Names are only looked up, so none can refer to a file outside."""
 
     def __init__(self, archive: zipfile.ZipFile, shown: str) -> None:
         self._archive = archive
@@ -44,7 +44,7 @@ class Archive:
         return normal_name(name) in self._members
 
     def read(self, name: str) -> bytes:
-        """A member, unpacked.
+        """The unpacked content of a member.
 
         Raises `BadMember` if it is missing or damaged, and `DocumentError` beyond the limits.
         """
@@ -81,7 +81,7 @@ class Archive:
 
 @contextmanager
 def open_archive(source: Source) -> Iterator[Archive]:
-    """Raises `DocumentError` for what is no archive, or one made to trouble its readers."""
+    """Open an archive.  Raises `DocumentError` for what is not one, and for a malicious one."""
     shown = source.shown
     with source.opened(limits.CONTAINER_BYTES) as (file, _):
         try:
@@ -97,7 +97,8 @@ def open_archive(source: Source) -> Iterator[Archive]:
 
 
 def normal_name(name: str) -> str:
-    """`OEBPS/../text/./a.xhtml` as `text/a.xhtml`; never upwards out of the archive."""
+    """Normalise a name: `OEBPS/../text/./a.xhtml` is `text/a.xhtml`.  Never leads out of the
+    archive."""
     return posixpath.normpath("/" + name.replace("\\", "/")).lstrip("/")
 
 
@@ -123,7 +124,7 @@ def _too_many(shown: str) -> DocumentError:
 
 
 class _BoundedFile:
-    """Reads no directory of members that is larger than any that is accepted."""
+    """A file for `zipfile` that refuses a directory of members larger than any accepted one."""
 
     def __init__(self, file: IO[bytes], shown: str) -> None:
         self._file = file
@@ -144,4 +145,4 @@ class _BoundedFile:
         return True
 
     def close(self) -> None:
-        """The owner closes the file."""
+        """Does nothing: the owner closes the file."""

@@ -1,4 +1,4 @@
-"""What a reader is given and what it returns."""
+"""The interface of format readers: what they are given and what they return."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from .. import limits
 from ..model import OutlineEntry, Part
@@ -20,16 +20,16 @@ class Source:
     """One file to read."""
 
     path: Path
-    shown: str  # its name in messages, markers and citations
+    shown: str  # its displayed name in messages, markers and citations
     pages: PageSelection | None = None
     progress: Callable[[float], None] = lambda fraction: None
     password: str | None = field(default=None, repr=False)
-    ocr: bool = False  # recognise the text of pages that are pictures
-    in_folder: bool = False  # found there, where links are not followed
-    careful: bool = False  # a parser crashed on this file: use the one that cannot, if there is one
+    ocr: bool = False  # recognise the text of scanned pages
+    in_folder: bool = False  # found in a folder, where links are not followed
+    careful: bool = False  # a parser crashed on this file: use a safer one if there is one
 
     def content(self, most_bytes: int = limits.TEXT_BYTES) -> bytes:
-        """The content.  Raises `DocumentError` if there is none or it cannot be had."""
+        """The content of the file.  Raises `DocumentError` as `limits.read_file` does."""
         return limits.read_file(self.path, self.shown, most_bytes, follow=not self.in_folder)
 
     def opened(self, most_bytes: int) -> AbstractContextManager[tuple[BinaryIO, int]]:
@@ -38,9 +38,12 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One file, read.  There is at least one part; `outline` counts parts from 0 and levels
-    from 1, for level 0 is the file itself."""
+class ParsedFile:
+    """The result of reading one file.
+
+    It has at least one part.  In `outline` parts count from 0 and levels from 1, as level 0 is the
+    file itself.
+    """
 
     title: str
     parts: tuple[Part, ...]
@@ -48,20 +51,20 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
 
 
-class Reader(Protocol):
-    """A file format."""
+class FormatReader(Protocol):
+    """Reads one file format."""
 
     @property
     def suffixes(self) -> frozenset[str]:
-        """In lower case, with the dot."""
+        """File name suffixes in lower case, with the dot."""
 
     @property
     def isolated(self) -> bool:
-        """Whether it runs in a process of its own, as the format is complicated enough to harm
-        its parser."""
+        """Whether it runs in a process of its own, because malformed files can crash the parser."""
 
     def recognises(self, head: bytes) -> bool:
         """Whether a file that starts with `head` (up to 4 KiB) is of this format."""
 
-    def read(self, source: Source) -> Reading:
-        """Read the file.  Raises `DocumentError` (and `UsageError` for its pages)."""
+    def read(self, source: Source) -> ParsedFile:
+        """Read the file.  Raises `DocumentError`, and `UsageError` for an invalid selection of
+        pages."""

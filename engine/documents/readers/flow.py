@@ -1,7 +1,7 @@
-"""Text put together piece by piece: lines, paragraphs, list items and table rows.
+"""Builds running text incrementally: lines, paragraphs, list items and table rows.
 
-Line ends and markers are asked for and come with the next text, so that none is doubled and
-none is left at the end.  Places are offsets into the text.
+Line ends and markers are requested and written with the next text, so that none is doubled and
+none is left at the end.  Positions are offsets into the text.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ..decoding import normalise_lines
 
 LINE, PARAGRAPH = 1, 2  # line ends before the next text
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
-# Soft hyphens only say where a word may break.
+# Soft hyphens only mark where a word may break.
 _LETTERS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u00ad": None, "\x00": None})
 
 
 @dataclass(frozen=True)
 class Titled:
-    """A heading in a text."""
+    """A heading and its position."""
 
     offset: int
     level: int  # from 1
@@ -29,20 +29,20 @@ class Titled:
 
 @dataclass
 class _Row:
-    """The row of a table that is being written."""
+    """The table row being written."""
 
-    breaks: int  # before it
+    breaks: int  # line ends before it
     cells: int = 0
-    separators: int = 0  # due before the next text
+    separators: int = 0  # pending, before the next text
     has_text: bool = False
-    waits: bool = False  # the open cell has no text yet
+    waits: bool = False  # the current cell has no text yet
     in_cell: bool = False
-    broken: bool = False  # the last cell with text has several lines
+    broken: bool = False  # the last cell with text spans several lines
 
 
 @dataclass
 class Flow:
-    """The text of one document as it grows.  Raises `DocumentError` when it gets too long."""
+    """The growing text of one document.  Raises `DocumentError` when it gets too long."""
 
     shown: str
     chars: int = 0
@@ -51,7 +51,7 @@ class Flow:
     pages: list[tuple[int, str]] = field(default_factory=list)  # offset, printed label
     _text: list[str] = field(default_factory=list)
     _breaks: int = 0
-    _blank: bool = False  # a blank is due before the next word
+    _blank: bool = False  # a space is pending before the next word
     _marker: str = ""
     _row: _Row | None = None
     _waiting: list[str] = field(default_factory=list)  # anchors
@@ -60,21 +60,21 @@ class Flow:
     _in_heading: bool = False
 
     def ask_break(self, breaks: int) -> None:
-        """The next text starts a line (`LINE`) or a paragraph (`PARAGRAPH`).
+        """Start the next text on a new line (`LINE`) or as a new paragraph (`PARAGRAPH`).
 
-        A paragraph at the start of a list item stands on the line of its marker.
+        A paragraph at the start of a list item stays on the line of its marker.
         """
         if not self._marker:
             self._breaks = max(self._breaks, breaks)
         self._blank = False
 
     def line_end(self) -> None:
-        """A line end that counts even beside others."""
+        """Add a line end, also after others."""
         self._breaks += 1
         self._blank = False
 
     def words(self, text: str) -> None:
-        """Add text whose blanks and line ends collapse, as a browser shows them."""
+        """Add text with white space collapsed, as browsers do."""
         text = _BLANKS.sub(" ", text)
         inner = text.strip(" ")
         if not inner.strip():
@@ -85,7 +85,7 @@ class Flow:
         self._blank = text.endswith(" ")
 
     def verbatim(self, text: str) -> None:
-        """Add text as it is; its last line end is asked for instead."""
+        """Add text unchanged; its trailing line ends are only requested."""
         text = normalise_lines(text)
         inner = text.rstrip("\n")
         if inner:
@@ -93,17 +93,17 @@ class Flow:
         self._breaks = max(self._breaks, len(text) - len(inner))
 
     def mark(self, marker: str) -> None:
-        """The next text starts a line with this before it, such as the number of an item."""
+        """Start the next text on a new line after this marker, such as an item number."""
         self.ask_break(LINE)
         self._marker = marker
 
     def row(self) -> None:
-        """A row of a table begins."""
+        """Begin a table row."""
         self.ask_break(LINE)
         self._row = _Row(self._breaks)
 
     def cell(self) -> None:
-        """A cell begins: beside the one before, or below that if it has several lines."""
+        """Begin a cell: beside the previous one, or below it if that has several lines."""
         if self._row is None:
             self.row()
         assert self._row is not None
@@ -112,7 +112,7 @@ class Flow:
         self._row.waits = self._row.in_cell = True
 
     def end_cell(self) -> None:
-        """It ends: the line ends after its last paragraph do not end the row."""
+        """End the cell; line ends after its last paragraph do not end the row."""
         row = self._row
         if row is None:
             return
@@ -121,24 +121,25 @@ class Flow:
             self._breaks = 0 if row.has_text else row.breaks
 
     def end_table(self) -> None:
-        """A table ends, perhaps in a cell of another."""
+        """End the table, which may lie in a cell of another."""
         self.ask_break(PARAGRAPH)
         self._row = None
 
     def anchor(self, name: str) -> None:
-        """`name` leads to the next text."""
+        """Record that `name` refers to the next text."""
         self._waiting.append(name)
 
     def page(self, label: str) -> None:
-        """The next text is the first of the printed page `label`."""
+        """Record that the next text starts the printed page `label`."""
         self._page = label
 
     def start_heading(self) -> None:
+        """Begin a heading."""
         self.ask_break(PARAGRAPH)
         self._heading, self._in_heading = None, True
 
     def end_heading(self, level: int) -> None:
-        """Note it, if it has words."""
+        """End the heading; it is recorded if it has text."""
         if self._heading is not None:
             offset, index = self._heading
             title = " ".join("".join(self._text[index:]).split())
@@ -148,7 +149,7 @@ class Flow:
         self.ask_break(PARAGRAPH)
 
     def finish(self) -> str:
-        """The whole text.  Anchors after its last word lead to its end."""
+        """The whole text.  Anchors after its last word refer to its end."""
         self._settle()
         return "".join(self._text)
 
@@ -172,7 +173,7 @@ class Flow:
         self._put(text)
 
     def _due(self) -> str:
-        """What separates cells before the next text; sets the line ends that go with it."""
+        """The cell separators due before the next text; also sets the matching line ends."""
         row = self._row
         if row is None or not row.in_cell:
             return ""

@@ -61,7 +61,7 @@ def underlined_headings(lines: Sequence[str]) -> list[Heading]:
 
 
 def _is_title(lines: Sequence[str], index: int, overline: str = "") -> bool:
-    """A line of words that stands alone: nothing, or its overline, is above it."""
+    """Whether a line is text with nothing, or only its overline, above it."""
     title = lines[index].strip()
     if not any(char.isalnum() for char in title) or title.startswith((">", "|", "- ", "* ")):
         return False

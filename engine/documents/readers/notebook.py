@@ -1,4 +1,4 @@
-"""Jupyter notebooks: cells in the percent format, with the outputs that are text."""
+"""Jupyter notebooks: cells in the percent format, with their text outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sa_chat.protocol.errors import DocumentError
 
 from ..decoding import NotText, clean, decode, normalise_lines
 from ..model import OutlineEntry, Part
-from .base import Reading, Source
+from .base import ParsedFile, Source
 from .flow import Flow
 from .headings import markdown_headings
 from .html.markup import parse_html, write
@@ -21,7 +21,7 @@ _CELLS_PER_PROGRESS = 50
 
 
 class NotebookReader:
-    """One part: `# %%` before each cell, `# Out:` before what it printed."""
+    """Yields one part: `# %%` before each cell, `# Out:` before its output."""
 
     suffixes = frozenset((".ipynb",))
     isolated = True
@@ -30,7 +30,7 @@ class NotebookReader:
         start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
         return start.startswith(b"{") and b'"cells"' in head and b'"cell_type"' in head
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source) -> ParsedFile:
         """Raises `DocumentError` for a damaged notebook or one without cells."""
         notebook = _load(source)
         source.progress(0.3)
@@ -60,7 +60,7 @@ class NotebookReader:
         if not cells:
             raise DocumentError(f"{source.shown} has no cells.", "Name a notebook with text in it.")
         title = outline[0].title if outline and outline[0].level == 1 else source.path.stem
-        return Reading(title, (Part(source.shown, None, "\n".join(lines)),), tuple(outline))
+        return ParsedFile(title, (Part(source.shown, None, "\n".join(lines)),), tuple(outline))
 
 
 def _load(source: Source) -> dict[str, Any]:
@@ -69,20 +69,20 @@ def _load(source: Source) -> dict[str, Any]:
     except (NotText, ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         raise DocumentError(
-            f"{source.shown} is no readable notebook: "
-            + ("it nests too deep." if deep else "it is not JSON."),
+            f"{source.shown} is not a readable notebook: "
+            + ("it nests too deeply." if deep else "it is not JSON."),
             "Open it in Jupyter and save it anew.",
         ) from error
     if not isinstance(notebook, dict):
         raise DocumentError(
-            f"{source.shown} is no readable notebook: it has no cells.",
+            f"{source.shown} is not a readable notebook: it has no cells.",
             "Open it in Jupyter and save it anew.",
         )
     return notebook
 
 
 def _cells(notebook: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Of version 4; and of version 3, where sheets hold them."""
+    """The cells of a version 4 notebook, and of version 3, where worksheets contain them."""
     yield from _dicts(notebook.get("cells"))
     for sheet in _dicts(notebook.get("worksheets")):
         yield from _dicts(sheet.get("cells"))
@@ -93,7 +93,7 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    """A string, or a list of them that are lines with their ends."""
+    """The text of a string, or of a list of lines with their line ends."""
     if isinstance(value, list):
         value = "".join(item for item in value if isinstance(item, str))
     return clean(normalise_lines(value)) if isinstance(value, str) else ""

@@ -1,17 +1,17 @@
-"""Zip archives under another name than that of their format."""
+"""Zip archives whose suffix is not that of their format."""
 
 from __future__ import annotations
 
 from sa_chat.protocol.errors import DocumentError
 
 from .archive import open_archive
-from .base import Reading, Source
+from .base import ParsedFile, Source
 from .docx import DocxReader
 from .epub import EpubReader
 
 
 class PackedReader:
-    """Looks inside: an EPUB or a Word document is read as such, any other archive refused."""
+    """Inspects an archive: reads an EPUB or a Word document as such and refuses any other."""
 
     suffixes: frozenset[str] = frozenset()
     isolated = True
@@ -19,7 +19,7 @@ class PackedReader:
     def recognises(self, head: bytes) -> bool:
         return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source) -> ParsedFile:
         """Raises `DocumentError` for other archives."""
         with open_archive(source) as archive:
             is_epub = "META-INF/container.xml" in archive

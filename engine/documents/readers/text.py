@@ -6,7 +6,7 @@ from sa_chat.protocol.errors import DocumentError
 
 from ..decoding import NotText, clean, decode
 from ..model import OutlineEntry, Part
-from .base import Reading, Source
+from .base import ParsedFile, Source
 from .headings import Heading, markdown_headings, underlined_headings
 from .symbols import SYMBOL_SUFFIXES, symbols
 
@@ -15,7 +15,7 @@ _UNDERLINED = frozenset((".rst", ".txt", ".text"))
 
 
 class TextReader:
-    """Any file that decodes to text, whatever its suffix."""
+    """Reads any file that decodes to text, whatever its suffix."""
 
     suffixes = _MARKDOWN | _UNDERLINED
     isolated = False
@@ -23,7 +23,7 @@ class TextReader:
     def recognises(self, head: bytes) -> bool:
         return True
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source) -> ParsedFile:
         try:
             text = clean(decode(source.content()))
         except NotText as error:
@@ -42,7 +42,7 @@ class TextReader:
         elif suffix in SYMBOL_SUFFIXES:
             found = symbols(lines, suffix)
         source.progress(1.0)
-        return Reading(
+        return ParsedFile(
             title=source.path.stem,
             parts=(Part(source.shown, None, text),),
             outline=tuple(OutlineEntry(h.title, h.level, 0, h.line) for h in found),

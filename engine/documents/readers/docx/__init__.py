@@ -1,4 +1,4 @@
-"""Word documents (.docx): paragraphs, lists, tables and notes, as they stand in the file."""
+"""Word documents (.docx): paragraphs, lists, tables and notes in file order."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from lxml import etree
 
 from sa_chat.protocol.errors import DocumentError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from ...model import Part
 from ..archive import Archive, BadMember, open_archive
-from ..base import Reading, Source
+from ..base import ParsedFile, Source
 from ..flow import Flow
 from ..html import outline_of
 from ..html.markup import NotXml, name_of, parse_xml
@@ -22,7 +22,7 @@ _BODY = "word/document.xml"
 
 
 class DocxReader:
-    """One part: pages are made by whoever prints it."""
+    """Yields one part, as the format does not define pages."""
 
     suffixes = frozenset((".docx", ".docm", ".dotx", ".dotm"))
     isolated = True
@@ -30,7 +30,7 @@ class DocxReader:
     def recognises(self, head: bytes) -> bool:
         return head.startswith(b"PK\x03\x04") and b"word/document.xml" in head
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source) -> ParsedFile:
         """Raises `DocumentError` for a damaged document or one without text."""
         left_out: list[LeftOut] = []
         flow = Flow(source.shown)
@@ -56,7 +56,7 @@ class DocxReader:
                 f"{source.shown} has no text: its pages are pictures.",
                 "Name a document with text in it.",
             )
-        return Reading(
+        return ParsedFile(
             title=title or source.path.stem,
             parts=(Part(source.shown, None, text),),
             outline=outline_of(flow.headings, text),
@@ -84,7 +84,7 @@ def _write_notes(
 
 
 def _optional(archive: Archive, name: str) -> Any:
-    """The root of a member that a document can lack; then an empty element."""
+    """The root of an optional member; an empty element if it is missing or damaged."""
     try:
         return parse_xml(archive.read(name))
     except (BadMember, NotXml):

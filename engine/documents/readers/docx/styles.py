@@ -1,4 +1,4 @@
-"""What the styles and numberings of a Word document make of a paragraph."""
+"""Styles and numberings of a Word document, as far as they affect paragraphs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_INHERITED = 20
 
 @dataclass
 class Styles:
-    """By style id: heading levels and numberings; by numbering id and level: bullets or not."""
+    """Heading levels and numberings by style id; number formats by numbering id and level."""
 
     levels: dict[str, int] = field(default_factory=dict)  # from 1; 0 is body text
     lists: dict[str, str] = field(default_factory=dict)  # numbering id
@@ -23,7 +23,7 @@ class Styles:
 
 
 def value(element: Any, *path: str) -> str | None:
-    """The `val` of the descendant that `path` leads to."""
+    """The `val` attribute of the descendant at `path`; None if there is none."""
     for name in path:
         element = next((child for child in element if name_of(child) == name), None)
         if element is None:
@@ -32,7 +32,7 @@ def value(element: Any, *path: str) -> str | None:
 
 
 def attribute(element: Any, name: str) -> str | None:
-    """An attribute, whatever its namespace."""
+    """The value of an attribute in any namespace."""
     for key, text in element.attrib.items():
         if key.rpartition("}")[2] == name:
             return str(text)
@@ -40,7 +40,7 @@ def attribute(element: Any, name: str) -> str | None:
 
 
 def read_styles(styles: Any, numbering: Any) -> Styles:
-    """From the roots of styles.xml and numbering.xml, or of nothing."""
+    """Read the styles from the roots of styles.xml and numbering.xml, which may be empty."""
     known = Styles()
     based: dict[str, str] = {}
     for style in styles:

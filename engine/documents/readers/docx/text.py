@@ -1,4 +1,4 @@
-"""The text of a Word document's body, and of its notes."""
+"""The text of a Word document's body and notes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..flow import LINE, PARAGRAPH, Flow
 from ..html.markup import name_of
 from .styles import Styles, attribute, value
 
-# Deleted text, what a newer program draws instead (read as its Choice), and what is no text.
+# Deletions, fallbacks for older programs (the Choice is read instead), and properties.
 _UNSEEN = frozenset(
     [
         "del",
@@ -39,14 +39,16 @@ _PROGRESS_STEPS = 5000
 
 @dataclass
 class Notes:
-    """Notes in the order in which the text refers to them; numbered from 1 over both kinds."""
+    """Footnotes and endnotes in order of reference, numbered together from 1."""
 
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def number(self, kind: str, identity: str) -> int:
+        """The number of a note, assigned at its first reference."""
         return self.numbers.setdefault((kind, identity), len(self.numbers) + 1)
 
     def of_kind(self, kind: str) -> dict[str, int]:
+        """The numbers of all footnotes or endnotes, by id."""
         return {id_: number for (k, id_), number in self.numbers.items() if k == kind}
 
 
@@ -57,7 +59,7 @@ def write_body(
     notes: Notes,
     progress: Callable[[float], None] = lambda share: None,
 ) -> None:
-    """Add everything but deletions; a text box comes once, where it is anchored."""
+    """Add the text to `flow`, without deletions; a text box appears once, at its anchor."""
     writer = _Writer(flow, styles, notes)
     walk = etree.iterwalk(root, events=("start", "end"))
     unseen: Any = None
@@ -76,7 +78,7 @@ def write_body(
 
 
 def write_notes(root: Any, kind: str, flow: Flow, styles: Styles, notes: Notes) -> None:
-    """Add the notes that the text refers to, each with its number."""
+    """Add the referenced notes to `flow`, each with its number."""
     wanted = notes.of_kind(kind)
     found = {attribute(e, "id"): e for e in root if name_of(e) == kind}
     for identity, number in wanted.items():
@@ -91,7 +93,7 @@ class _Writer:
         self._flow = flow
         self._styles = styles
         self._notes = notes
-        self._levels: list[int] = []  # of the open paragraphs: a text box stands within one
+        self._levels: list[int] = []  # of the open paragraphs, which nest in text boxes
         self._next: dict[tuple[str, int], int] = {}  # numbers of list items
         self._tables = 0
 

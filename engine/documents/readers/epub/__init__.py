@@ -1,4 +1,4 @@
-"""EPUB 2 and 3: the chapters in reading order, with printed pages if the book names them."""
+"""EPUB 2 and 3: the chapters in reading order, with printed pages if the book defines them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from bisect import bisect_right
 from functools import partial
 
 from sa_chat.protocol.errors import DocumentError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from ...model import OutlineEntry, Part
 from ...pages import ranges_of
 from ..archive import Archive, BadMember, open_archive
-from ..base import Reading, Source
+from ..base import ParsedFile, Source
 from ..flow import PARAGRAPH, Flow, Titled
 from ..html import parse
 from ..html.markup import write
@@ -24,7 +24,7 @@ _BLANK = re.compile(r"\s|\Z")
 
 
 class EpubReader:
-    """One part for the whole book, or one a printed page; blank pages stay."""
+    """Yields one part for the whole book, or one for each printed page; blank pages are kept."""
 
     suffixes = frozenset((".epub",))
     isolated = True
@@ -32,7 +32,7 @@ class EpubReader:
     def recognises(self, head: bytes) -> bool:
         return head.startswith(b"PK\x03\x04") and _MIMETYPE in head[:128]
 
-    def read(self, source: Source) -> Reading:
+    def read(self, source: Source) -> ParsedFile:
         """Raises `DocumentError` for a damaged or protected book, or one without text."""
         with open_archive(source) as archive:
             package = read_package(archive, source.shown)
@@ -48,14 +48,14 @@ class EpubReader:
         outline = _outline(headings, parts, starts)
         title = package.title or source.path.stem
         if source.pages is None or not starts:
-            return Reading(title, tuple(parts), outline, tuple(left_out))
-        return _chosen(Reading(title, tuple(parts), outline, tuple(left_out)), source)
+            return ParsedFile(title, tuple(parts), outline, tuple(left_out))
+        return _chosen(ParsedFile(title, tuple(parts), outline, tuple(left_out)), source)
 
 
 def _write_chapters(
     archive: Archive, package: Package, flow: Flow, source: Source
 ) -> list[LeftOut]:
-    """Add all chapters; those that cannot be read are returned with the reason."""
+    """Add all chapters to `flow`; returns those that cannot be read, with the reason."""
     left_out: list[LeftOut] = []
     for done, member in enumerate(package.spine):
         share = done / len(package.spine)
@@ -68,11 +68,12 @@ def _write_chapters(
             left_out.append(LeftOut(f"{source.shown}/{member}", f"cannot be read: {error}"))
             continue
         if root is not None:
-            write(root, flow, member, partial(_tell, source, share))
+            write(root, flow, member, partial(_repeat_progress, source, share))
     return left_out
 
 
-def _tell(source: Source, share: float, steps: int) -> None:
+def _repeat_progress(source: Source, share: float, steps: int) -> None:
+    """Reports the same fraction again, which shows that the reader is alive."""
     source.progress(share)
 
 
@@ -88,7 +89,7 @@ def _without_text(shown: str, left_out: list[LeftOut]) -> DocumentError:
 
 
 def _places(targets: list[Target], flow: Flow) -> list[Titled]:
-    """Where the targets lead, in the order of the text; those that lead nowhere are dropped."""
+    """The positions of the targets in text order; those that are not found are dropped."""
     found: list[Titled] = []
     for target in targets:
         name = f"{target.member}#{target.fragment}" if target.fragment else target.member
@@ -99,7 +100,7 @@ def _places(targets: list[Target], flow: Flow) -> list[Titled]:
 
 
 def _page_starts(flow: Flow, pages: list[Target], text: str) -> list[tuple[int, str]]:
-    """Offset and label of each printed page; no page begins within a word."""
+    """Offset and label of each printed page; no page begins inside a word."""
     marked = [(place.offset, place.title) for place in _places(pages, flow)] or flow.pages
     starts: list[tuple[int, str]] = []
     for offset, label in marked:
@@ -141,19 +142,19 @@ def _outline(
     return tuple(entries)
 
 
-def _chosen(reading: Reading, source: Source) -> Reading:
-    """The pages that `source.pages` names."""
+def _chosen(parsed: ParsedFile, source: Source) -> ParsedFile:
+    """The file reduced to the pages that `source.pages` selects."""
     assert source.pages is not None
-    count = reading.parts[-1].position
+    count = parsed.parts[-1].position
     wanted = source.pages.positions(count, source.shown)
-    kept = [index for index, part in enumerate(reading.parts) if part.position in set(wanted)]
+    kept = [index for index, part in enumerate(parsed.parts) if part.position in set(wanted)]
     unread = sorted(set(range(1, count + 1)) - set(wanted))
-    left_out = list(reading.left_out)
+    left_out = list(parsed.left_out)
     if unread:
         left_out.append(LeftOut(source.shown, f"pages {ranges_of(unread)} not chosen"))
-    if not reading.parts[0].position:
+    if not parsed.parts[0].position:
         left_out.append(LeftOut(source.shown, "what stands before its first page not chosen"))
-    parts = tuple(reading.parts[index] for index in kept)
+    parts = tuple(parsed.parts[index] for index in kept)
     if not any(part.text.strip() for part in parts):
         raise DocumentError(
             f"No chosen page of {source.shown} has text.", "Choose other pages with --pages."
@@ -161,7 +162,7 @@ def _chosen(reading: Reading, source: Source) -> Reading:
     number = {index: new for new, index in enumerate(kept)}
     outline = tuple(
         OutlineEntry(entry.title, entry.level, number[entry.part], entry.line)
-        for entry in reading.outline
+        for entry in parsed.outline
         if entry.part in number
     )
-    return Reading(reading.title, parts, outline, tuple(left_out))
+    return ParsedFile(parsed.title, parts, outline, tuple(left_out))

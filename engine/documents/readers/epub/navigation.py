@@ -1,4 +1,4 @@
-"""Chapters and printed pages of an EPUB, as its navigation document or its NCX names them."""
+"""Chapters and printed pages of an EPUB, from its navigation document or NCX."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TYPE = "{http://www.idpf.org/2007/ops}type"
 
 
 def read_navigation(archive: Archive, package: Package) -> tuple[list[Target], list[Target]]:
-    """Chapters and printed pages; what is missing or damaged is empty."""
+    """Chapters and printed pages; empty where missing or damaged."""
     chapters: list[Target] = []
     pages: list[Target] = []
     for member, find in ((package.navigation, _from_lists), (package.ncx, _from_ncx)):
@@ -22,7 +22,7 @@ def read_navigation(archive: Archive, package: Package) -> tuple[list[Target], l
         try:
             root = parse_xml(archive.read(member))
         except (BadMember, NotXml):
-            continue  # the headings serve instead
+            continue  # headings are used instead
         more_chapters, more_pages = find(root, member)
         chapters, pages = chapters or more_chapters, pages or more_pages
     return chapters, pages

@@ -1,4 +1,4 @@
-"""The package of an EPUB: what it lists, in which order, and where its names lead."""
+"""The package document of an EPUB: its title, reading order and navigation files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEXT_TYPES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 
 @dataclass(frozen=True)
 class Target:
-    """Something with a name that leads into the text."""
+    """A titled reference to a position in the text."""
 
     title: str
     level: int  # from 1
@@ -28,14 +28,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Package:
+    """What a package document says of its book."""
+
     title: str
-    spine: tuple[str, ...]  # members, those that are not in the linear order last
+    spine: tuple[str, ...]  # members in reading order, non-linear ones last
     navigation: str  # member; empty if there is none
     ncx: str
 
 
 def read_package(archive: Archive, shown: str) -> Package:
-    """Raises `DocumentError` if it is missing, damaged or protected."""
+    """Read the package document.  Raises `DocumentError` if it is missing, damaged or protected."""
     _refuse_protected(archive, shown)
     try:
         container = parse_xml(archive.read("META-INF/container.xml"))
@@ -70,7 +72,7 @@ def read_package(archive: Archive, shown: str) -> Package:
 
 
 def resolve(base: str, href: str) -> tuple[str, str]:
-    """The member and the fragment that `href` in the member `base` leads to."""
+    """The member and fragment that `href`, found in the member `base`, refers to."""
     path, _, fragment = href.partition("#")
     member = normal_name(posixpath.join(posixpath.dirname(base), unquote(path))) if path else base
     return member, unquote(fragment)

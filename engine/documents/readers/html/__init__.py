@@ -8,7 +8,7 @@ from sa_chat.protocol.errors import DocumentError
 
 from ...decoding import NotText, decode
 from ...model import OutlineEntry, Part
-from ..base import Reading, Source
+from ..base import ParsedFile, Source
 from ..flow import Flow, Titled
 from .markup import NotXml, parse_html, parse_xml, title_of, write
 
@@ -17,11 +17,11 @@ _START = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BOM = b"\xef\xbb\xbf"
-_GUESSED_STEPS = 20  # a byte of HTML is a step in so many
+_GUESSED_STEPS = 20  # bytes of HTML for each step of the walk
 
 
 class HtmlReader:
-    """One part, with the headings as its outline."""
+    """Yields one part, with the headings as its outline."""
 
     suffixes = frozenset((".html", ".htm", ".xhtml", ".xht"))
     isolated = True
@@ -29,8 +29,8 @@ class HtmlReader:
     def recognises(self, head: bytes) -> bool:
         return _START.match(head.removeprefix(_BOM)) is not None
 
-    def read(self, source: Source) -> Reading:
-        """Raises `DocumentError` for a binary file, one without text, or one nested too deep."""
+    def read(self, source: Source) -> ParsedFile:
+        """Raises `DocumentError` for a binary file, one without text, or one nested too deeply."""
         data = source.content()
         flow = Flow(source.shown)
         root = parse(data, source.shown, xml=source.path.suffix.lower().startswith(".xht"))
@@ -46,7 +46,7 @@ class HtmlReader:
                 f"{source.shown} shows no text.",
                 "If a script makes its text, open it in a browser and save the page from there.",
             )
-        return Reading(
+        return ParsedFile(
             title=title or source.path.stem,
             parts=(Part(source.shown, None, text),),
             outline=outline_of(flow.headings, text),
@@ -54,15 +54,15 @@ class HtmlReader:
 
 
 def parse(data: bytes, shown: str, xml: bool) -> object:
-    """The root of HTML, or of XHTML (`xml`) as far as it is well-formed; None if it is empty.
+    """The root of HTML, or of XHTML (`xml`) if it is well-formed; None if it is empty.
 
-    Raises `DocumentError` for a binary file and for what nests too deep.
+    Raises `DocumentError` for a binary file and for one nested too deeply.
     """
     if xml:
         try:
             return parse_xml(data)
         except NotXml:
-            pass  # read as HTML, as browsers that forgive do
+            pass  # read as HTML, as lenient browsers do
     try:
         return parse_html(decode(data), shown)
     except NotText as error:
@@ -72,7 +72,7 @@ def parse(data: bytes, shown: str, xml: bool) -> object:
 
 
 def outline_of(headings: list[Titled], text: str) -> tuple[OutlineEntry, ...]:
-    """The headings as entries of the only part; the highest of them get level 1."""
+    """The headings as outline entries of the only part; the highest level becomes 1."""
     top = min((heading.level for heading in headings), default=1)
     entries: list[OutlineEntry] = []
     line, offset = 1, 0

@@ -1,4 +1,4 @@
-"""What each element of HTML does to the text."""
+"""The effect of each HTML element on the text."""
 
 from __future__ import annotations
 
@@ -74,18 +74,18 @@ _ITEM_NUMBER = re.compile(r"-?\d{1,9}")
 
 
 class Writer:
-    """Takes elements in the order of the document."""
+    """Receives elements in document order and writes their text to a `Flow`."""
 
     def __init__(self, flow: Flow, prefix: str) -> None:
         self._flow = flow
         self._prefix = prefix
-        self._verbatim = 0  # open elements
-        self._at_start = False  # of a verbatim element, where a line end is not shown
+        self._verbatim = 0  # open verbatim elements
+        self._at_start = False  # of a verbatim element, where a line end is ignored
         self._lists: list[int | None] = []  # the next number; None for bullets
         self._closings: list[str] = []  # of the open <sup>, <q> and <rt>
 
     def start(self, element: Any, name: str) -> bool:
-        """Whether what is inside is shown too."""
+        """Open an element; returns whether its content is shown."""
         flow = self._flow
         anchor = element.get("id") or (element.get("name") if name == "a" else None)
         if anchor:
@@ -125,6 +125,7 @@ class Writer:
         return True
 
     def end(self, name: str) -> None:
+        """Close an element that `start` opened."""
         flow = self._flow
         if name in _HEADINGS:
             flow.end_heading(_HEADINGS[name])
@@ -143,11 +144,12 @@ class Writer:
         elif name in ("sup", "q", "rt"):
             self.text(self._closings.pop())
         elif name == "p" and self._lists:
-            flow.ask_break(LINE)  # the next item follows closely, the next paragraph does not
+            flow.ask_break(LINE)  # items follow each other without a blank line
         else:
             self._separate(name)
 
     def text(self, text: str) -> None:
+        """Add text of the current element."""
         if not self._verbatim:
             self._flow.words(text)
             return
@@ -178,7 +180,7 @@ class Writer:
         self._flow.mark(f"{indent}{number}. ")
 
     def _enclose(self, element: Any, name: str) -> None:
-        """Superscripts, quotations and the readings of characters keep apart from the words."""
+        """Set superscripts, quotations and ruby annotations apart from the surrounding words."""
         opening, closing = {"q": ("“", "”"), "rt": ("(", ")")}.get(name, ("", ""))
         if name == "sup" and _NUMBER.fullmatch("".join(element.itertext()).strip()):
             linked = element.find(".//{*}a") is not None or any(
@@ -190,7 +192,8 @@ class Writer:
         self._closings.append(closing)
 
     def _alternative(self, element: Any, name: str) -> bool:
-        """Words that stand for a picture or a formula; whether its inside is shown."""
+        """Write the text alternative of a picture or formula; returns whether its content is
+        shown."""
         if name == "math":
             formula = element.get("alttext") or ""
             self._flow.words(formula or element.text or "")
@@ -213,7 +216,7 @@ def _hidden(element: Any) -> bool:
 
 
 def _is_permalink(element: Any, name: str) -> bool:
-    """The sign beside a heading that leads to itself."""
+    """Whether an element is the sign beside a heading that links to the heading itself."""
     return (
         name == "a"
         and (element.text or "").strip() in _PERMALINKS

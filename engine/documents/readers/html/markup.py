@@ -1,4 +1,4 @@
-"""HTML and XHTML to text, as a browser shows it without styles."""
+"""Converts HTML and XHTML to text, as a browser shows it without styles."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PROGRESS_STEPS = 2000
 
 
 class NotXml(ValueError):
-    """It is not well-formed XML, or nests too deep."""
+    """The data is not well-formed XML, or nested too deeply."""
 
 
 def parse_xml(data: bytes) -> Any:
-    """The root of well-formed XML, without anything that lies outside `data`.
+    """The root of well-formed XML.  Nothing outside `data` is loaded and no entity is expanded.
 
-    Raises `NotXml`; no entity is expanded in the text.
+    Raises `NotXml`.
     """
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
@@ -37,9 +37,9 @@ def parse_xml(data: bytes) -> Any:
 def parse_html(text: str, shown: str) -> Any:
     """The root of any HTML; None if it has no element.
 
-    Raises `DocumentError` where the parser gives up, which is at 2,048 nested elements.
+    Raises `DocumentError` where the parser gives up, which happens at 2,048 nested elements.
     """
-    # Without entities of its own HTML cannot grow; `huge_tree` allows more than 256 levels.
+    # HTML defines no entities that could grow; `huge_tree` allows more than 256 levels.
     parser = etree.HTMLParser(
         encoding="utf-8", no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
     )
@@ -72,9 +72,9 @@ def write(
     prefix: str = "",
     progress: Callable[[int], None] = lambda elements: None,
 ) -> None:
-    """Add what a reader sees of `root` to `flow`.
+    """Add the visible text of `root` to `flow`.
 
-    Anchors are named `prefix#id`.  `progress` is given the number of steps so far, now and then.
+    Anchors are named `prefix#id`.  `progress` is called now and then with the steps done so far.
     """
     writer = Writer(flow, prefix)
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
@@ -99,6 +99,6 @@ def write(
 
 
 def name_of(element: Any) -> str:
-    """The name without its namespace, in lower case; empty for what is no element."""
+    """The name of an element without namespace, in lower case; empty for other nodes."""
     tag = element.tag if element is not None else None
     return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""

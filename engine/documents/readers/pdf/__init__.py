@@ -6,22 +6,23 @@ from contextlib import closing
 
 from sa_chat.protocol.errors import DocumentError, PasswordError
 
-from ..base import Reading, Source
+from ..base import ParsedFile, Source
 from .assembling import assemble
 from .backends import Locked, PdfFile, Unreadable
 
 __all__ = ["PdfReader"]
 
-# More than these before the mark could be a source that names it.
+# Other bytes before the mark could belong to a source file that mentions it.
 _BLANKS = b"\xef\xbb\xbf \t\r\n\x00"
 _PASSWORD_HINT = "Set SA_CHAT_PASSWORD, or pipe the password in with --password-stdin."
 
 
 class PdfReader:
-    """One part a page.  Blank pages stay, so that positions and labels keep their order.
+    """Yields one part for each page.  Blank pages are kept, so that positions and labels stay
+    aligned.
 
-    PDFium reads, and pypdf what PDFium cannot: where it is not installed, refuses the file, or
-    crashed on it (`Source.careful`).
+    PDFium reads the file; pypdf does where PDFium is not installed, refuses the file, or crashed
+    on it (`Source.careful`).
     """
 
     suffixes = frozenset((".pdf",))
@@ -30,9 +31,9 @@ class PdfReader:
     def recognises(self, head: bytes) -> bool:
         return head.lstrip(_BLANKS).startswith(b"%PDF-")
 
-    def read(self, source: Source) -> Reading:
-        """Raises `DocumentError` for a broken file or one without text, `PasswordError` for a
-        protected one."""
+    def read(self, source: Source) -> ParsedFile:
+        """Raises `DocumentError` for a damaged file or one without text, `PasswordError` for an
+        encrypted one."""
         with closing(_open(source)) as file:
             return assemble(source, file)
 

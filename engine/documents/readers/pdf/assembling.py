@@ -1,4 +1,4 @@
-"""The pages of an open PDF file as a reading."""
+"""Assembles the pages of an open PDF file into a `ParsedFile`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from functools import partial
 from typing import TypeVar
 
 from sa_chat.protocol.errors import DocumentError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from ... import limits
 from ...cleaning import Page, clean_pages
 from ...decoding import clean, normalise_lines
 from ...model import OutlineEntry, Part
 from ...pages import ranges_of
-from ..base import Reading, Source
+from ..base import ParsedFile, Source
 from .backends import PdfFile
 from .textless import Textless
 
 _log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
-_NUMBER = 20  # characters before a heading, such as "Chapter 12."
+_NUMBER = 20  # most characters before a heading, such as "Chapter 12."
 
 
-def assemble(source: Source, file: PdfFile) -> Reading:
-    """Raises `DocumentError` if no page has text, and for more pages or text than are read."""
+def assemble(source: Source, file: PdfFile) -> ParsedFile:
+    """Read the selected pages.  Raises `DocumentError` if no page has text or a limit is
+    exceeded."""
     count = file.count()
     if count == 0:
         raise DocumentError(f"{source.shown} has no pages.", "Name a PDF with text in it.")
@@ -56,7 +57,7 @@ def assemble(source: Source, file: PdfFile) -> Reading:
     unread = sorted(set(everything) - set(chosen))
     if unread:
         left_out.append(LeftOut(source.shown, f"pages {ranges_of(unread)} not chosen"))
-    return Reading(
+    return ParsedFile(
         title=_title(file) or source.path.stem,
         parts=tuple(parts),
         outline=_outline(file, parts) or _pages_as_outline(parts),
@@ -71,17 +72,17 @@ def _texts(
     labels: list[str],
     left_out: list[LeftOut],
 ) -> tuple[list[str], Textless]:
-    """The text of each chosen page, empty for those without; what they are."""
+    """The text of each selected page, empty for pages without text, and a record of the latter."""
     texts: list[str] = []
     textless = Textless()
     chars = 0
     for done, position in enumerate(chosen):
         text = ""
-        tell = partial(source.progress, done / len(chosen))
+        alive = partial(source.progress, done / len(chosen))
         try:
             text = clean(normalise_lines(file.text(position)))
             if not text.strip():
-                text = textless.add(source, file, position, tell)
+                text = textless.add(source, file, position, alive)
         except (DocumentError, MemoryError):
             raise
         except Exception as error:
@@ -97,7 +98,7 @@ def _texts(
 
 
 def _labels(file: PdfFile, count: int) -> list[str]:
-    """Printed labels; the position where the file has none or its label tree is broken."""
+    """Printed page labels; positions where the file has none or its label tree is broken."""
     none: list[str] = []
     found = _or_else(file.labels, none, "page labels")
     labels = [" ".join(clean(label).split()) for label in found[:count]]
@@ -110,7 +111,7 @@ def _title(file: PdfFile) -> str:
 
 
 def _or_else(read: Callable[[], _Read], otherwise: _Read, what: str) -> _Read:
-    """What is read; `otherwise` if the file is malformed there."""
+    """The result of `read`; `otherwise` if the file is malformed there."""
     try:
         return read()
     except Exception as error:
@@ -119,7 +120,7 @@ def _or_else(read: Callable[[], _Read], otherwise: _Read, what: str) -> _Read:
 
 
 def _outline(file: PdfFile, parts: list[Part]) -> tuple[OutlineEntry, ...]:
-    """The file's outline, as far as it leads to pages that were read."""
+    """The file's outline, limited to pages that were read."""
     part_of = {part.position: index for index, part in enumerate(parts)}
     entries: list[OutlineEntry] = []
     try:
@@ -135,7 +136,7 @@ def _outline(file: PdfFile, parts: list[Part]) -> tuple[OutlineEntry, ...]:
 
 
 def _line_of(title: str, part: Part) -> int:
-    """The line of the page that is most like this heading; the first if none has its words."""
+    """The line of the page that resembles this heading most; the first if none contains it."""
     wanted = "".join(title.split())
     found: list[tuple[int, int, int]] = []
     for number, line in enumerate(part.text.split("\n"), start=part.line):
@@ -146,13 +147,13 @@ def _line_of(title: str, part: Part) -> int:
 
 
 def _unlike(wanted: str, line: str) -> tuple[int, int]:
-    """How far a line that has this heading, both without blanks, is from being no more."""
+    """How much a line that contains this heading (both without spaces) differs from it."""
     folded = line.casefold()
     number = folded.removesuffix(wanted.casefold())
     if number != folded and len(number) <= _NUMBER and not number[-1:].isalpha():
         return (0, len(number))
     if line.startswith(wanted):
-        return (1, 0)  # the paragraph goes on in it
+        return (1, 0)  # a paragraph starts on the same line
     return (2, len(line))
 
 

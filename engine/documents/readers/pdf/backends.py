@@ -1,4 +1,4 @@
-"""What reads a PDF file, whichever library it is."""
+"""The interface of the libraries that read PDF files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..base import Source
 
 
 class Unreadable(Exception):
-    """The library cannot open the file; the text says why."""
+    """The library cannot open the file; the message says why."""
 
 
 class Locked(Exception):
@@ -28,7 +28,7 @@ class Bookmark:
 
 @dataclass(frozen=True)
 class Picture:
-    """How a page looks: rows from the top, three bytes a pixel: blue, green, red."""
+    """A rendered page: rows from the top, three bytes per pixel: blue, green, red."""
 
     width: int
     height: int
@@ -36,15 +36,15 @@ class Picture:
 
 
 class PdfFile(ABC):
-    """An open file.  Positions of pages count from 1.
+    """An open file.  Page positions count from 1.
 
-    `text`, `has_picture` and `picture` raise errors of any class for a malformed page,
-    `bookmarks` for a malformed outline.
+    `text`, `has_picture` and `picture` may raise any exception for a malformed page, `bookmarks`
+    for a malformed outline.
     """
 
     @abstractmethod
     def __init__(self, source: Source) -> None:
-        """Open it.  Raises `Unreadable` and `Locked`."""
+        """Open the file.  Raises `Unreadable` and `Locked`."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -55,28 +55,28 @@ class PdfFile(ABC):
 
     @abstractmethod
     def repaired(self) -> bool:
-        """Whether its table of objects was damaged, and pages may be lost."""
+        """Whether the cross-reference table was damaged, so that pages may be missing."""
 
     @abstractmethod
     def title(self) -> str:
-        """From its metadata; empty if it has none."""
+        """The title in the metadata; empty if there is none."""
 
     @abstractmethod
     def labels(self) -> list[str]:
-        """Printed labels of the first pages; empty where there is none."""
+        """Printed labels of the first pages; empty strings where there is none."""
 
     @abstractmethod
     def bookmarks(self) -> Iterator[Bookmark]:
-        """The outline, in its own order; entries that lead nowhere are not in it."""
+        """The outline in its own order, without entries that have no destination."""
 
     @abstractmethod
     def text(self, position: int) -> str:
-        """The text of a page as it is, uncleaned."""
+        """The uncleaned text of a page."""
 
     @abstractmethod
     def has_picture(self, position: int) -> bool:
-        """Whether the page shows a picture."""
+        """Whether a page shows a picture."""
 
     @abstractmethod
     def picture(self, position: int) -> Picture | None:
-        """What the page shows; None if the library draws no pages."""
+        """A page as rendered; None if the library cannot render."""

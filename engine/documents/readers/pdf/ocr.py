@@ -1,6 +1,6 @@
-"""The text of pages that are pictures, through RapidOCR (the `ocr` extra).
+"""Text recognition for scanned pages, through RapidOCR (the `ocr` extra).
 
-Its models come with it: nothing is fetched.
+Its models are part of the package: nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_S = 120.0  # for one page
 
 
 class Recogniser:
-    """Loads its models (about 2 s) when it is made.  A dense page takes some seconds."""
+    """Loads its models (about 2 s) on construction.  A dense page takes several seconds."""
 
     def __init__(self) -> None:
         """Raises `DocumentError` if the extra is not installed."""
@@ -33,10 +33,10 @@ class Recogniser:
         self._engine: Any = RapidOCR(params={"Global.log_level": "critical"})
 
     def text(self, picture: Picture, alive: Callable[[], None]) -> str:
-        """Its lines from top to bottom; empty if there are none.
+        """The recognised lines from top to bottom; empty if there are none.
 
-        `alive` is called every few seconds, as one page can take longer than a reader may be
-        silent.
+        `alive` is called every few seconds, as a page can take longer than a format reader may
+        be silent.
         """
         import numpy
 
@@ -49,6 +49,7 @@ class Recogniser:
 
 @contextmanager
 def _beating(alive: Callable[[], None]) -> Iterator[None]:
+    """Calls `alive` from a thread every `_BEAT_S`, for `_MOST_S` at most."""
     done = threading.Event()
 
     def beat() -> None:

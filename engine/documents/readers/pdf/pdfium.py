@@ -1,4 +1,4 @@
-"""PDF files through PDFium.  Not to be used from several threads."""
+"""PDF files through PDFium.  Not thread-safe."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..base import Source
 from .backends import Bookmark, Locked, PdfFile, Picture, Unreadable
 
 _log = logging.getLogger(__name__)
-_PICTURE_SIDE = 2000  # pixels of its longer side: some 170 dots per inch of A4
-_FORM_DEPTH = 3  # of pictures in forms in forms
-logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # what it skips is told by what is missing
+_PICTURE_SIDE = 2000  # pixels of the longer side: about 170 dots per inch for A4
+_FORM_DEPTH = 3  # of nested forms searched for pictures
+logging.getLogger("pypdfium2").setLevel(logging.ERROR)  # what it skips is reported as left out
 
 
 class PdfiumFile(PdfFile):
-    """The file is read as it is needed, and never held as a whole.
+    """Reads the file on demand and never holds it as a whole.
 
-    It is opened once: what was checked is what is read, whatever becomes of its path.
+    The file is opened once, so that the file that was checked is the one that is read.
     """
 
     def __init__(self, source: Source) -> None:
-        """Raises `DocumentError` too, as `Source.opened` does."""
+        """Also raises `DocumentError`, as `Source.opened` does."""
         with ExitStack() as stack:
             file, _ = stack.enter_context(source.opened(limits.CONTAINER_BYTES))
             self._document = _open(source, file)
@@ -80,7 +80,7 @@ class PdfiumFile(PdfFile):
 
 
 def _open(source: Source, file: BinaryIO) -> pypdfium2.PdfDocument:
-    """With the empty password, as viewers do; else with the given one."""
+    """Open with the empty password, as viewers do, and else with the given one."""
     for password in dict.fromkeys((None, source.password)):
         try:
             return pypdfium2.PdfDocument(file, password=password)

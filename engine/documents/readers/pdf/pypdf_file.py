@@ -1,4 +1,4 @@
-"""PDF files through pypdf, which is slow, and cannot crash."""
+"""PDF files through pypdf, which is slow but, being pure Python, cannot crash."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..base import Source
 from .backends import Bookmark, Locked, PdfFile, Picture, Unreadable
 
 _log = logging.getLogger(__name__)
-_FORM_DEPTH = 3  # of pictures in forms in forms
+_FORM_DEPTH = 3  # of nested forms searched for pictures
 
 
 class PypdfFile(PdfFile):
-    """The file is held as a whole."""
+    """Holds the whole file in memory."""
 
     def __init__(self, source: Source) -> None:
         self._logger = logging.getLogger("pypdf")
@@ -44,7 +44,7 @@ class PypdfFile(PdfFile):
                 "missing.",
                 "Install it with: pip install cryptography",
             ) from error
-        except Exception as error:  # it raises errors of any class on malformed objects
+        except Exception as error:  # pypdf raises errors of any class on malformed objects
             self.close()
             raise Unreadable(str(error) or type(error).__name__) from error
 
@@ -56,7 +56,7 @@ class PypdfFile(PdfFile):
         return self._count
 
     def repaired(self) -> bool:
-        return False  # it does not say
+        return False  # pypdf does not tell
 
     def title(self) -> str:
         metadata = self._reader.metadata
@@ -81,14 +81,14 @@ class PypdfFile(PdfFile):
         return None
 
     def _be_quiet(self) -> None:
-        """Keep pypdf's remarks on odd files off stderr: what matters is raised or left out."""
+        """Keep pypdf's warnings off stderr: what matters is raised or reported as left out."""
         self._warnings.__enter__()
         warnings.simplefilter("ignore")
         self._logger.setLevel(logging.CRITICAL + 1)
 
 
 def _decrypt(reader: pypdf.PdfReader, password: str | None) -> None:
-    """With the empty password, as viewers do; else with the given one."""
+    """Decrypt with the empty password, as viewers do, and else with the given one."""
     if not reader.is_encrypted:
         return
     for key in dict.fromkeys(("", password or "")):
@@ -98,7 +98,7 @@ def _decrypt(reader: pypdf.PdfReader, password: str | None) -> None:
 
 
 def _flatten(items: list[Any], level: int) -> Iterator[tuple[int, Any]]:
-    """pypdf nests the children of an entry in a list that follows it."""
+    """Level and item of each entry; pypdf puts the children of an entry in a list after it."""
     for item in items:
         if isinstance(item, list):
             yield from _flatten(item, level + 1)
@@ -107,7 +107,7 @@ def _flatten(items: list[Any], level: int) -> Iterator[tuple[int, Any]]:
 
 
 def _has_picture(holder: Any, depth: int) -> bool:
-    """Whether a page or form draws pictures; forms hold others down to `depth`."""
+    """Whether a page or form draws pictures, searching nested forms down to `depth`."""
     resources = holder.get("/Resources")
     objects = resources.get_object().get("/XObject") if resources is not None else None
     for drawn in (objects.get_object() if objects is not None else {}).values():

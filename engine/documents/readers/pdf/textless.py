@@ -1,4 +1,4 @@
-"""Pages without a text layer: which they are, and what is said of them."""
+"""Pages without a text layer, and how they are reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sa_chat.protocol.errors import DocumentError
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from ...pages import ranges_of
 from ..base import Source
@@ -16,16 +16,16 @@ from .ocr import Recogniser
 
 @dataclass
 class Textless:
-    """Positions of pages that show pictures and hold no text; blank pages are not in it."""
+    """Positions of pages that show pictures but have no text; blank pages are not included."""
 
     pictures: list[int] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
     _recogniser: Recogniser | None = None
 
     def add(self, source: Source, file: PdfFile, position: int, alive: Callable[[], None]) -> str:
-        """Note the page if it shows a picture.  Its text, where it is recognised.
+        """Record the page if it shows a picture; returns its text if that is recognised.
 
-        Raises `DocumentError` if that is asked for and its packages are missing.
+        Raises `DocumentError` if recognition is requested and its packages are missing.
         """
         if not file.has_picture(position):
             return ""
@@ -41,22 +41,22 @@ class Textless:
         return ""
 
     def left_out(self, source: Source) -> list[LeftOut]:
-        """What is told when other pages have text."""
-        told = []
+        """What is reported when other pages have text."""
+        reasons = []
         if self.recognised:
-            told.append(f"{_pages(self.recognised)} read from pictures, perhaps with mistakes")
+            reasons.append(f"{_pages(self.recognised)} read from pictures, perhaps with mistakes")
         if self.pictures:
             one = len(self.pictures) == 1
             reason = f"{_pages(self.pictures)} {'is a picture' if one else 'are pictures'}"
             if source.ocr:
-                told.append(f"{reason} in which no text was recognised")
+                reasons.append(f"{reason} in which no text was recognised")
             else:
                 remedy = f"--ocr recognises {'it' if one else 'them'}"
-                told.append(f"{reason} without a text layer ({remedy})")
-        return [LeftOut(source.shown, reason) for reason in told]
+                reasons.append(f"{reason} without a text layer ({remedy})")
+        return [LeftOut(source.shown, reason) for reason in reasons]
 
     def error(self, source: Source, pages: int, left_out: list[LeftOut]) -> DocumentError:
-        """The error when none of the `pages` that were chosen has text."""
+        """The error when none of the selected `pages` has text."""
         if source.ocr and self.pictures:
             return DocumentError(
                 f"No text was recognised in the pictures of {source.shown}.",

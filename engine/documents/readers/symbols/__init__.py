@@ -1,4 +1,4 @@
-"""What the source files of most languages declare at their top, found by how it looks."""
+"""Top-level symbols in the source files of most languages, found with patterns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions and types at the left edge of C and C++ files."""
+"""Unindented functions and types in C and C++ files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEAD_LINES = 12  # from the name to the brace of a function
 
 
 def c_symbols(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Line number, from 0, and title of each."""
+    """Line number (from 0) and title of each symbol."""
     in_comment = False
     for index, line in enumerate(lines):
         if in_comment or line.startswith("/*"):
@@ -70,7 +70,7 @@ def _function_name(before: str) -> str:
 
 
 def _has_body(lines: Sequence[str], index: int) -> bool:
-    """Whether a brace comes before the semicolon that ends a declaration."""
+    """Whether a brace precedes the semicolon that would end a declaration."""
     for line in lines[index : index + _HEAD_LINES]:
         brace, semicolon = line.find("{"), line.find(";")
         if brace >= 0:

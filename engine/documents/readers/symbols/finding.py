@@ -12,12 +12,12 @@ from .python import PYTHON_SUFFIXES, python_symbols
 SYMBOL_SUFFIXES: frozenset[str] = PYTHON_SUFFIXES | C_SUFFIXES | frozenset(LANGUAGES)
 
 _TITLE_CHARS = 80
-_LINE_CHARS = 300  # of the beginning of a line that are looked at
+_LINE_CHARS = 300  # examined at the beginning of a line
 
 
 def symbols(lines: Sequence[str], suffix: str) -> list[Heading]:
-    """What the lines declare at the left edge, such as `class Reader`; none for a suffix (lower
-    case, with the dot) of no known language."""
+    """The unindented declarations in the lines, such as `class Part`; none for a suffix (lower
+    case, with the dot) of an unknown language."""
     if suffix in PYTHON_SUFFIXES:
         found = python_symbols(lines)
     elif suffix in C_SUFFIXES:
@@ -34,7 +34,7 @@ def _level(line: str) -> int:
 
 
 def _declared(lines: Sequence[str], language: Language) -> Iterator[tuple[int, str]]:
-    begin, end = language.block or ("\n", "\n")  # no line has a line end
+    begin, end = language.block or ("\n", "\n")  # never found, as lines have no line ends
     match = language.pattern.match
     in_comment = False
     for index, line in enumerate(lines):

@@ -1,8 +1,8 @@
-"""How declarations look, by language: one pattern for the beginning of a line each.
+"""One pattern for each language that matches a declaration at the beginning of a line.
 
-A pattern has the groups `kind` (a keyword) and `name`, or one that is named like the keyword, or
-one that begins with `whole`, which is the title.  All match in linear time: no repetition stands
-beside another one that takes the same characters, or it gives none of them back.
+A pattern has the groups `kind` (a keyword) and `name`, or a group named like the keyword, or one
+whose name starts with `whole` and which is the title.  All match in linear time: no repetition is
+next to another that accepts the same characters, unless it is possessive.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _DOTTED = r"(?P<name>[^\W\d][\w.:]*+)"
 
 @dataclass(frozen=True)
 class Language:
-    """A family of languages that declare things alike."""
+    """A family of languages with similar declarations."""
 
     pattern: re.Pattern[str]
-    block: tuple[str, str] | None = None  # of a comment that may begin a line and span several
-    indented: bool = False  # whether types may stand inside of a namespace
+    block: tuple[str, str] | None = None  # delimiters of comments that may span several lines
+    indented: bool = False  # whether types may be indented in a namespace
 
 
 def _words(words: str) -> str:

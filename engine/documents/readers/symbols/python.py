@@ -1,4 +1,4 @@
-"""Functions and classes at the left edge of Python files, outside of long strings."""
+"""Unindented functions and classes in Python files, outside triple-quoted strings."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _ENDS = {mark: re.compile(rf"\\.|{mark}") for mark in ('"""', "'''")}
 
 
 def python_symbols(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Line number, from 0, and title of each."""
-    mark = ""  # of the string that is open
+    """Line number (from 0) and title of each symbol."""
+    mark = ""  # of the open string
     for index, line in enumerate(lines):
         if not mark and line.startswith(("def", "class", "async", "cdef", "cpdef")):
             symbol = _SYMBOL.match(line)
@@ -27,7 +27,7 @@ def python_symbols(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 
 def _open_after(line: str, mark: str) -> str:
-    """The mark of the string that is open at the end of the line."""
+    """The quotation mark of the string that is open at the end of the line, or empty."""
     at = 0
     while True:
         if mark:
