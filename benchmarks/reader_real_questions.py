@@ -123,7 +123,7 @@ class Asker:
     def ask(self, question: str, follows: bool) -> Answer:
         if not follows:
             self._engine.forget_turns()
-        self._engine.ask("", question)
+        self._engine.ask(question)
         return self._last(Answer)
 
     def close(self) -> None:

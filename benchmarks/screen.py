@@ -42,7 +42,7 @@ from sa_chat.app.history import Document, SavedTurn, open_history
 from sa_chat.app.session.session import EngineClient
 from sa_chat.app.settings.launch import Launch
 from sa_chat.app.tui.app import SaChatApp
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.requests import Ask, Request
 
@@ -208,16 +208,16 @@ class Scripted:
 
 def opened(*texts: events.DocumentText) -> list[events.Event]:
     """What is said of a document that is read at once."""
-    section = events.Section("A book", "book.txt", 0, None, 1, 120_000)
-    use = events.DeviceUse("CPU", 2**30, 2**30, 2**34, 2**31, 2**26, 2**28)
-    figures = events.AttentionFigures("sparse", 0.95, 0.2, 0.97)
+    section = values.Section("A book", "book.txt", 0, None, 1, 120_000)
+    use = values.DeviceUse("CPU", 2**30, 2**30, 2**34, 2**31, 2**26, 2**28)
+    figures = values.AttentionFigures("sparse", 0.95, 0.2, 0.97)
     sizes = (("book.txt",), (section,), (), 120_000, 131_072, 8_192)
     return [
         events.DocumentReady("A book", *sizes),
         *texts,
         events.ModelReady("a script", 32_600_000, 10, 8, 131_072, "bfloat16", "cpu", 0.1),
         events.PrefillDone(
-            120_000, events.Ttft(0.1, 0.1, 1.0, 9.0), figures, ((0.2,) * 8,) * 10, (use,)
+            120_000, values.Ttft(0.1, 0.1, 1.0, 9.0), figures, ((0.2,) * 8,) * 10, (use,)
         ),
     ]
 
@@ -287,7 +287,9 @@ class Inside:
             await asyncio.sleep(max(0.0, -late_s))
             end = "\n\n" if number % 60 == 59 else " "
             text, seconds = f"word{number}{end}", number / WORDS_PER_S
-            client.say(events.TextDelta(client.asked[-1].ask_id, text, number + 1, seconds))
+            client.say(
+                events.TextDelta(text, number + 1, seconds, request_id=client.asked[-1].request_id)
+            )
         figures |= tick.stop(f"{TURNS} turns, {ANSWER_WORDS:,} words behind them")
         figures[f"memory of the screen with {TURNS} turns, MB"] = _rss_mb()
         await app()

@@ -54,6 +54,16 @@ def from_line(line: bytes) -> Any:
     return decode(text)
 
 
+def request_id_of(line: bytes) -> str | None:
+    """The request id in a line that may be no message; None if there is none to be read."""
+    try:
+        data = json.loads(line.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        return None
+    found = data.get("request_id") if isinstance(data, dict) else None
+    return found if isinstance(found, str) else None
+
+
 _hints = functools.cache(typing.get_type_hints)
 
 

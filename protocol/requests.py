@@ -1,40 +1,46 @@
 """What the app asks of the engine: frozen dataclasses, one per request.
 
-`codec.py` turns them into JSON lines and back.  This module imports neither torch nor textual.
+Every request has an id of the client's choice, by which its events name it.  Each but `Cancel`
+ends in exactly one final event, which its docstring names, or in `Failed`.  `codec.py` turns
+requests into JSON lines and back.  This module imports neither torch nor textual.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from . import events
 from .config import OpenOptions
+from .values import PastTurn
 
 
 @dataclass(frozen=True)
 class Open:
-    """Read the documents, count them, prefill them."""
+    """Read the documents, count them, prefill them.  Ends in `PrefillDone` or
+    `Cancelled("prefill")`."""
 
+    request_id: str
     options: OpenOptions
     attention: str | None = None  # in place of the configured mode
-    recall: tuple[events.PastTurn, ...] = ()  # earlier turns; the newest that fit are known again
+    replay_turns: tuple[PastTurn, ...] = ()  # earlier turns; the newest that fit are known again
     text: bool = False  # send what the model reads, too, after `DocumentReady`
 
 
 @dataclass(frozen=True)
 class Count:
-    """Read the documents and count them, and no more: ends in `DocumentCounted`, or, with
-    `text`, in the last `DocumentText`."""
+    """Read the documents and count them, and no more.  Ends in `DocumentCounted`, or, with
+    `text`, in the last `DocumentText`, or in `Cancelled("count")`."""
 
+    request_id: str
     options: OpenOptions
     text: bool = False  # send what the model would read, too
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Answer one question.  Waits for the prefill; several wait in order."""
+    """Answer one question.  Waits for the prefill; several wait in order.  Ends in `Answer`."""
 
-    ask_id: str
+    request_id: str
     question: str
     replaces_last: bool = False  # question and answer, which are forgotten
 
@@ -44,31 +50,52 @@ class Compare:
     """Answer one question of the open document read in the other attention mode.
 
     That reading has a cache of its own, kept until the next `Open`.  The open reading stays as it
-    is, whatever happens.  Ends in `Answer`, `Cancelled("compare")` or `Failed`.
+    is, whatever happens.  Ends in `Answer` or `Cancelled("compare")`.
     """
 
-    ask_id: str
+    request_id: str
     question: str
     attention: str
-    recall: tuple[events.PastTurn, ...] = ()
+    replay_turns: tuple[PastTurn, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cancel:
     """Stop the work in hand: the answer being written, else the prefill.
-    Questions that wait stay in the queue unless `queued` is set."""
+    Questions that wait stay in the queue unless `queued` is set.
 
+    It has no event of its own: every request that it ends is answered under its own id, and where
+    there is nothing to stop nothing is said.
+    """
+
+    request_id: str
     queued: bool = False
 
 
 @dataclass(frozen=True)
 class Stats:
-    """Send a `DeviceStats` now."""
+    """Tell the memory in use now.  Ends in `DeviceStats`."""
+
+    request_id: str
 
 
 @dataclass(frozen=True)
 class Close:
-    """Finish: the engine says `Closed` and its process ends with 0."""
+    """Finish what waits, then end the process with 0.  Ends in `Closed`."""
+
+    request_id: str
+
+
+class RequestIds:
+    """Makes the ids of one client's requests: q1, q2, ... for questions, o1 for an opening, ..."""
+
+    def __init__(self) -> None:
+        self._made: Counter[str] = Counter()
+
+    def __call__(self, letter: str) -> str:
+        """The next id that begins with `letter`."""
+        self._made[letter] += 1
+        return f"{letter}{self._made[letter]}"
 
 
 Request = Open | Count | Ask | Compare | Cancel | Stats | Close

@@ -23,7 +23,7 @@ from sa_chat.protocol.requests import Ask, Cancel, Open, Stats
 
 WriteScript = Callable[..., str]
 WriteProgram = Callable[[str], str]
-OPEN = Open(OpenOptions(("moby.txt",)))
+OPEN = Open("o1", OpenOptions(("moby.txt",)))
 LONG = [{"question": "", "text": "word " * 5_000}]
 
 
@@ -98,7 +98,7 @@ def test_crash_in_an_answer_is_told_once_and_a_new_start_works(write_script: Wri
         assert (failed.kind, failed.fatal) == ("engine", True)
         assert str(engine.log_path) in failed.hint
         with pytest.raises(EngineError, match="does not run"):
-            await engine.send(Stats())
+            await engine.send(Stats("s1"))
         await engine.start()
         await engine.send(OPEN)
         await engine.send(Ask("q2", "the whale?"))
@@ -171,7 +171,7 @@ def test_cancel_answer(write_script: WriteScript) -> None:
         await engine.send(OPEN)
         await engine.send(Ask("q1", "?"))
         await until(engine, events.TextDelta)
-        await engine.send(Cancel())
+        await engine.send(Cancel("x1"))
         answer = await until(engine, events.Answer)
         assert isinstance(answer, events.Answer)
         assert answer.stop_reason == "cancelled"

@@ -10,7 +10,7 @@ import pytest
 
 from sa_chat.engine.fake.engine import FakeEngine
 from sa_chat.engine.fake.script import DEFAULT_SCRIPT, load_script
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import UsageError
 
@@ -42,7 +42,7 @@ def test_passages_stand_in_the_text_at_their_place() -> None:
     assert texts[0].head == "The sa-chat handbook\n[page i]\n"
     assert [text.last for text in texts] == [False] * 4 + [True]
     lines = {text.page: text.text.splitlines() for text in texts}
-    played.engine.ask("q1", "What is density?")
+    played.engine.ask("What is density?")
     answer = played.said[-1]
     assert isinstance(answer, events.Answer)
     (citation,) = answer.citations
@@ -54,7 +54,7 @@ def test_passages_stand_in_the_text_at_their_place() -> None:
 def test_an_invented_quotation_has_no_passage() -> None:
     played = Played("default")
     played.engine.open(OpenOptions(("handbook.pdf",)))
-    played.engine.ask("q1", "invent")
+    played.engine.ask("invent")
     answer = played.said[-1]
     assert isinstance(answer, events.Answer)
     assert [each.passage for each in answer.citations] == [""]
@@ -109,18 +109,18 @@ def test_text_of_a_document_of_which_nothing_is_left_ends_too(write_script: Writ
 def test_tokens_and_seconds_of_an_answer_run_on(write_script: WriteScript) -> None:
     played = Played(write_script(token_s=0.5))
     played.engine.open(OPTIONS)
-    said = played.after(lambda: played.engine.ask("q1", "whale"))
+    said = played.after(lambda: played.engine.ask("whale"))
     deltas = [event for event in said if isinstance(event, events.TextDelta)]
     assert [(delta.tokens, delta.seconds) for delta in deltas][:3] == [(1, 0), (2, 0.5), (3, 1.0)]
 
 
 def test_the_second_reading_is_dense_and_slow_and_read_once(write_script: WriteScript) -> None:
     played = Played(write_script())
-    past = (events.PastTurn("the whale?", "> Call me Ishmael."),)
-    played.engine.open(OPTIONS, recall=past)
+    past = (values.PastTurn("the whale?", "> Call me Ishmael."),)
+    played.engine.open(OPTIONS, replay_turns=past)
     first = played.said[-1]
     assert isinstance(first, events.PrefillDone)
-    said = played.after(lambda: played.engine.compare("c1", "whale", "dense", past))
+    said = played.after(lambda: played.engine.compare("whale", "dense", past))
     chunks = [event for event in said if isinstance(event, events.PrefillProgress)]
     (done,) = [event for event in said if isinstance(event, events.PrefillDone)]
     assert len(chunks) == 4
@@ -132,7 +132,7 @@ def test_the_second_reading_is_dense_and_slow_and_read_once(write_script: WriteS
     answer = said[-1]
     assert isinstance(answer, events.Answer)
     assert (answer.text, answer.ttft.prefill_s) == ("> Call me Ishmael.\n", done.ttft.prefill_s)
-    again = played.after(lambda: played.engine.compare("c2", "whale", "dense"))
+    again = played.after(lambda: played.engine.compare("whale", "dense"))
     assert again[0] == done
     assert not [event for event in again if isinstance(event, events.PrefillProgress)]
     played.engine.open(OPTIONS, "dense")
@@ -141,9 +141,9 @@ def test_the_second_reading_is_dense_and_slow_and_read_once(write_script: WriteS
     assert opened.devices[0].kv_bytes == first.devices[0].kv_bytes
     assert opened.attention.mode == "dense"
     with pytest.raises(UsageError, match="open in dense mode already"):
-        played.engine.compare("c3", "whale", "dense")
+        played.engine.compare("whale", "dense")
     assert isinstance(
-        played.after(lambda: played.engine.compare("c4", "whale", "sparse"))[0],
+        played.after(lambda: played.engine.compare("whale", "sparse"))[0],
         events.PrefillProgress,
     )
 

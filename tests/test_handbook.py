@@ -29,7 +29,7 @@ from sa_chat.app.tui.screens.main import MainScreen
 from sa_chat.app.tui.widgets.question_box import QuestionBox
 from sa_chat.engine.sparsity import SelectionSettings
 from sa_chat.engine.sparsity.autotune import SHORTEST
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.arguments import CONFIG_OPTIONS
 from sa_chat.protocol.config import DEFAULT_ALPHA
 from sa_chat.protocol.errors import SaChatError
@@ -264,6 +264,6 @@ def test_chapter_on_the_inside_names_every_attention_figure() -> None:
     chapter = (SOURCES / "chapters" / "09-inside.typ").read_text(encoding="utf-8")
     found = re.search(r"The attention figures have the fields (.*?)\.", chapter)
     assert found is not None
-    assert {field.name for field in dataclasses.fields(events.AttentionFigures)} == set(
+    assert {field.name for field in dataclasses.fields(values.AttentionFigures)} == set(
         re.findall("`(\\w+)`", found[1])
     )

@@ -16,13 +16,13 @@ import pytest
 from sa_chat.engine.server.failures import failure
 from sa_chat.engine.server.host import Host
 from sa_chat.engine.server.worker import Worker
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.codec import from_line, to_line
 from sa_chat.protocol.config import OpenOptions
 from sa_chat.protocol.requests import Ask, Cancel, Close, Compare, Open, Request, Stats
 
 WriteScript = Callable[..., str]
-OPEN = Open(OpenOptions(("moby.txt",)))
+OPEN = Open("o1", OpenOptions(("moby.txt",)))
 
 
 class Child:
@@ -72,7 +72,7 @@ def names(said: list[events.Event]) -> list[str]:
 
 def test_whole_conversation(write_script: WriteScript) -> None:
     with child("--fake", write_script()) as engine:
-        engine.send(OPEN, Ask("q1", "the whale?"), Ask("q2", "the moon?"), Close())
+        engine.send(OPEN, Ask("q1", "the whale?"), Ask("q2", "the moon?"), Close("z1"))
         said = engine.rest()
         assert engine.process.returncode == 0
     order = names(said)
@@ -85,13 +85,13 @@ def test_whole_conversation(write_script: WriteScript) -> None:
     assert first.citations[0].verified
     assert first.ttft.first_token_s > 0
     assert second.ttft == first.ttft
-    deltas = [e.text for e in said if isinstance(e, events.TextDelta) and e.ask_id == "q1"]
+    deltas = [e.text for e in said if isinstance(e, events.TextDelta) and e.request_id == "q1"]
     assert "".join(deltas) == first.text
 
 
 def test_density_is_plausible(write_script: WriteScript) -> None:
     with child("--fake", write_script(), "--attention", "sparse") as engine:
-        engine.send(OPEN, Close())
+        engine.send(OPEN, Close("z1"))
         (done,) = [event for event in engine.rest() if isinstance(event, events.PrefillDone)]
     assert [len(layer) for layer in done.density_by_head] == [2, 2, 2]
     assert all(0 < value < 1 for layer in done.density_by_head for value in layer)
@@ -101,7 +101,7 @@ def test_density_is_plausible(write_script: WriteScript) -> None:
 def test_same_script_same_events(write_script: WriteScript) -> None:
     def play() -> list[events.Event]:
         with child("--fake", write_script()) as engine:
-            engine.send(OPEN, Ask("q1", "the whale?"), Close())
+            engine.send(OPEN, Ask("q1", "the whale?"), Close("z1"))
             return engine.rest()
 
     assert play() == play()
@@ -112,26 +112,26 @@ def test_cancel_while_prefilling_then_open_again(write_script: WriteScript) -> N
     with child("--fake", script) as engine:
         engine.send(OPEN, Ask("q1", "the whale?"))
         engine.until(events.PrefillProgress)
-        engine.send(Cancel())
-        assert engine.until(events.Cancelled) == events.Cancelled("prefill")
-        engine.send(Open(OpenOptions(("moby.txt",))), Cancel(), Stats())
+        engine.send(Cancel("x1"))
+        assert engine.until(events.Cancelled) == events.Cancelled("prefill", request_id="o1")
+        engine.send(Open("o1", OpenOptions(("moby.txt",))), Cancel("x1"), Stats("s1"))
         engine.until(events.Cancelled)
-        engine.send(Cancel(queued=True))
+        engine.send(Cancel("x1", queued=True))
         answer = engine.until(events.Answer)
         assert isinstance(answer, events.Answer)
-        assert (answer.ask_id, answer.stop_reason, answer.tokens) == ("q1", "cancelled", 0)
+        assert (answer.request_id, answer.stop_reason, answer.tokens) == ("q1", "cancelled", 0)
 
 
 def test_question_waits_over_a_cancelled_prefill(write_script: WriteScript) -> None:
     with child("--fake", write_script(pace=0.2)) as engine:
         engine.send(OPEN, Ask("q1", "the whale?"))
         engine.until(events.PrefillProgress)
-        engine.send(Cancel())
+        engine.send(Cancel("x1"))
         engine.until(events.Cancelled)
         engine.send(OPEN)
         answer = engine.until(events.Answer)
         assert isinstance(answer, events.Answer)
-        assert (answer.ask_id, answer.stop_reason) == ("q1", "stop")
+        assert (answer.request_id, answer.stop_reason) == ("q1", "stop")
 
 
 def test_cancel_while_answering_keeps_the_queue(write_script: WriteScript) -> None:
@@ -142,19 +142,19 @@ def test_cancel_while_answering_keeps_the_queue(write_script: WriteScript) -> No
     with child("--fake", script) as engine:
         engine.send(OPEN, Ask("q1", "long"), Ask("q2", "short"))
         engine.until(events.TextDelta)
-        engine.send(Cancel())
+        engine.send(Cancel("x1"))
         first, second = engine.until(events.Answer), engine.until(events.Answer)
     assert isinstance(first, events.Answer)
     assert isinstance(second, events.Answer)
-    assert (first.ask_id, first.stop_reason) == ("q1", "cancelled")
+    assert (first.request_id, first.stop_reason) == ("q1", "cancelled")
     assert 0 < first.tokens < 2_000
-    assert (second.ask_id, second.text, second.stop_reason) == ("q2", "Yes.\n", "stop")
+    assert (second.request_id, second.text, second.stop_reason) == ("q2", "Yes.\n", "stop")
 
 
 def test_comparing_leaves_the_document_open(write_script: WriteScript) -> None:
-    said_before = (events.PastTurn("the moon?", "I could not find that."),)
+    said_before = (values.PastTurn("the moon?", "I could not find that."),)
     with child("--fake", write_script()) as engine:
-        engine.send(Open(OPEN.options, recall=said_before, text=True))
+        engine.send(Open("o1", OPEN.options, replay_turns=said_before, text=True))
         assert isinstance(engine.until(events.DocumentText), events.DocumentText)
         engine.until(events.PrefillDone)
         engine.send(Compare("c1", "the whale?", "dense", said_before), Ask("q1", "the whale?"))
@@ -164,7 +164,7 @@ def test_comparing_leaves_the_document_open(write_script: WriteScript) -> None:
     assert isinstance(compared, events.Answer)
     assert isinstance(answer, events.Answer)
     assert done.attention.mode == "dense"
-    assert (compared.ask_id, answer.ask_id) == ("c1", "q1")
+    assert (compared.request_id, answer.request_id) == ("c1", "q1")
     assert compared.text == answer.text
     assert compared.ttft.prefill_s > answer.ttft.prefill_s
 
@@ -182,11 +182,11 @@ def test_cancelled_comparing_is_told_and_the_document_stays_open(
         engine.until(events.PrefillDone)
         engine.send(Compare("c1", "long", "dense"))
         engine.until(moment)
-        engine.send(Cancel(), Ask("q1", "short"))
-        assert engine.until(events.Cancelled) == events.Cancelled("compare")
+        engine.send(Cancel("x1"), Ask("q1", "short"))
+        assert engine.until(events.Cancelled) == events.Cancelled("compare", request_id="c1")
         answer = engine.until(events.Answer)
     assert isinstance(answer, events.Answer)
-    assert (answer.ask_id, answer.stop_reason, answer.text) == ("q1", "stop", "Yes.\n")
+    assert (answer.request_id, answer.stop_reason, answer.text) == ("q1", "stop", "Yes.\n")
 
 
 def test_comparing_that_waits_is_dropped_with_the_queue(write_script: WriteScript) -> None:
@@ -195,10 +195,10 @@ def test_comparing_that_waits_is_dropped_with_the_queue(write_script: WriteScrip
     with child("--fake", script) as engine:
         engine.send(OPEN, Ask("q1", "?"), Compare("c1", "?", "dense"))
         engine.until(events.TextDelta)
-        engine.send(Cancel(queued=True))
+        engine.send(Cancel("x1", queued=True))
         said = [engine.until(events.Cancelled), engine.until(events.Answer)]
-        assert said[0] == events.Cancelled("compare")
-        engine.send(Close())
+        assert said[0] == events.Cancelled("compare", request_id="c1")
+        engine.send(Close("z1"))
         assert names(engine.rest()) == ["Closed"]
 
 
@@ -219,7 +219,7 @@ def test_comparing_that_fails_names_itself(
     assert isinstance(failed, events.Failed)
     assert words in failed.message
     assert failed.hint or question == "impossible"
-    assert (failed.ask_id, failed.fatal) == ("c1", False)
+    assert (failed.request_id, failed.fatal) == ("c1", False)
     assert isinstance(answer, events.Answer)
     assert answer.stop_reason == "stop"
 
@@ -228,17 +228,17 @@ def test_comparing_waits_over_a_cancelled_prefill(write_script: WriteScript) -> 
     with child("--fake", write_script(pace=0.2)) as engine:
         engine.send(OPEN, Compare("c1", "the whale?", "dense"))
         engine.until(events.PrefillProgress)
-        engine.send(Cancel())
-        assert engine.until(events.Cancelled) == events.Cancelled("prefill")
+        engine.send(Cancel("x1"))
+        assert engine.until(events.Cancelled) == events.Cancelled("prefill", request_id="o1")
         engine.send(OPEN)
         answer = engine.until(events.Answer)
     assert isinstance(answer, events.Answer)
-    assert answer.ask_id == "c1"
+    assert answer.request_id == "c1"
 
 
 def test_opening_in_a_mode_that_is_none_fails(write_script: WriteScript) -> None:
     with child("--fake", write_script()) as engine:
-        engine.send(Open(OPEN.options, "thick"), Open(OPEN.options, "dense"))
+        engine.send(Open("o1", OPEN.options, "thick"), Open("o1", OPEN.options, "dense"))
         failed, done = engine.until(events.Failed), engine.until(events.PrefillDone)
     assert isinstance(failed, events.Failed)
     assert isinstance(done, events.PrefillDone)
@@ -252,7 +252,7 @@ def test_stats_are_answered_while_work_runs_and_come_by_themselves(
     with child("--fake", write_script(pace=1.0, load_s=30.0)) as engine:
         engine.send(OPEN)
         engine.until(events.DocumentReady)
-        engine.send(Stats())
+        engine.send(Stats("s1"))
         for _ in range(2):
             stats = engine.until(events.DeviceStats)
             assert isinstance(stats, events.DeviceStats)
@@ -261,7 +261,7 @@ def test_stats_are_answered_while_work_runs_and_come_by_themselves(
 
 def test_noise_of_libraries_stays_out_of_the_protocol(write_script: WriteScript) -> None:
     with child("--fake", write_script(noise="Loading weights: 100%")) as engine:
-        engine.send(OPEN, Close())
+        engine.send(OPEN, Close("z1"))
         assert names(engine.rest())[-2:] == ["PrefillDone", "Closed"]
         assert engine.log.count(b"Loading weights: 100%") == 2
 
@@ -299,7 +299,7 @@ def test_reader_that_goes_away_ends_the_work(write_script: WriteScript) -> None:
     replies = [{"question": "", "text": "word " * 100_000}]
     script = write_script(pace=1.0, chunk_s=0, load_s=0, token_s=0.001, replies=replies)
     with child("--fake", script) as engine:
-        engine.send(OPEN, Ask("q1", "?"), Close())
+        engine.send(OPEN, Ask("q1", "?"), Close("z1"))
         engine.until(events.TextDelta)
         assert engine.process.stdout is not None
         engine.process.stdout.close()
@@ -308,7 +308,7 @@ def test_reader_that_goes_away_ends_the_work(write_script: WriteScript) -> None:
 
 def test_interrupt_is_the_parents_business(write_script: WriteScript) -> None:
     with child("--fake", write_script()) as engine:
-        engine.send(Stats())
+        engine.send(Stats("s1"))
         engine.next()
         engine.process.send_signal(signal.SIGINT)
         engine.send(OPEN)
@@ -323,7 +323,7 @@ def test_question_without_a_document_fails(write_script: WriteScript, request_: 
         engine.send(request_)
         failed = engine.next()
     assert isinstance(failed, events.Failed)
-    assert (failed.ask_id, failed.kind) == ("q1", "usage")
+    assert (failed.request_id, failed.kind) == ("q1", "usage")
 
 
 def test_failed_open_fails_the_questions_that_wait(write_script: WriteScript) -> None:
@@ -331,9 +331,9 @@ def test_failed_open_fails_the_questions_that_wait(write_script: WriteScript) ->
     with child("--fake", write_script(open_failure=failure_)) as engine:
         engine.send(OPEN, Ask("q1", "the whale?"))
         first, second = engine.next(), engine.next()
-    assert first == events.Failed("Not a PDF.", "Open another.", "document")
+    assert first == events.Failed("Not a PDF.", "Open another.", "document", request_id="o1")
     assert isinstance(second, events.Failed)
-    assert second.ask_id == "q1"
+    assert second.request_id == "q1"
 
 
 @pytest.mark.parametrize(
@@ -366,13 +366,13 @@ class BrokenEngine:
     def open(self, options: OpenOptions, *how: object) -> None:
         raise self._error
 
-    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
+    def ask(self, question: str, replaces_last: bool = False) -> None:
         raise AssertionError
 
     def cancel(self) -> None:
         pass
 
-    def stats(self) -> tuple[events.DeviceUse, ...]:
+    def stats(self) -> tuple[values.DeviceUse, ...]:
         return ()
 
     def close(self) -> None:
@@ -400,18 +400,18 @@ def test_unexpected_errors_become_one_sentence(
 ) -> None:
     said: list[events.Event] = []
     host = Host(lambda emit: BrokenEngine(error), said.append)
-    assert host.serve([to_line(OPEN), to_line(Close())])
+    assert host.serve([to_line(OPEN), to_line(Close("z1"))])
     failed, closed = said
     assert isinstance(failed, events.Failed)
     assert words in failed.message
-    assert (failed.kind, failed.fatal) == ("engine", False)
+    assert (failed.kind, failed.fatal, failed.request_id) == ("engine", False, "o1")
     assert failed.hint
     assert "Traceback" in capsys.readouterr().err
-    assert closed == events.Closed()
+    assert closed == events.Closed(request_id="z1")
 
 
 def test_failure_names_the_question() -> None:
-    assert failure(MemoryError(), "q7").ask_id == "q7"
+    assert failure(MemoryError(), "q7").request_id == "q7"
 
 
 class SlowStart(BrokenEngine):
@@ -451,7 +451,7 @@ def test_cancel_is_not_lost_between_queue_and_engine() -> None:
     made.set()
     worker.finish()
     assert worker.join(5)
-    assert said == [events.Cancelled("prefill"), events.Closed()]
+    assert said == [events.Cancelled("prefill", request_id="o1"), events.Closed()]
 
 
 def test_cancel_is_told_again_to_an_engine_that_cleared_it() -> None:
@@ -467,7 +467,7 @@ def test_cancel_is_told_again_to_an_engine_that_cleared_it() -> None:
     worker.submit(OPEN)
     worker.finish()
     assert worker.join(5)
-    assert said[1] == events.Cancelled("prefill")
+    assert said[1] == events.Cancelled("prefill", request_id="o1")
 
 
 def test_protocol_and_fake_need_neither_torch_nor_transformers(write_script: WriteScript) -> None:
@@ -478,7 +478,7 @@ def test_protocol_and_fake_need_neither_torch_nor_transformers(write_script: Wri
         "sys.stderr.write(str({'torch', 'transformers', 'textual'} & sys.modules.keys()))\n"
         "sys.exit(code)"
     )
-    lines = to_line(OPEN) + to_line(Ask("q1", "the whale?")) + to_line(Close())
+    lines = to_line(OPEN) + to_line(Ask("q1", "the whale?")) + to_line(Close("z1"))
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, input=lines, capture_output=True, timeout=20)
     assert done.returncode == 0

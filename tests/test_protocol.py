@@ -8,32 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.codec import from_line, to_line
 from sa_chat.protocol.config import OpenOptions
 from sa_chat.protocol.errors import EXIT_CODES, EngineError, error_of_kind
 from sa_chat.protocol.requests import Ask, Cancel, Close, Compare, Open, Stats
 
-USE = events.DeviceUse("cpu", 1, 2, 3, 4, 5, 6)
-TTFT = events.Ttft(0.1, 0.2, 0.3, 0.4, 0.5)
-SAID = (events.PastTurn("Who?", "> Ahab."), events.PastTurn("And\nwhy?", ""))
+USE = values.DeviceUse("cpu", 1, 2, 3, 4, 5, 6)
+TTFT = values.Ttft(0.1, 0.2, 0.3, 0.4, 0.5)
+SAID = (values.PastTurn("Who?", "> Ahab."), values.PastTurn("And\nwhy?", ""))
 MESSAGES = [
-    Open(OpenOptions(("a.txt", "b c.pdf"), "1-20", ("*.py",), ("test_*",))),
-    Open(OpenOptions(("a.txt",))),
-    Open(OpenOptions(("a.txt",)), "dense", SAID, True),
+    Open("o1", OpenOptions(("a.txt", "b c.pdf"), "1-20", ("*.py",), ("test_*",))),
+    Open("o1", OpenOptions(("a.txt",))),
+    Open("o1", OpenOptions(("a.txt",)), "dense", SAID, True),
     Compare("c1", "Who?", "sparse", SAID),
     Compare("c1", "Who?", "dense"),
     Ask("q1", "Who\nis\u2028Ahab? \U0001f40b"),
-    Cancel(queued=True),
-    Stats(),
-    Close(),
+    Cancel("x1", queued=True),
+    Stats("s1"),
+    Close("z1"),
     events.LoadProgress("parse", 0.5, 1.0),
     events.ModelReady("reader", 32_600_000, 10, 8, 131_072, "bfloat16", "cpu", 1.5),
     events.DocumentReady(
         "A book",
         ("a.txt",),
-        (events.Section("One", "a.txt", 1, "iv", 1, 100),),
-        (events.LeftOut("b.bin", "not text"),),
+        (values.Section("One", "a.txt", 1, "iv", 1, 100),),
+        (values.LeftOut("b.bin", "not text"),),
         100,
         4_096,
         512,
@@ -41,24 +41,24 @@ MESSAGES = [
     events.DocumentText("Call me\n", True, "a.txt", "iv", 7, "=== a.txt ===\n[page iv]\n"),
     events.PrefillProgress(10, 100, 0.5, 0.4, ((0.3, 0.5), (0.1, 0.7)), (USE,), 0.1),
     events.PrefillDone(
-        100, TTFT, events.AttentionFigures("sparse", 0.95, 0.4, 0.97), ((0.3, 0.5),), (USE,)
+        100, TTFT, values.AttentionFigures("sparse", 0.95, 0.4, 0.97), ((0.3, 0.5),), (USE,)
     ),
-    events.TextDelta("q1", "é", 3, 0.25),
+    events.TextDelta("é", 3, 0.25, request_id="q1"),
     events.Answer(
-        "q1",
         "Who?",
         "> Ahab.",
-        (events.Citation("Ahab.", "a.txt", None, 3, True, "Ahab."),),
+        (values.Citation("Ahab.", "a.txt", None, 3, True, "Ahab."),),
         4,
         30.0,
         0.2,
         "stop",
         TTFT,
+        request_id="q1",
     ),
     events.Cancelled("prefill"),
     events.Cancelled("compare"),
     events.DeviceStats((USE,)),
-    events.Failed("No.", "Do this.", "document", "q1"),
+    events.Failed("No.", "Do this.", "document", request_id="q1"),
     events.Closed(),
 ]
 
@@ -78,7 +78,7 @@ def test_any_text_arrives(text: str) -> None:
 
 def test_path_that_is_not_utf8_arrives() -> None:
     path = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
-    assert from_line(to_line(Open(OpenOptions((path,))))).options.paths == (path,)
+    assert from_line(to_line(Open("o1", OpenOptions((path,))))).options.paths == (path,)
 
 
 def test_whole_numbers_become_floats() -> None:
@@ -99,14 +99,14 @@ def test_whole_numbers_become_floats() -> None:
         b'{"question": "no type"}',
         b'{"type": "Nonsense"}',
         b'{"type": ["Ask"]}',
-        b'{"type": "Ask", "ask_id": "q1"}',
-        b'{"type": "Ask", "ask_id": "q1", "question": "?", "mood": "good"}',
-        b'{"type": "Ask", "ask_id": 1, "question": "?"}',
-        b'{"type": "Ask", "ask_id": "q1", "question": null}',
+        b'{"type": "Ask", "request_id": "q1"}',
+        b'{"type": "Ask", "request_id": "q1", "question": "?", "mood": "good"}',
+        b'{"type": "Ask", "request_id": 1, "question": "?"}',
+        b'{"type": "Ask", "request_id": "q1", "question": null}',
         b'{"type": "Open", "options": "a.txt"}',
         b'{"type": "Open", "options": {"paths": ["a.txt"]}, "recall": ["Who?"]}',
         b'{"type": "Open", "options": {"paths": ["a.txt"]}, "recall": [{"question": "Who?"}]}',
-        b'{"type": "Compare", "ask_id": "c1", "question": "?"}',
+        b'{"type": "Compare", "request_id": "c1", "question": "?"}',
         b'{"type": "Open", "options": {"paths": "a.txt"}}',
         b"[" * 200_000,
     ],

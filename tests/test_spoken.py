@@ -13,17 +13,13 @@ from sa_chat.app.headless.narrator import Narrator
 from sa_chat.app.headless.speech import SpokenLines
 from sa_chat.protocol.events import (
     Answer,
-    AttentionFigures,
-    Citation,
     DocumentReady,
-    LeftOut,
     LoadProgress,
     PrefillDone,
     PrefillProgress,
-    Section,
     TextDelta,
-    Ttft,
 )
+from sa_chat.protocol.values import AttentionFigures, Citation, LeftOut, Section, Ttft
 
 MARKDOWN = """\
 ## Figures ##
@@ -219,7 +215,7 @@ def _document(*paths: str, left_out: int = 0) -> DocumentReady:
 
 def _answer(stop_reason: str = "stop", text: str = "x") -> Answer:
     citation = Citation("import os", "src/a.py", None, 31, True)
-    return Answer("q1", "?", text, (citation,), 1, 1.0, 0.1, stop_reason, Ttft(), True)
+    return Answer("?", text, (citation,), 1, 1.0, 0.1, stop_reason, Ttft(), True, request_id="q1")
 
 
 def test_the_place_of_a_quotation_names_the_file_where_there_are_several() -> None:
@@ -246,7 +242,9 @@ def test_much_that_is_left_out_is_told_in_short() -> None:
 
 def test_how_an_answer_ended_is_told() -> None:
     narrator = Narrator()
-    assert _told(narrator, TextDelta("q1", "a"), TextDelta("q1", "b")) == ["Answer:"]
+    assert _told(narrator, TextDelta("a", request_id="q1"), TextDelta("b", request_id="q1")) == [
+        "Answer:"
+    ]
     assert _told(narrator, _answer("cancelled"))[0] == "The answer was stopped."
     assert _told(narrator, _answer("length"))[0].startswith("The answer ends here")
     said = _told(narrator, _answer(text="\n"))

@@ -27,6 +27,7 @@ from .log import default_log_path, open_log
 
 LINE_LIMIT = 64 * 2**20  # bytes of one event
 STOP_GRACE_S = 3.0
+_LAST_ID = "end"  # of the requests that end the process
 EXIT_GRACE_S = 5.0  # from the end of its output to the end of the process
 
 
@@ -115,8 +116,8 @@ class EngineProcess:
         try:
             with contextlib.suppress(EngineError):  # it may be dead already
                 async with asyncio.timeout(grace_s):
-                    await self.send(Cancel(queued=True))
-                    await self.send(Close())
+                    await self.send(Cancel(_LAST_ID, queued=True))
+                    await self.send(Close(_LAST_ID))
             assert process.stdin is not None
             process.stdin.close()
             async with asyncio.timeout(grace_s):

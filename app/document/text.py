@@ -1,7 +1,7 @@
-"""The document as the model read it: its files in leaves that a screen can hold, and where in
-them a passage, a section or some words stand.
+"""The text of a document: its files in leaves of a size that a screen can hold, and the places
+of passages, sections and words in them.
 
-Plain values without widgets.  A passage is found by its very characters or not at all.
+Plain values without widgets.  A passage is found by its exact characters or not at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from sa_chat.protocol.events import DocumentText, Section
+from sa_chat.protocol.events import DocumentText
+from sa_chat.protocol.values import Section
 
 from .file import FileText, files_of
 from .search import Hits, normal
@@ -23,7 +24,7 @@ _PROSE = {"", ".txt", ".text", ".md", ".markdown", ".rst"} | {".html", ".htm", "
 
 
 class Position(NamedTuple):
-    """A character: its leaf among all leaves, its row there and its column, each from 0."""
+    """The position of a character: leaf among all leaves, row in the leaf, column; each from 0."""
 
     leaf: int
     row: int
@@ -32,13 +33,13 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Span:
-    """From a character up to behind another.  It may run over the end of a leaf."""
+    """A range of text, `end` excluded.  It may run over the end of a leaf."""
 
     begin: Position
     end: Position
 
     def within(self, index: int, leaf: Leaf) -> tuple[tuple[int, int], tuple[int, int]] | None:
-        """Row and column of its begin and its end in one leaf; None if it is in others."""
+        """Row and column of begin and end in one leaf; None if no part of the span is in it."""
         if not self.begin.leaf <= index <= self.end.leaf:
             return None
         begin = (self.begin.row, self.begin.column) if index == self.begin.leaf else (0, 0)
@@ -48,7 +49,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Place:
-    """What a person would say of a row: the file, the page's label, the line from 1."""
+    """Where a row is, in a reader's terms: file, page label, and line from 1."""
 
     path: str
     page: str | None
@@ -57,20 +58,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Hit:
-    """One of the places that have the words of a search; `number` counts from 1."""
+    """A match of a search; `number` counts from 1 up to `total`."""
 
     span: Span
     number: int
-    of: int
+    total: int
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """A file, or as much of it as is shown at once."""
+    """A file, or the part of a long file that is shown at once."""
 
     file: FileText = field(repr=False)
-    number: int  # among those of its file, from 1
-    of: int
+    number: int  # among the leaves of its file, from 1
+    total: int  # leaves of the file
     start: int  # offset in the file's shown text
     end: int
 
@@ -80,12 +81,12 @@ class Leaf:
 
     @cached_property
     def text(self) -> str:
-        """Without the line end behind its last row."""
+        """The text without the line end after its last row."""
         return self.file.text[self.start : self.end].removesuffix("\n")
 
     @cached_property
     def _rows(self) -> list[int]:
-        """Where each row starts, in the file's shown text."""
+        """The offset of each row in the file's shown text."""
         lengths = (len(row) + 1 for row in self.text.split("\n"))
         return list(accumulate(lengths, initial=self.start))[:-1]
 
@@ -95,7 +96,7 @@ class Leaf:
 
     @property
     def numbered(self) -> bool:
-        """Whether it is of a file whose lines people count: code, but neither prose nor pages."""
+        """Whether lines have numbers: for code, but neither for prose nor for files with pages."""
         prose = PurePosixPath(self.path).suffix.lower() in _PROSE
         return not prose and self.place(0).page is None
 
@@ -104,11 +105,11 @@ class Leaf:
         return Place(self.path, page, line)
 
     def is_marker(self, row: int) -> bool:
-        """Whether the row is no text of the file: the title, its path, the label of a page."""
+        """Whether the row is not the file's own text: the title, the path, the label of a page."""
         return self.file.is_marker(self._rows[row])
 
     def offset(self, row: int, column: int) -> int:
-        """In the file's shown text."""
+        """The offset in the file's shown text."""
         return self._rows[row] + column
 
     def row_and_column(self, offset: int) -> tuple[int, int]:
@@ -116,45 +117,45 @@ class Leaf:
         return row, offset - self._rows[row]
 
 
-class BookText:
-    """Collects stretches of text; what is asked of it is answered from those that are there."""
+class TextIndex:
+    """Collects the text of a document, and finds places in what it has collected so far."""
 
     def __init__(self) -> None:
-        self._said: list[DocumentText] = []
+        self._events: list[DocumentText] = []
         self._found: tuple[str, Hits] | None = None
 
     def add(self, event: DocumentText) -> None:
-        self._said.append(event)
+        self._events.append(event)
         self._found = None
         for built in ("files", "leaves", "_first"):
             self.__dict__.pop(built, None)
 
     @property
     def complete(self) -> bool:
-        return bool(self._said) and self._said[-1].last
+        return bool(self._events) and self._events[-1].last
 
     @cached_property
     def files(self) -> tuple[FileText, ...]:
-        return files_of(self._said)
+        return files_of(self._events)
 
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:
-        """In the document's order."""
+        """All leaves in document order."""
         return tuple(leaf for file in self.files for leaf in _leaves(file))
 
     @cached_property
     def _first(self) -> list[int]:
-        """The index of each file's first leaf."""
+        """The index of the first leaf of each file."""
         return list(accumulate((len(f.cuts) for f in self.files), initial=0))[:-1]
 
     def place(self, leaf: int, row: int) -> Place:
-        """Of a row that is shown; that of a marker is the place that it announces."""
+        """The place of a shown row; for a marker, the place of the text after it."""
         return self.leaves[leaf].place(row)
 
     def locate(self, path: str, page: str | None, line: int, passage: str) -> Span | None:
-        """Where the file has the passage: from the given place on first, then anywhere in it.
+        """The span of a passage: searched from the given place on, then in the whole file.
 
-        Only its very characters count; line ends and markers between pages may stand in it.
+        Characters have to match exactly; line ends and markers between pages may occur inside.
         """
         for index in self._files_at(path):
             file = self.files[index]
@@ -166,8 +167,9 @@ class BookText:
                 return self._span(index, *found)
         return None
 
-    def of_section(self, section: Section) -> Span | None:
-        """The row that it starts with; that of a whole file is its first.  None without text."""
+    def locate_section(self, section: Section) -> Span | None:
+        """The row in which a section starts, or the first row of a whole file; None if its text
+        is not here."""
         for index in self._files_at(section.path):
             file = self.files[index]
             start: int | None = 0
@@ -182,10 +184,9 @@ class BookText:
     def search(
         self, words: str, start: Position, direction: int = 1, *, here: bool = False
     ) -> Hit | None:
-        """The next place (`direction` 1) or the one before (-1) that has the words, in
-        whatever case and with whatever blanks between them; behind the last comes the first.
+        """The next (`direction` 1) or previous (-1) match, ignoring case and kinds of blanks.
 
-        With `here` a place that begins at `start` counts, too.
+        The search wraps around.  With `here` a match that begins at `start` counts.
         """
         hits = self._hits(normal(words))
         if not len(hits) or not self.leaves:
@@ -196,7 +197,7 @@ class BookText:
         return Hit(self._span(*hits.span(number)), number + 1, len(hits))
 
     def count(self, words: str) -> int:
-        """How many places have the words."""
+        """The number of matches of `words`."""
         return len(self._hits(normal(words)))
 
     def _hits(self, words: str) -> Hits:

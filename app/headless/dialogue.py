@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from itertools import count
 
 from sa_chat.protocol.errors import EngineError, error_of_kind
 from sa_chat.protocol.events import (
@@ -16,7 +15,7 @@ from sa_chat.protocol.events import (
     Failed,
     PrefillDone,
 )
-from sa_chat.protocol.requests import Ask, Cancel, Count, Open, Request, Stats
+from sa_chat.protocol.requests import Ask, Cancel, Count, Open, Request, RequestIds, Stats
 
 from ..client.engine_process import EngineProcess
 from ..settings.launch import Launch
@@ -32,14 +31,16 @@ class Dialogue:
         self._options = launch.documents
         self._engine = EngineProcess(launch.config, launch.fake_script)
         self._watch = watch
-        self._ids = (f"q{number}" for number in count(1))
+        self._ids = RequestIds()
         self._asked: str | None = None  # the question whose answer has not ended
         self.ended = False  # the engine is gone; nothing more can be asked
 
     async def open(self) -> None:
         """Start the engine and read the documents."""
         await self._engine.start()
-        await self._run(Open(self._options), lambda event: isinstance(event, PrefillDone))
+        await self._run(
+            Open(self._ids("o"), self._options), lambda event: isinstance(event, PrefillDone)
+        )
 
     async def count(self, with_text: bool) -> None:
         """Start the engine and have the documents counted; with their text if wanted."""
@@ -50,27 +51,27 @@ class Dialogue:
                 return isinstance(event, DocumentText) and event.last
             return isinstance(event, DocumentCounted)
 
-        await self._run(Count(self._options, with_text), last)
+        await self._run(Count(self._ids("n"), self._options, with_text), last)
 
     async def ask(self, question: str, replaces_last: bool = False) -> None:
         """Ask, and wait for the whole answer."""
-        self._asked = next(self._ids)
+        self._asked = self._ids("q")
         await self._run(Ask(self._asked, question, replaces_last), self._ends_answer)
 
     async def cancel(self) -> None:
         """Stop the answer whose `ask` was cancelled, and wait for its end."""
         if self._asked is not None:
-            await self._run(Cancel(), self._ends_answer)
+            await self._run(Cancel(self._ids("x")), self._ends_answer)
 
     async def measure(self) -> None:
         """Have the memory in use told once more."""
-        await self._run(Stats(), lambda event: isinstance(event, DeviceStats))
+        await self._run(Stats(self._ids("s")), lambda event: isinstance(event, DeviceStats))
 
     async def close(self) -> None:
         await self._engine.stop()
 
     def _ends_answer(self, event: Event) -> bool:
-        return isinstance(event, Answer) and event.ask_id == self._asked
+        return isinstance(event, Answer) and event.request_id == self._asked
 
     async def _run(self, request: Request, last: Callable[[Event], bool]) -> None:
         with contextlib.suppress(EngineError):  # the events of a dead engine say why it died

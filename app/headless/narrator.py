@@ -66,9 +66,9 @@ class Narrator:
                     yield sentences.progress(event)
             case PrefillDone():
                 yield sentences.read(event)
-            case TextDelta(ask_id=ask_id):
-                if self._answering != ask_id:
-                    self._answering = ask_id
+            case TextDelta(request_id=request_id):
+                if self._answering != request_id:
+                    self._answering = request_id
                     yield "Answer:"
             case Answer():
                 yield from self._answer(event)

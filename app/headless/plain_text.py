@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sa_chat.protocol.events import (
-    Answer,
-    AttentionFigures,
-    Citation,
-    DeviceUse,
-    DocumentReady,
-    LeftOut,
-    ModelReady,
-    PrefillDone,
-    PrefillProgress,
-)
+from sa_chat.protocol.events import Answer, DocumentReady, ModelReady, PrefillDone, PrefillProgress
+from sa_chat.protocol.values import AttentionFigures, Citation, DeviceUse, LeftOut
 
 from ..report import text
 from ..report.outcome import Outcome
@@ -105,9 +96,9 @@ def _attention(attention: AttentionFigures) -> Iterator[str]:
     yield f"Attention is {attention.mode}, with alpha {attention.alpha:g}."
     yield f"Density is {percent(attention.density)}."
     yield f"{percent(attention.sparsity)} of all pairs of attention were skipped."
-    yield f"Coverage is {percent(attention.coverage)} on average."
-    yield f"Coverage is {percent(attention.coverage_p5)} at the fifth percentile."
-    yield f"Coverage is {percent(attention.coverage_min)} at the least."
+    yield f"Coverage is {percent(attention.recall)} on average."
+    yield f"Coverage is {percent(attention.recall_p5)} at the fifth percentile."
+    yield f"Coverage is {percent(attention.recall_min)} at the least."
 
 
 def _answer(event: Answer) -> Iterator[str]:

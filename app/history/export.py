@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sa_chat.protocol.errors import UsageError
-from sa_chat.protocol.events import Answer, Citation
+from sa_chat.protocol.events import Answer
+from sa_chat.protocol.values import Citation
 
 from ..report.text import clean, count, one_line, plural, rate, seconds
 from .values import Saved, SavedTurn

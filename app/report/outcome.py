@@ -7,14 +7,13 @@ from typing import Any
 
 from sa_chat.protocol.events import (
     Answer,
-    Citation,
     DeviceStats,
-    DeviceUse,
     DocumentReady,
     Event,
     ModelReady,
     PrefillDone,
 )
+from sa_chat.protocol.values import Citation, DeviceUse
 
 
 @dataclass
@@ -41,7 +40,10 @@ class Outcome:
                 self.answers.append(event)
 
     def as_json(self) -> dict[str, Any]:
-        """The object of the command line's contract.  Only after `PrefillDone`."""
+        """The object of the command line's contract.  Only after `PrefillDone`.
+
+        Attention's "coverage" is the former name of "recall"; the next release leaves it out.
+        """
         assert self.model is not None
         assert self.document is not None
         assert self.prefill is not None
@@ -59,7 +61,8 @@ class Outcome:
                 "alpha": attention.alpha,
                 "density": attention.density,
                 "sparsity": attention.sparsity,
-                "coverage": attention.coverage,
+                "recall": attention.recall,
+                "coverage": attention.recall,
             },
             "devices": [
                 {**asdict(device), "workspace_bytes": device.workspace_bytes}

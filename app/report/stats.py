@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from sa_chat.protocol.events import (
     Answer,
-    Citation,
-    DeviceUse,
     DocumentCounted,
     DocumentReady,
     Event,
     PrefillDone,
     PrefillProgress,
 )
+from sa_chat.protocol.values import Citation, DeviceUse
 
 from . import text
 
@@ -75,8 +74,8 @@ def prefill(event: PrefillDone) -> list[str]:
         f"prefill {text.seconds(ttft.prefill_s)}",
         f"attention: {attention.mode}, alpha {attention.alpha:g}, "
         f"density {attention.density:.3f}, sparsity {attention.sparsity:.3f}, "
-        f"coverage {attention.coverage:.3f} "
-        f"(5th percentile {attention.coverage_p5:.3f}, minimum {attention.coverage_min:.3f})",
+        f"coverage {attention.recall:.3f} "
+        f"(5th percentile {attention.recall_p5:.3f}, minimum {attention.recall_min:.3f})",
     ]
 
 

@@ -32,9 +32,10 @@ class Progress(Enum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both answers to the question of turn `turn_id`; `ask_id` is that of the second asking."""
+    """Both answers to the question of turn `turn_id`."""
 
-    ask_id: str
+    request_id: str  # of the second asking
+    reading_id: str  # of the second reading: the same, or an opening in place of the first
     turn_id: str
     attention: str  # of the second reading
     beside: bool  # the first reading stays in memory, and is the one that is asked on
@@ -56,9 +57,9 @@ class Comparison:
                 return replace(self, status=Progress.READING, progress=event)
             case events.PrefillDone():
                 return replace(self, status=Progress.WRITING, prefill=event)
-            case events.TextDelta(ask_id=self.ask_id):
+            case events.TextDelta(request_id=self.request_id):
                 return replace(self, status=Progress.WRITING, text=self.text + event.text)
-            case events.Answer(ask_id=self.ask_id):
+            case events.Answer(request_id=self.request_id):
                 stopped = event.stop_reason == "cancelled"
                 status = Progress.STOPPED if stopped else Progress.DONE
                 return replace(self, status=status, text=event.text, answer=event)
@@ -69,9 +70,7 @@ class Comparison:
         return None
 
     def _ends(self, failed: events.Failed) -> bool:
-        """In the first one's place the second reading is the opening of the document, too."""
-        opening = failed.ask_id is None and not self.beside
-        return failed.ask_id == self.ask_id or failed.fatal or opening
+        return failed.fatal or failed.request_id in (self.request_id, self.reading_id)
 
     @property
     def kv_bytes(self) -> tuple[int, int]:

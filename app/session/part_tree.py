@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sa_chat.protocol.events import DocumentCounted, Drop, Section
+from sa_chat.protocol.events import DocumentCounted
+from sa_chat.protocol.values import Drop, Section
 
 
 class Mark(Enum):

@@ -161,11 +161,11 @@ def _saved(turn: Turn) -> SavedTurn:
     return SavedTurn(turn.question, turn.status.value, turn.text, turn.answer, turn.compared)
 
 
-def restored(saved: Saved, ask_ids: Callable[[], str]) -> tuple[Turn, ...]:
+def restored(saved: Saved, request_ids: Callable[[], str]) -> tuple[Turn, ...]:
     """The turns of a kept conversation.  What was not answered then is asked now."""
     return tuple(
         Turn(
-            ask_ids(),
+            request_ids(),
             turn.question,
             TurnStatus(turn.status),
             turn.text,

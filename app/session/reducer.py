@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.events import Event
 
 from .comparison import Comparison, Progress
@@ -21,7 +21,7 @@ def apply(state: ChatState, event: Event) -> ChatState:
         return _apply(state, event)
     moved = comparison.take(event)
     if moved is None:
-        late = isinstance(event, events.Failed) and event.ask_id == comparison.ask_id
+        late = isinstance(event, events.Failed) and event.request_id == comparison.request_id
         return state if late else _apply(state, event)
     state = _compared(state, moved)
     # A reading in the place of the first one is the document's reading, too.
@@ -81,22 +81,22 @@ def _apply(state: ChatState, event: Event) -> ChatState:
             return state
 
 
-def asked(state: ChatState, ask_id: str, question: str) -> ChatState:
+def asked(state: ChatState, request_id: str, question: str) -> ChatState:
     """The user asked: the question waits at the end of the queue."""
-    return replace(state, entries=(*state.entries, Turn(ask_id, question)))
+    return replace(state, entries=(*state.entries, Turn(request_id, question)))
 
 
-def asked_again(state: ChatState, ask_id: str, question: str) -> ChatState:
+def asked_again(state: ChatState, request_id: str, question: str) -> ChatState:
     """The question takes the place of the last turn, and of what was told after it."""
     last = state.turns[-1]
     entries = tuple(entry for entry in state.entries if entry is not last)
-    return asked(replace(state, entries=entries), ask_id, question)
+    return asked(replace(state, entries=entries), request_id, question)
 
 
-def renamed(state: ChatState, ask_ids: dict[str, str]) -> ChatState:
+def renamed(state: ChatState, request_ids: dict[str, str]) -> ChatState:
     """Turns get new ids: what the engine still says to their old ones is not heard."""
     entries = tuple(
-        replace(entry, ask_id=ask_ids.get(entry.ask_id, entry.ask_id))
+        replace(entry, request_id=request_ids.get(entry.request_id, entry.request_id))
         if isinstance(entry, Turn)
         else entry
         for entry in state.entries
@@ -113,17 +113,17 @@ def reopened(state: ChatState) -> ChatState:
         document=state.document,
         devices=state.devices,
         entries=state.entries,
-        opening=events.Ttft(state.opening.parse_s) if parsed else events.Ttft(),
+        opening=values.Ttft(state.opening.parse_s) if parsed else values.Ttft(),
     )
 
 
-def _loading(opening: events.Ttft, event: events.LoadProgress) -> events.Ttft:
+def _loading(opening: values.Ttft, event: events.LoadProgress) -> values.Ttft:
     """Loading the model is not part of the time to first token."""
     match event.stage:
         case "parse":
-            return events.Ttft(event.seconds)
+            return values.Ttft(event.seconds)
         case "tokenize":
-            return events.Ttft(opening.parse_s, event.seconds)
+            return values.Ttft(opening.parse_s, event.seconds)
         case _:
             return opening
 
@@ -137,7 +137,7 @@ def _compared(state: ChatState, comparison: Comparison) -> ChatState:
     state = replace(state, comparison=comparison)
     if comparison.answer is None or comparison.status is not Progress.DONE:
         return state
-    turn = next((turn for turn in state.turns if turn.ask_id == comparison.turn_id), None)
+    turn = next((turn for turn in state.turns if turn.request_id == comparison.turn_id), None)
     if turn is None:
         return state
     return _with_turn(state, replace(turn, compared=comparison.answer))
@@ -145,18 +145,18 @@ def _compared(state: ChatState, comparison: Comparison) -> ChatState:
 
 def _with_turn(state: ChatState, turn: Turn) -> ChatState:
     entries = tuple(
-        turn if isinstance(entry, Turn) and entry.ask_id == turn.ask_id else entry
+        turn if isinstance(entry, Turn) and entry.request_id == turn.request_id else entry
         for entry in state.entries
     )
     return replace(state, entries=entries)
 
 
-def _open_turn(state: ChatState, ask_id: str | None) -> Turn | None:
-    return next((t for t in state.turns if t.ask_id == ask_id and t.status.open), None)
+def _open_turn(state: ChatState, request_id: str | None) -> Turn | None:
+    return next((t for t in state.turns if t.request_id == request_id and t.status.open), None)
 
 
 def _with_delta(state: ChatState, event: events.TextDelta) -> ChatState:
-    turn = _open_turn(state, event.ask_id)
+    turn = _open_turn(state, event.request_id)
     if turn is None:
         return state
     tokens, said_s = event.tokens, event.seconds
@@ -168,7 +168,7 @@ def _with_delta(state: ChatState, event: events.TextDelta) -> ChatState:
 
 
 def _with_answer(state: ChatState, event: events.Answer) -> ChatState:
-    turn = _open_turn(state, event.ask_id)
+    turn = _open_turn(state, event.request_id)
     if turn is None:
         return state
     stopped = event.stop_reason == "cancelled"
@@ -186,14 +186,14 @@ def _with_answer(state: ChatState, event: events.Answer) -> ChatState:
 def _with_failure(state: ChatState, event: events.Failed) -> ChatState:
     if event.fatal and state.phase is Phase.DEAD:
         return state
-    turn = _open_turn(state, event.ask_id)
+    turn = _open_turn(state, event.request_id)
     if turn is not None and state.phase is Phase.FAILED:
         return state  # it waits until the document can be opened
     if turn is not None:
         state = _with_turn(state, replace(turn, status=TurnStatus.FAILED))
     if event.fatal:
         state = _interrupted(state)
-    elif event.ask_id is None and state.phase is not Phase.READY:
+    elif event.request_id == state.opening_id and state.phase is not Phase.READY:
         state = replace(state, phase=Phase.FAILED)
     notice = Notice(event.message, event.hint, event.kind)
     return replace(state, entries=(*state.entries, notice))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from itertools import count
 from typing import Protocol
 
 from sa_chat.protocol.config import EngineConfig, OpenOptions
@@ -19,15 +18,14 @@ from sa_chat.protocol.events import (
     DocumentCounted,
     DocumentReady,
     DocumentText,
-    Drop,
     Event,
     Failed,
-    PastTurn,
     PrefillDone,
     PrefillProgress,
     TextDelta,
 )
-from sa_chat.protocol.requests import Ask, Cancel, Compare, Count, Open, Request
+from sa_chat.protocol.requests import Ask, Cancel, Compare, Count, Open, Request, RequestIds
+from sa_chat.protocol.values import Drop, PastTurn
 
 from ..history import Saved
 from .comparison import Comparison
@@ -85,7 +83,7 @@ class Session:
         self._attention: str | None = None  # of the reading, where it is not the configured one
         self._client_factory = client_factory
         self._client: EngineClient | None = None
-        self._ids = (f"q{number}" for number in count(1))
+        self._ids = RequestIds()
         self._ready = False  # the engine runs and has been sent `Open`
         self._sent: set[str] = set()  # the questions that the engine holds or has answered
         self._replacing: set[str] = set()  # those in the place of what the engine was asked last
@@ -140,7 +138,8 @@ class Session:
             case DocumentReady():
                 self._fits(event)
                 self.keeper.opened(self._options, event)
-            case Failed(kind="usage", ask_id=None):  # parts that are there no more
+            case Failed(kind="usage", request_id=self.state.opening_id):
+                # parts that are there no more
                 self._options = replace(self._options, drop=())
             case PrefillDone():
                 self._learn(event)
@@ -176,14 +175,14 @@ class Session:
         A document that was not read to its end is opened again.  With `replaces_last` it takes
         the place of the last turn, if that is over.
         """
-        ask_id = next(self._ids)
+        request_id = self._ids("q")
         last = self.last_turn
         if replaces_last and last is not None and not last.status.open:
-            self.state = asked_again(self.state, ask_id, question)
-            if last.ask_id in self._sent:
-                self._replacing.add(ask_id)
+            self.state = asked_again(self.state, request_id, question)
+            if last.request_id in self._sent:
+                self._replacing.add(request_id)
         else:
-            self.state = asked(self.state, ask_id, question)
+            self.state = asked(self.state, request_id, question)
         if self.state.phase in (Phase.PAUSED, Phase.FAILED):
             await self.reopen()
         else:
@@ -211,20 +210,25 @@ class Session:
         assert turn.answer is not None
         assert prefill is not None
         other = "sparse" if prefill.attention.mode == "dense" else "dense"
-        ask_id = f"c{next(self._ids)}"
+        request_id = self._ids("c")
         before = _said(self.state.turns[:-1])
-        self.state = replace(
-            self.state,
-            comparison=Comparison(ask_id, turn.ask_id, other, beside, turn.answer, prefill),
+        reading_id = request_id if beside else self._ids("o")
+        comparison = Comparison(
+            request_id, reading_id, turn.request_id, other, beside, turn.answer, prefill
         )
         if beside:
-            await self._send(Compare(ask_id, turn.question, other, before))
+            self.state = replace(self.state, comparison=comparison)
+            await self._send(Compare(request_id, turn.question, other, before))
             return
         self._attention = other
-        comparison = self.state.comparison
-        self.state = replace(reopened(self.state), phase=Phase.LOADING, comparison=comparison)
-        await self._send(Open(self._options, other, before, text=True))
-        await self._send(Ask(ask_id, turn.question))
+        self.state = replace(
+            reopened(self.state),
+            phase=Phase.LOADING,
+            opening_id=reading_id,
+            comparison=comparison,
+        )
+        await self._send(Open(reading_id, self._options, other, before, text=True))
+        await self._send(Ask(request_id, turn.question))
 
     def _compared_in_place(self) -> None:
         """The next reading is in the first mode again, unless the second one is whole."""
@@ -240,7 +244,7 @@ class Session:
         in_place = self._comparing is not None and not self._comparing.beside
         if in_place:
             self._take_back()
-        await self._send(Cancel(queued=in_place))
+        await self._send(Cancel(self._ids("x"), queued=in_place))
 
     @property
     def _comparing(self) -> Comparison | None:
@@ -259,14 +263,18 @@ class Session:
         self._sent.clear()
         self.state = replace(reopened(self.state), phase=Phase.LOADING)
         if stops:
-            await self._send(Cancel(queued=True))
+            await self._send(Cancel(self._ids("x"), queued=True))
         await self._open()
 
     def _take_back(self) -> bool:
         """Questions that the engine holds wait here again, under new ids; False if there are
         none."""
-        held = [t.ask_id for t in self.state.turns if t.status.open and t.ask_id in self._sent]
-        self.state = renamed(self.state, {ask_id: next(self._ids) for ask_id in held})
+        held = [
+            turn.request_id
+            for turn in self.state.turns
+            if turn.status.open and turn.request_id in self._sent
+        ]
+        self.state = renamed(self.state, {request_id: self._ids("q") for request_id in held})
         self._sent.difference_update(held)
         return bool(held)
 
@@ -289,7 +297,7 @@ class Session:
         if not runs:
             return
         if stops:
-            await self._send(Cancel(queued=True))
+            await self._send(Cancel(self._ids("x"), queued=True))
         await self._open()
 
     def draft(self, text: str) -> None:
@@ -321,7 +329,7 @@ class Session:
         self.keeper.begin(saved)
         if saved is not None:
             self.state = replace(
-                self.state, entries=restored(saved, lambda: next(self._ids)), comparison=None
+                self.state, entries=restored(saved, lambda: self._ids("q")), comparison=None
             )
 
     async def _open(self) -> None:
@@ -332,12 +340,19 @@ class Session:
         self._ready = False
         self._replacing.clear()
         if self._choose:
-            await self._send(Count(replace(self._options, fit=False)))
+            await self._send(Count(self._opening_id("n"), replace(self._options, fit=False)))
             return
         said = _said(self.state.turns)
-        await self._send(Open(self._options, self._attention, said, text=True))
+        opening_id = self._opening_id("o")
+        await self._send(Open(opening_id, self._options, self._attention, said, text=True))
         self._ready = True
         await self._ask_what_waits()
+
+    def _opening_id(self, letter: str) -> str:
+        """The id of the request that opens the document from now on."""
+        opening_id = self._ids(letter)
+        self.state = replace(self.state, opening_id=opening_id)
+        return opening_id
 
     def _counted(self, event: DocumentCounted) -> None:
         self.proposal = event.proposal
@@ -378,11 +393,13 @@ class Session:
             turn = next((turn for turn in self.state.turns if self._unsent(turn)), None)
             if turn is None:
                 return
-            self._sent.add(turn.ask_id)
-            await self._send(Ask(turn.ask_id, turn.question, turn.ask_id in self._replacing))
+            self._sent.add(turn.request_id)
+            await self._send(
+                Ask(turn.request_id, turn.question, turn.request_id in self._replacing)
+            )
 
     def _unsent(self, turn: Turn) -> bool:
-        return turn.status is TurnStatus.QUEUED and turn.ask_id not in self._sent
+        return turn.status is TurnStatus.QUEUED and turn.request_id not in self._sent
 
     async def _send(self, request: Request) -> None:
         if self._client is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 
 from .comparison import Comparison
 
@@ -47,7 +47,7 @@ class TurnStatus(Enum):
 class Turn:
     """One question and its answer, as far as it has come."""
 
-    ask_id: str
+    request_id: str
     question: str
     status: TurnStatus = TurnStatus.QUEUED
     text: str = ""
@@ -69,6 +69,7 @@ class ChatState:
     """Everything that is on the screen."""
 
     phase: Phase = Phase.STARTING
+    opening_id: str | None = None  # of the request that opens or opened the document
     load: events.LoadProgress | None = None
     model: events.ModelReady | None = None
     counted: events.DocumentCounted | None = None  # in this opening, before anything was left out
@@ -77,11 +78,11 @@ class ChatState:
     marks: tuple[tuple[int, float], ...] = ()  # (tokens done, seconds) of the last progress events
     curve: tuple[tuple[int, float], ...] = ()  # (tokens done, density so far) of every chunk
     expected_s: float | None = None  # of the whole prefill, as learned on this machine
-    opening: events.Ttft = field(default_factory=events.Ttft)  # as far as it has come
+    opening: values.Ttft = field(default_factory=values.Ttft)  # as far as it has come
     prefill: events.PrefillDone | None = None
-    ttft: events.Ttft | None = None
+    ttft: values.Ttft | None = None
     writing_rate: float | None = None  # tokens a second of the answer written now, or last
-    devices: tuple[events.DeviceUse, ...] = ()
+    devices: tuple[values.DeviceUse, ...] = ()
     entries: tuple[Turn | Notice, ...] = ()
     comparison: Comparison | None = None  # the newest
 
@@ -136,7 +137,7 @@ class ChatState:
         return self._pace
 
     @property
-    def live_ttft(self) -> events.Ttft:
+    def live_ttft(self) -> values.Ttft:
         """The time to first token as far as it has come."""
         return self.opening if self.ttft is None else self.ttft
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
@@ -16,25 +16,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sa_chat.engine.attention.context import never
 from sa_chat.engine.cache import KVCache
+from sa_chat.engine.cancellation import never
 from sa_chat.engine.citations import CitationFinder
 from sa_chat.engine.citations.verbatim import VerbatimDocument
 from sa_chat.engine.documents import open_documents
 from sa_chat.engine.model import LoadedModel, load_model
 from sa_chat.engine.model.fused import fuse
 from sa_chat.engine.model.links import connect
+from sa_chat.engine.model.loaded import loaded_model
 from sa_chat.engine.model.placement import resolve_dtype
 from sa_chat.engine.model.structure import structure_of
-from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.platform.devices import platform_of
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.session.conversation import Conversation
+from sa_chat.engine.sparsity import SelectionSettings
+from sa_chat.engine.sparsity.prefill_config import PrefillConfig
 from sa_chat.engine.tokens import tokenize_documents
 from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
 from sa_chat.engine.tools.eval.scoring import RULES
 from sa_chat.engine.tools.eval.sizing import Counter, write_files
 from sa_chat.engine.tools.eval.trial import Trial
 from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
-from sa_chat.protocol.events import Answer, Event, Ttft
+from sa_chat.protocol.events import Answer, Event
+from sa_chat.protocol.values import Ttft
 
 WHOLE = 1 << 30  # tokens of a chunk: more than any document has
 
@@ -75,10 +80,16 @@ def split(loaded: LoadedModel, devices: tuple[torch.device, torch.device]) -> Lo
     parts = structure_of(model).parts(devices, -(-loaded.layers // 2))
     for name, device in parts.items():
         model.get_submodule(name).to(device)
-    if devices[0].type == "cuda":
+    if platform_of(devices[0]).fuses:
         fuse(model)
-    connect(model, parts)
-    return replace(loaded, devices=devices)
+    return loaded_model(
+        model,
+        loaded.name,
+        dtype=loaded.dtype,
+        devices=devices,
+        folder=loaded.folder,
+        links=connect(model, parts),
+    )
 
 
 def _loaded(device: str, dtype: torch.dtype | None) -> LoadedModel:
@@ -119,7 +130,11 @@ def _ask(
         documents = open_documents(OpenOptions((str(path),)))
     ids = tokenize_documents(documents, tokenizer).ids.tolist()
     cache = KVCache(loaded.layers, len(ids) + Counter(tokenizer).room(trial.questions))
-    read = prefill(loaded, cache, ids, mode=mode, alpha=DEFAULT_ALPHA, chunk=way.chunk)
+    runner = ModelRunner(loaded, cache)
+    config = PrefillConfig(
+        "dense" if mode == "dense" else "sparse", SelectionSettings(DEFAULT_ALPHA), way.chunk
+    )
+    read = runner.prefill(ids, runner.tune(config, len(ids)))
     files = (
         (path, " ".join(part.text for part in parts))
         for path, parts in groupby(documents.parts, attrgetter("path"))
@@ -127,12 +142,12 @@ def _ask(
     recorder = Recorder(files, tokenizer.token_bytes)
     longest = max(question.answer_tokens for question in trial.questions)
     finder = CitationFinder(documents)
-    conversation = Conversation(loaded, tokenizer, cache, finder, Ttft(), longest, recorder)
+    conversation = Conversation(runner, tokenizer, finder, Ttft(), longest, recorder)
     answers = []
     for question in trial.questions:
         events: list[Event] = []
-        conversation.ask("", question.text, events.append, never)
-        conversation.forget_turns()
+        conversation.ask(question.text, events.append, never)
+        conversation.reset_turns()
         answer = events[-1]
         assert isinstance(answer, Answer)
         score = RULES[question.rule](answer.text, question.expected)

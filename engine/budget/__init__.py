@@ -1,5 +1,8 @@
-"""Does the document fit, with room for the conversation?  Nothing is ever cut to make it fit:
-what would have to go is proposed, and goes only if that is accepted."""
+"""Whether the document fits the context, with a reserve for the conversation.
+
+Nothing is truncated to make it fit: parts to leave out are proposed, and left out only on
+acceptance.
+"""
 
 from .check import check_budget, reserve_for
 from .proposal import propose

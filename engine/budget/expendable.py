@@ -1,6 +1,6 @@
-"""What is least likely needed, by its name: tests before examples before appendices.
+"""Recognises expendable parts of documents by name: tests, examples, appendices and so on.
 
-The order is that of how seldom a question about the whole is answered there.
+The categories are ordered by how rarely they answer a question about the whole.
 """
 
 from __future__ import annotations
@@ -50,31 +50,34 @@ LARGE = "large"
 
 
 def _compiled(rules: tuple[tuple[str, str], ...]) -> list[tuple[str, re.Pattern[str]]]:
-    return [(why, re.compile(pattern, re.IGNORECASE)) for why, pattern in rules]
+    return [(category, re.compile(pattern, re.IGNORECASE)) for category, pattern in rules]
 
 
 _FOLDER_RULES, _FILE_RULES = _compiled(_FOLDERS), _compiled(_FILES)
 _CHAPTER_RULES = _compiled(_CHAPTERS)
-ORDER = tuple(dict.fromkeys(why for rules in (_FOLDERS, _FILES, _CHAPTERS) for why, _ in rules))
-"""The reasons, the least likely needed first."""
+CATEGORIES = tuple(
+    dict.fromkeys(category for rules in (_FOLDERS, _FILES, _CHAPTERS) for category, _ in rules)
+)
+"""The categories, the most expendable first."""
 
 
-def folder_why(path: str) -> str | None:
-    """Why a folder (`a/b/`) is hardly needed; None if nothing says so."""
-    return _why(_FOLDER_RULES, PurePosixPath(path).name)
+def folder_category(path: str) -> str | None:
+    """The category that makes a folder (`a/b/`) expendable; None if its name suggests none."""
+    return _category(_FOLDER_RULES, PurePosixPath(path).name)
 
 
-def file_why(path: str) -> str | None:
-    """The same of a file."""
-    return _why(_FILE_RULES, PurePosixPath(path).name)
+def file_category(path: str) -> str | None:
+    """The category that makes a file expendable; None if its name suggests none."""
+    return _category(_FILE_RULES, PurePosixPath(path).name)
 
 
-def chapter_why(title: str) -> str | None:
-    """The same of a chapter, with or without its number."""
-    return _why(_CHAPTER_RULES, title.strip()) or _why(
+def chapter_category(title: str) -> str | None:
+    """The category that makes a chapter expendable, its number disregarded; None if its title
+    suggests none."""
+    return _category(_CHAPTER_RULES, title.strip()) or _category(
         _CHAPTER_RULES, _NUMBER.sub("", title.strip())
     )
 
 
-def _why(rules: list[tuple[str, re.Pattern[str]]], name: str) -> str | None:
-    return next((why for why, pattern in rules if pattern.fullmatch(name)), None)
+def _category(rules: list[tuple[str, re.Pattern[str]]], name: str) -> str | None:
+    return next((category for category, pattern in rules if pattern.fullmatch(name)), None)

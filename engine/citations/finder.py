@@ -1,4 +1,4 @@
-"""Where the document has a quotation."""
+"""Finds quotations in the document."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from sa_chat.protocol.events import Citation
+from sa_chat.protocol.values import Citation
 
 from ..documents import DocumentSet, Part
 from .folding import Folded, fold
-from .quotes import Quote, find_quotes, tells_something, without_cut_word
+from .quotes import Quote, find_quotes, is_significant, without_cut_word
 
 _ELLIPSIS = re.compile(r"\[\s*(?:\.{3,}|\u2026)\s*\]|\.{3,}|\u2026")
 _END_MARKS = " \t\n.,;:"
 _OUTER = " \t\n\"'\u201c\u201d\u2018\u2019*_"
-_MARKERS = re.compile(  # of emphasis, code and nested block quotes; never inside a word
+_MARKERS = re.compile(  # Markdown emphasis, code and nested block quotes, not inside words
     r"(?m:^(?:[ \t]*>)+[ \t]?)"
     r"|(?<![\w*`~])(?:[*_`]+|~~)(?=\S)|(?<=\S)(?:[*_`]+|~~)(?![\w*`~])"
 )
-_GAP = 500  # most folded characters that an ellipsis may stand for
-_CJK = "\u2e80"  # from here on scripts set no blanks between words
+_GAP = 500  # most folded characters that an ellipsis may replace
+_CJK = "\u2e80"  # from here on, scripts have no spaces between words
 
-_Span = tuple[int, int]  # from one offset up to another
+_Span = tuple[int, int]  # half-open range of offsets
 
 
 @dataclass(frozen=True)
 class _File:
-    """All parts of one file, joined by line ends, so that a quotation may span pages."""
+    """All parts of one file, joined by line ends, so that quotations can span pages."""
 
     path: str
     parts: tuple[Part, ...]
@@ -41,14 +41,14 @@ class _File:
         return fold(self.text)
 
     def find(self, wording: str) -> _Span | None:
-        """Where these very characters stand."""
+        """The first exact occurrence of a wording, on word boundaries."""
         whole = partial(self._is_whole, len(wording))
         at = next(_places(self.text, wording, whole), None)
         return None if at is None else (at, at + len(wording))
 
     def find_folded(self, pieces: Sequence[str]) -> _Span | None:
-        """From the first of these folded pieces to the end of the last, if each follows the one
-        before it, with no more than `_GAP` characters between them."""
+        """The span of these folded pieces, if each follows the previous one with at most `_GAP`
+        characters between them."""
         first, *others = pieces
         chains: Iterable[_Span] = ((at, at + len(first)) for at in self._folded(first))
         for piece in others:
@@ -59,7 +59,7 @@ class _File:
         return None if found is None else self._unfolded(*found)
 
     def _continued(self, chains: Iterable[_Span], piece: str) -> Iterator[_Span]:
-        """Begin and end of each of `chains` (sorted by their ends) that this piece continues."""
+        """Those of `chains` (sorted by their ends) that `piece` continues, extended by it."""
         coming = iter(chains)
         upcoming = next(coming, None)
         nearest: _Span | None = None
@@ -76,15 +76,16 @@ class _File:
         return not self._cuts(at, at + length)
 
     def _is_whole_folded(self, length: int, at: int) -> bool:
-        """Judged on the original, where hyphens still part words."""
+        """Whether the occurrence is on word boundaries of the original text, which still has its
+        hyphens."""
         return not self._cuts(*self._unfolded(at, at + length))
 
     def _unfolded(self, begin: int, end: int) -> _Span:
-        """The original of a folded stretch, which is not empty."""
+        """The original span of a non-empty folded span."""
         return self.folded.original(begin), self.folded.original(end - 1) + 1
 
     def _cuts(self, start: int, end: int) -> bool:
-        """Whether the stretch begins or ends inside a word or number."""
+        """Whether a span begins or ends inside a word or number."""
         return self._glued(start) or self._glued(end)
 
     def _glued(self, at: int) -> bool:
@@ -94,6 +95,7 @@ class _File:
         return left.isalnum() and right.isalnum() and left < _CJK and right < _CJK
 
     def citation(self, quote: str, begin: int, end: int) -> Citation:
+        """The verified citation of a quotation found at a span of `text`."""
         index = bisect_right(self.part_starts, begin) - 1
         start, part = self.part_starts[index], self.parts[index]
         line = part.line + self.text.count("\n", start, begin)
@@ -102,18 +104,18 @@ class _File:
 
 @dataclass(frozen=True)
 class CitationFinder:
-    """Searches quotations in what was opened.  The index is built at the first search."""
+    """Searches for quotations in opened documents.  The index is built on first use."""
 
     documents: DocumentSet
 
     def cite(self, answer: str, finished: bool = True) -> tuple[Citation, ...]:
-        """A citation for each quotation of an answer, in its order.
+        """A citation for each quotation in an answer, in order.
 
-        Each is searched word for word, then folded (`folding`), then without quotation marks
-        or a full stop of the answer's own around it, then in the pieces that an ellipsis
-        leaves, in order, near one another and in one file; and at last all this without
-        Markdown's markers.  Files that the answer names come first.  An answer that was
-        stopped (`finished` false) is held to its whole words only.
+        Each quotation is searched verbatim, then folded (`folding`), then without surrounding
+        quotation marks or a full stop that the answer added, then as the pieces around its
+        ellipses, in order, close together and in one file; and finally all of this without
+        Markdown markers.  Files that the answer names are searched first.  Of an answer that was
+        stopped (`finished` false) only complete words are considered.
         """
         quotes = find_quotes(answer if finished else without_cut_word(answer))
         if not quotes:
@@ -159,7 +161,7 @@ def _search(text: str, files: Sequence[_File]) -> tuple[_File, _Span] | None:
                 if span is not None:
                     return file, span
     pieces = [piece for piece in _ELLIPSIS.split(text) if _needle(piece)]
-    if pieces != [text] and pieces and all(map(tells_something, pieces)):
+    if pieces != [text] and pieces and all(map(is_significant, pieces)):
         needles = [_needle(piece) for piece in pieces]
         for file in files:
             span = file.find_folded(needles)
@@ -169,9 +171,9 @@ def _search(text: str, files: Sequence[_File]) -> tuple[_File, _Span] | None:
 
 
 def _wordings(text: str) -> list[str]:
-    """A quotation as it stands, then without what an answer may have put around it."""
+    """A quotation as given, then without what an answer may have put around it."""
     wordings = (text.strip("\n"), text.strip(_OUTER), text.strip(_OUTER + _END_MARKS))
-    return [wording for wording in dict.fromkeys(wordings) if tells_something(wording)]
+    return [wording for wording in dict.fromkeys(wordings) if is_significant(wording)]
 
 
 def _exactly(file: _File, wording: str) -> _Span | None:
@@ -183,12 +185,13 @@ def _folded(file: _File, wording: str) -> _Span | None:
 
 
 def _needle(text: str) -> str:
-    """Folded.  Dashes at the ends go: how they fold depends on what stands beside them."""
+    """The folded text to search for, without dashes at its ends, as their folding depends on the
+    context."""
     return fold(text).text.strip(" -")
 
 
 def _places(text: str, needle: str, accept: Callable[[int], bool]) -> Iterator[int]:
-    """The accepted occurrences, in order."""
+    """The offsets of accepted occurrences, in order."""
     at = text.find(needle) if needle else -1
     while at >= 0:
         if accept(at):

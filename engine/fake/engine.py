@@ -18,18 +18,14 @@ from sa_chat.protocol.errors import PasswordError, UsageError, error_of_kind
 from sa_chat.protocol.events import (
     Answer,
     Cancelled,
-    DeviceUse,
     DocumentCounted,
     DocumentReady,
-    LeftOut,
     LoadProgress,
     ModelReady,
-    PastTurn,
     PrefillDone,
-    Section,
     TextDelta,
-    Ttft,
 )
+from sa_chat.protocol.values import DeviceUse, LeftOut, PastTurn, Section, Ttft
 
 from ..budget import check_budget, propose
 from ..session.base import Emit, in_other_mode
@@ -62,10 +58,10 @@ class FakeEngine:
         self,
         options: OpenOptions,
         attention: str | None = None,
-        recall: tuple[PastTurn, ...] = (),
+        replay_turns: tuple[PastTurn, ...] = (),
         text: bool = False,
     ) -> None:
-        """Turns to recall change nothing: what is answered stands in the script."""
+        """Turns to replay change nothing: the answers are in the script."""
         self._stop.clear()
         config = self._config if attention is None else replace(self._config, attention=attention)
         script = self._script
@@ -97,14 +93,14 @@ class FakeEngine:
         for event in texts(self._script, counted) if text else ():
             self._emit(event)
 
-    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
+    def ask(self, question: str, replaces_last: bool = False) -> None:
         self._stop.clear()
-        answer = self._answer(ask_id, question, self._ttft)
+        answer = self._answer(question, self._ttft)
         self._ttft = answer.ttft
         self._emit(answer)
 
     def compare(
-        self, ask_id: str, question: str, attention: str, recall: tuple[PastTurn, ...] = ()
+        self, question: str, attention: str, replay_turns: tuple[PastTurn, ...] = ()
     ) -> None:
         self._stop.clear()
         assert self._done is not None, "compared before a document was open"
@@ -116,7 +112,7 @@ class FakeEngine:
             self._emit(Cancelled("compare"))
             return
         self._emit(self._second)
-        answer = self._answer(ask_id, question, self._second.ttft)
+        answer = self._answer(question, self._second.ttft)
         self._emit(Cancelled("compare") if answer.stop_reason == "cancelled" else answer)
 
     def cancel(self) -> None:
@@ -219,7 +215,7 @@ class FakeEngine:
             self._emit(replace(event, devices=self.stats()))
         return replace(fake_prefill.done(config, script, total), devices=self.stats())
 
-    def _answer(self, ask_id: str, question: str, ttft: Ttft) -> Answer:
+    def _answer(self, question: str, ttft: Ttft) -> Answer:
         """The reply word for word, and what is to be said at its end."""
         script = self._script
         reply = self._reply(question)
@@ -229,7 +225,7 @@ class FakeEngine:
                 if reply.crash_after_tokens == len(said):
                     os._exit(reply.crash_exit_code)
                 said.append(token)
-                self._emit(TextDelta(ask_id, token, len(said), (len(said) - 1) * script.token_s))
+                self._emit(TextDelta(token, len(said), (len(said) - 1) * script.token_s))
                 if not self._wait(script.token_s):
                     break
         whole = not self._stop.is_set()
@@ -237,7 +233,6 @@ class FakeEngine:
             raise error_of_kind(reply.failure.kind, reply.failure.message, reply.failure.hint)
         citations = tuple(replace(each, passage=passage_of(each)) for each in reply.citations)
         return Answer(
-            ask_id,
             question,
             "".join(said),
             citations if whole else (),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from sa_chat.protocol.config import EngineConfig
-from sa_chat.protocol.events import AttentionFigures, PrefillDone, PrefillProgress, Ttft
+from sa_chat.protocol.events import PrefillDone, PrefillProgress
+from sa_chat.protocol.values import AttentionFigures, Ttft
 
 from .script import Script
 
@@ -39,11 +40,11 @@ def done(config: EngineConfig, script: Script, tokens: int) -> PrefillDone:
     by_head = _density(config, script, tokens)
     seconds = chunks(script, tokens) * chunk_s(config, script)
     select_s = seconds * _select_share(config)
-    coverage = 1.0 if config.attention == "dense" else (1.0 + config.alpha) / 2.0
+    recall = 1.0 if config.attention == "dense" else (1.0 + config.alpha) / 2.0
     return PrefillDone(
         tokens,
         Ttft(script.parse_s, script.tokenize_s, select_s, seconds - select_s),
-        AttentionFigures(config.attention, config.alpha, _mean(by_head), coverage),
+        AttentionFigures(config.attention, config.alpha, _mean(by_head), recall),
         by_head,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sa_chat.protocol.errors import EXIT_CODES, UsageError
-from sa_chat.protocol.events import Citation, LeftOut, Section
+from sa_chat.protocol.values import Citation, LeftOut, Section
 
 DEFAULT = "default"
 _REFUSAL = "I could not find that in the document.\n"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import count
 
-from sa_chat.protocol.events import Citation, DocumentSize, DocumentText
+from sa_chat.protocol.events import DocumentSize, DocumentText
+from sa_chat.protocol.values import Citation
 
 from .script import Script, Stretch
 

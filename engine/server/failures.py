@@ -11,12 +11,12 @@ from sa_chat.protocol.events import Failed
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
-def failure(error: BaseException, ask_id: str | None = None, *, fatal: bool = False) -> Failed:
+def failure(error: BaseException, request_id: str | None = None, *, fatal: bool = False) -> Failed:
     """What to tell the user about `error`."""
     if not isinstance(error, SaChatError):
         traceback.print_exception(error, file=sys.stderr)
         error = _explain(error)
-    return Failed(error.message, error.hint, error.kind, ask_id, fatal)
+    return Failed(error.message, error.hint, error.kind, fatal, request_id=request_id)
 
 
 def _explain(error: BaseException) -> SaChatError:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from sa_chat.protocol.arguments import Parser, add_config_arguments, config_from
-from sa_chat.protocol.codec import from_line
+from sa_chat.protocol.codec import from_line, request_id_of
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import EngineError, SaChatError
 from sa_chat.protocol.events import DeviceStats, Event
@@ -50,10 +50,9 @@ class Host:
                     continue
                 try:
                     if not self._handle(from_line(line)):
-                        self._worker.finish()
                         return self._worker.join()
                 except Exception as error:
-                    self._emit(failure(error))
+                    self._emit(failure(error, request_id_of(line)))
             self._worker.cancel(queued=True)
             self._worker.finish()
             return self._worker.join(GRACE_S)
@@ -67,9 +66,10 @@ class Host:
                 self._worker.submit(request)
             case Cancel(queued=queued):
                 self._worker.cancel(queued)
-            case Stats():
-                self._emit(DeviceStats(self._worker.stats()))
-            case Close():
+            case Stats(request_id=request_id):
+                self._emit(DeviceStats(self._worker.stats(), request_id=request_id))
+            case Close(request_id=request_id):
+                self._worker.finish(request_id)
                 return False
             case _:
                 raise EngineError(

@@ -7,10 +7,12 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from sa_chat.protocol.errors import UsageError
-from sa_chat.protocol.events import Answer, Cancelled, Closed, DeviceUse, Event, PrefillDone, Ttft
+from sa_chat.protocol.events import Answer, Cancelled, Closed, Event, PrefillDone
 from sa_chat.protocol.requests import Ask, Compare, Count, Open
+from sa_chat.protocol.values import DeviceUse, Ttft
 
 from ..session.base import Emit, Engine
 from .failures import failure
@@ -27,10 +29,8 @@ class _Document(enum.Enum):
 class Worker:
     """Makes the engine when it is first needed, and runs every job on it.
 
-    Each ends in exactly one event: `Open` in `PrefillDone`, `Cancelled` or `Failed`; `Count` in
-    `DocumentCounted` (with text in `DocumentText`), `Cancelled` or `Failed`; `Ask` in `Answer` or
-    `Failed`; `Compare` in `Answer`, `Cancelled` or `Failed`.  After `finish` the last event is
-    `Closed`.
+    Each ends in exactly one event, as `protocol.requests` says, and all its events carry its id.
+    After `finish` the last event is `Closed`.
     """
 
     def __init__(self, make_engine: Callable[[Emit], Engine], emit: Emit) -> None:
@@ -41,8 +41,10 @@ class Worker:
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
+        self._last_id = ""  # of the job that runs or ran last
         self._cancelled = False  # the running job is to end
         self._finishing = False
+        self._close_id: str | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     @property
@@ -71,12 +73,13 @@ class Worker:
                 dropped.extend(self._waiting)
                 self._waiting.clear()
         for job in dropped:
-            self._drop(job, self._emit)
+            self._drop(job)
 
-    def finish(self) -> None:
-        """End when the queue is empty."""
+    def finish(self, request_id: str | None = None) -> None:
+        """End when the queue is empty; `Closed` then carries `request_id`."""
         with self._changed:
             self._finishing = True
+            self._close_id = request_id
             self._changed.notify()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -94,7 +97,7 @@ class Worker:
                 self._work(job)
             except (Exception, SystemExit) as error:
                 self._end(self._document)
-                self._emit(failure(error, job.ask_id if isinstance(job, (Ask, Compare)) else None))
+                self._emit(failure(error, job.request_id))
             else:
                 self._end(self._document)
         self.cancel(queued=True)
@@ -103,7 +106,7 @@ class Worker:
                 self._engine.close()
             except (Exception, SystemExit):
                 traceback.print_exc()
-        self._emit(Closed())
+        self._emit(Closed(request_id=self._close_id))
 
     def _take(self) -> Job | None:
         with self._changed:
@@ -112,6 +115,7 @@ class Worker:
                     return None
                 self._changed.wait()
             self._running = job
+            self._last_id = job.request_id
             return job
 
     def _next(self) -> Job | None:
@@ -131,15 +135,16 @@ class Worker:
         if self._engine is None:
             self._engine = self._make_engine(self._forward)
         if self._cancelled:
-            self._drop(job, self._forward)
+            self._end(_Document.CANCELLED if isinstance(job, Open) else self._document)
+            self._drop(job)
         elif isinstance(job, Open):
-            self._engine.open(job.options, job.attention, job.recall, job.text)
+            self._engine.open(job.options, job.attention, job.replay_turns, job.text)
         elif isinstance(job, Count):
             self._engine.count(job.options, job.text)
         elif isinstance(job, Compare):
-            self._engine.compare(job.ask_id, job.question, job.attention, job.recall)
+            self._engine.compare(job.question, job.attention, job.replay_turns)
         else:
-            self._engine.ask(job.ask_id, job.question, job.replaces_last)
+            self._engine.ask(job.question, job.replaces_last)
 
     def _forward(self, event: Event) -> None:
         # A job ends before its last event is heard: a cancel sent after it means the next job.
@@ -149,7 +154,7 @@ class Worker:
             self._end(_Document.CANCELLED)
         elif isinstance(event, (Answer, Cancelled)):
             self._end(self._document)
-        self._emit(event)
+        self._emit(replace(event, request_id=self._last_id))
         if self._cancelled and self._engine is not None:
             # Told again: the engine clears its flag when it begins, perhaps after we set it.
             self._engine.cancel()
@@ -160,14 +165,18 @@ class Worker:
             self._running = None
             self._cancelled = False
 
-    def _drop(self, job: Job, emit: Emit) -> None:
+    def _drop(self, job: Job) -> None:
         """Answer for a job that the engine never saw."""
         if isinstance(job, Open):
             self._document = _Document.CANCELLED
-            emit(Cancelled("prefill"))
-        elif isinstance(job, Count):
-            emit(Cancelled("count"))
-        elif isinstance(job, Compare):
-            emit(Cancelled("compare"))
-        else:
-            emit(Answer(job.ask_id, job.question, "", (), 0, 0.0, 0.0, "cancelled", Ttft()))
+        event: Event
+        match job:
+            case Open():
+                event = Cancelled("prefill")
+            case Count():
+                event = Cancelled("count")
+            case Compare():
+                event = Cancelled("compare")
+            case Ask(question=question):
+                event = Answer(question, "", (), 0, 0.0, 0.0, "cancelled", Ttft())
+        self._emit(replace(event, request_id=job.request_id))

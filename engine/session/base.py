@@ -8,7 +8,8 @@ from typing import Protocol
 
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import UsageError
-from sa_chat.protocol.events import DeviceUse, Event, PastTurn
+from sa_chat.protocol.events import Event
+from sa_chat.protocol.values import DeviceUse, PastTurn
 
 Emit = Callable[[Event], None]
 
@@ -31,7 +32,7 @@ class Engine(Protocol):
 
     `open`, `count`, `ask` and `compare` run one at a time on one thread and speak through `emit`.
     They raise `SaChatError` for what a user can meet.  `cancel` and `stats` come from other
-    threads, at any time.
+    threads, at any time.  An engine knows no request ids: `server/worker.py` sets them.
     """
 
     def __init__(self, config: EngineConfig, emit: Emit) -> None: ...
@@ -40,7 +41,7 @@ class Engine(Protocol):
         self,
         options: OpenOptions,
         attention: str | None = None,
-        recall: tuple[PastTurn, ...] = (),
+        replay_turns: tuple[PastTurn, ...] = (),
         text: bool = False,
     ) -> None:
         """Read and prefill; ends with `PrefillDone`, or `Cancelled("prefill")`.  A document
@@ -50,12 +51,12 @@ class Engine(Protocol):
         """Read and count, and leave the conversation as it is; ends with `DocumentCounted`, with
         `text` with the last `DocumentText`, or with `Cancelled("count")`."""
 
-    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
+    def ask(self, question: str, replaces_last: bool = False) -> None:
         """Answer, in the place of the last question and its answer if it replaces them; ends with
         an `Answer`, whose `stop_reason` is "cancelled" if it was."""
 
     def compare(
-        self, ask_id: str, question: str, attention: str, recall: tuple[PastTurn, ...] = ()
+        self, question: str, attention: str, replay_turns: tuple[PastTurn, ...] = ()
     ) -> None:
         """Answer over a second reading in the other mode, and leave the first as it is; ends with
         an `Answer`, or with `Cancelled("compare")`."""

@@ -11,7 +11,8 @@ from operator import attrgetter
 import numpy as np
 
 from sa_chat.protocol.config import OpenOptions
-from sa_chat.protocol.events import DocumentCounted, DocumentReady, DocumentSize, DocumentText, Drop
+from sa_chat.protocol.events import DocumentCounted, DocumentReady, DocumentSize, DocumentText
+from sa_chat.protocol.values import Drop
 
 from ..budget import propose
 from ..documents import DocumentSet
@@ -27,7 +28,7 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedDocument:
     """Documents as tokens, and the room that there is for them."""
 
     prompt: TokenizedPrompt
@@ -143,16 +144,18 @@ def count(
     context_tokens: int,
     reserve_tokens: int,
     on_progress: Progress | None = None,
-) -> Counted:
+) -> CountedDocument:
     """All of the documents but `options.drop`.  Raises `UsageError` for a part that is not
     there."""
     prompt = tokenize_documents(documents, tokenizer, on_progress)
-    counted = Counted(prompt, options.paths, context_tokens, reserve_tokens)
+    counted = CountedDocument(prompt, options.paths, context_tokens, reserve_tokens)
     return without(counted, options.drop, "left out by choice", tokenizer)
 
 
-def without(counted: Counted, keys: tuple[str, ...], why: str, tokenizer: Tokenizer) -> Counted:
-    """Counted again without these parts."""
+def without(
+    counted: CountedDocument, keys: tuple[str, ...], why: str, tokenizer: Tokenizer
+) -> CountedDocument:
+    """The document counted again without these parts."""
     if not keys:
         return counted
     tokens = {section.key: section.tokens for section in counted.prompt.sections}
@@ -163,7 +166,9 @@ def without(counted: Counted, keys: tuple[str, ...], why: str, tokenizer: Tokeni
     return replace(counted, prompt=prompt, dropped_tokens=dropped)
 
 
-def fitted(counted: Counted, proposal: tuple[Drop, ...], tokenizer: Tokenizer) -> Counted:
+def fitted(
+    counted: CountedDocument, proposal: tuple[Drop, ...], tokenizer: Tokenizer
+) -> CountedDocument:
     """Without what its proposal says; it may still not fit if nothing can be proposed."""
     for _ in range(_FITTING_ROUNDS):
         if not proposal:

@@ -1,4 +1,4 @@
-"""A document set as one row of token ids, each with its place."""
+"""A document set as one sequence of token ids, each with its source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sa_chat.protocol.events import Section
+from sa_chat.protocol.values import Section
 
 from ..documents import DocumentSet, OutlineEntry, Piece
 from .base import Ids, Starts, Tokenizer
@@ -20,7 +20,7 @@ from .batches import encode_all
 
 @dataclass(frozen=True)
 class Place:
-    """Where a token comes from."""
+    """The source of a token."""
 
     path: str
     page: str | None  # printed label
@@ -34,13 +34,15 @@ class TokenizedPrompt:
     ids: Ids  # [L]
     documents: DocumentSet
     pieces: tuple[Piece, ...] = field(repr=False)
-    piece_starts: npt.NDArray[np.int64] = field(repr=False)  # [P] where each begins in `ids`
-    starts: tuple[Starts, ...] = field(repr=False)  # per piece: offsets of its tokens
+    piece_starts: npt.NDArray[np.int64] = field(
+        repr=False
+    )  # [P] index of each first id
+    starts: tuple[Starts, ...] = field(repr=False)  # for each piece the offsets of its tokens
     tokenize_s: float = 0.0
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """The outline with token counts.  Markers count to what follows them; only head and
+        """The outline with token counts.  Markers count towards what follows them; only head and
         title belong to no section."""
         outline = self.documents.outline
         begins = [self._begin(entry) for entry in outline]
@@ -58,7 +60,7 @@ class TokenizedPrompt:
         )
 
     def locate(self, index: int) -> Place:
-        """The place of token `index`; that of the text it announces for head and markers."""
+        """The source of token `index`; for head and markers, that of the text that follows."""
         at = max(0, int(np.searchsorted(self.piece_starts, index, side="right")) - 1)
         piece = self.pieces[at]
         part = self.documents.parts[piece.about]
@@ -70,7 +72,7 @@ class TokenizedPrompt:
 
     @cached_property
     def _abouts(self) -> list[int]:
-        """The part of each piece but the title; never falling."""
+        """The part of each piece except the title, non-decreasing."""
         return [piece.about for piece in self.pieces[1:]]
 
     @cached_property
@@ -86,13 +88,13 @@ class TokenizedPrompt:
         return self._newline_cache[part]
 
     def _begin(self, entry: OutlineEntry) -> int:
-        """The token index where an entry starts; its markers belong to it."""
+        """The token index where an entry starts, markers included."""
         part = self.documents.parts[entry.part]
         newlines = self._newlines(entry.part)
         lines_before = min(entry.line - part.line, len(newlines))
         if lines_before <= 0:
             return self._part_begin(entry.part)
-        at = bisect_right(self._abouts, entry.part)  # its last piece is its text
+        at = bisect_right(self._abouts, entry.part)  # the last piece of a part is its text
         offset = int(newlines[lines_before - 1]) + 1
         return int(self.piece_starts[at]) + int(np.searchsorted(self.starts[at], offset))
 
@@ -102,9 +104,9 @@ class TokenizedPrompt:
         return int(self.piece_starts[at]) if at < len(self.pieces) else len(self.ids)
 
     def _ends(self, begins: list[int]) -> list[int]:
-        """Where each entry ends: at the next one of the same or a lower level."""
+        """The token index where each entry ends: at the next one of the same or a lower level."""
         ends = [len(self.ids)] * len(begins)
-        following: list[int] = []  # entries that may end an earlier one, the nearest last
+        following: list[int] = []  # candidates to end an earlier entry, the nearest last
         for index in reversed(range(len(begins))):
             level = self.documents.outline[index].level
             while following and self.documents.outline[following[-1]].level > level:
@@ -120,9 +122,9 @@ def tokenize_documents(
     tokenizer: Tokenizer,
     on_progress: Callable[[float], None] | None = None,
 ) -> TokenizedPrompt:
-    """Encode the chat's head and each piece of the document by itself.
+    """Encode the head of the chat format and each piece of the documents separately.
 
-    Pieces apart keep the counts of pages and files exact, and the tokenizer's work linear.
+    Separate pieces keep the counts of pages and files exact and the tokenizer's work linear.
     """
     started = time.perf_counter()
     pieces = documents.pieces()

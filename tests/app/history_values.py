@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sa_chat.app.history import Document, History, SavedTurn, open_history
 from sa_chat.protocol.config import OpenOptions
-from sa_chat.protocol.events import Answer, Citation, Ttft
+from sa_chat.protocol.events import Answer
+from sa_chat.protocol.values import Citation, Ttft
 
 OPENED = datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 BOOK = Document(OpenOptions(("/books/moby.txt",)), "Moby-Dick", 300_000, OPENED)
@@ -25,7 +26,7 @@ def answered(text: str = "> Call me Ishmael.\n", question: str = "Who speaks?") 
     found = Citation("Call me Ishmael.", "/books/moby.txt", "3", 7, True)
     missing = Citation("Nobody said this.", "", None, 0, False)
     ttft = Ttft(0.5, 0.25, 1.0, 10.0, 0.25)
-    return Answer("q1", question, text, (found, missing), 42, 31.5, 0.084, "stop", ttft)
+    return Answer(question, text, (found, missing), 42, 31.5, 0.084, "stop", ttft, request_id="q1")
 
 
 def turn(question: str = "Who speaks?", text: str = "> Call me Ishmael.\n") -> SavedTurn:

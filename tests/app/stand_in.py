@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from textual.pilot import Pilot
 
@@ -11,39 +12,39 @@ from sa_chat.app.session.recorder import Keeper
 from sa_chat.app.session.state import ChatState
 from sa_chat.app.settings.launch import Launch
 from sa_chat.app.tui.app import SaChatApp
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import EngineError
 from sa_chat.protocol.events import Event
-from sa_chat.protocol.requests import Request
+from sa_chat.protocol.requests import Compare, Count, Open, Request
 
 GIB = 2**30
 _PATIENCE_S = 20.0
-DEVICES = (events.DeviceUse("cpu", 3 * GIB // 4, GIB, 16 * GIB, 4 * GIB, GIB // 16, GIB // 2),)
+DEVICES = (values.DeviceUse("cpu", 3 * GIB // 4, GIB, 16 * GIB, 4 * GIB, GIB // 16, GIB // 2),)
 DENSITY = tuple(
     tuple(round(1.0 - 0.09 * layer - 0.02 * (head % 3), 3) for head in range(8))
     for layer in range(10)
 )
-TTFT = events.Ttft(0.4, 0.2, 4.0, 29.6, 0.0)
+TTFT = values.Ttft(0.4, 0.2, 4.0, 29.6, 0.0)
 DOCUMENT = events.DocumentReady(
     title="A [bold]short[/bold] book",
     paths=("book.pdf",),
     sections=(
-        events.Section("A short book", "book.pdf", 0, "i", 1, 131_002),
-        events.Section("One", "book.pdf", 1, "1", 1, 70_000),
+        values.Section("A short book", "book.pdf", 0, "i", 1, 131_002),
+        values.Section("One", "book.pdf", 1, "1", 1, 70_000),
     ),
-    left_out=(events.LeftOut("cover.png", "a picture has no text"),),
+    left_out=(values.LeftOut("cover.png", "a picture has no text"),),
     prompt_tokens=131_002,
     context_tokens=139_264,
     reserve_tokens=2_048,
 )
 MODEL = events.ModelReady("sa-chat reader", 32_600_000, 10, 8, 139_264, "bfloat16", "cpu", 0.8)
 DONE = events.PrefillDone(
-    131_002, TTFT, events.AttentionFigures("sparse", 0.95, 0.208, 0.975), DENSITY, DEVICES
+    131_002, TTFT, values.AttentionFigures("sparse", 0.95, 0.208, 0.975), DENSITY, DEVICES
 )
 LAUNCH = Launch(OpenOptions(("book.pdf",)), EngineConfig())
-VERIFIED = events.Citation("Call me Ishmael.", "book.pdf", "12", 3, True)
-INVENTED = events.Citation("Nobody wrote this.", "", None, 0, False)
+VERIFIED = values.Citation("Call me Ishmael.", "book.pdf", "12", 3, True)
+INVENTED = values.Citation("Nobody wrote this.", "", None, 0, False)
 
 
 def progress(tokens: int, seconds: float) -> events.PrefillProgress:
@@ -51,14 +52,16 @@ def progress(tokens: int, seconds: float) -> events.PrefillProgress:
 
 
 def answer(
-    ask_id: str,
+    request_id: str,
     text: str,
-    citations: tuple[events.Citation, ...] = (),
+    citations: tuple[values.Citation, ...] = (),
     stop_reason: str = "stop",
     question: str = "?",
 ) -> events.Answer:
-    ttft = events.Ttft(0.4, 0.2, 4.0, 29.6, 0.25)
-    return events.Answer(ask_id, question, text, citations, 9, 33.3, 0.25, stop_reason, ttft)
+    ttft = values.Ttft(0.4, 0.2, 4.0, 29.6, 0.25)
+    return events.Answer(
+        question, text, citations, 9, 33.3, 0.25, stop_reason, ttft, request_id=request_id
+    )
 
 
 class StandInClient:
@@ -86,8 +89,21 @@ class StandInClient:
         self.stopped = True
 
     def say(self, *said: Event) -> None:
+        """What names no request answers the reading that was asked for last, as far as it can."""
         for event in said:
-            self._events.put_nowait(event)
+            self._events.put_nowait(self._named(event))
+
+    def _named(self, event: Event) -> Event:
+        kinds: tuple[type, ...] = (Open, Count, Compare)
+        match event:
+            case events.Failed(fatal=True) | events.DeviceStats() | events.Closed():
+                return event
+            case events.Failed() | events.Cancelled(what="prefill" | "count"):
+                kinds = (Open, Count)
+        asked = [request.request_id for request in self.sent if isinstance(request, kinds)]
+        if event.request_id is not None or not asked:
+            return event
+        return replace(event, request_id=asked[-1])
 
 
 class StandInApp(SaChatApp):

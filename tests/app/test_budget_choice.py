@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sa_chat.app.session.part_tree import Budget, Mark, Node
-from sa_chat.protocol.events import DocumentCounted, Drop, Section
+from sa_chat.protocol.events import DocumentCounted
+from sa_chat.protocol.values import Drop, Section
 
 SECTIONS = (
     Section("a.py", "src/a.py", 0, None, 1, 300),

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from sa_chat.app.history import Document, History, HistoryError, Run, SavedTurn
 from sa_chat.app.session.state import TurnStatus
 from sa_chat.protocol.config import OpenOptions
-from sa_chat.protocol.events import Answer, Citation, Ttft
+from sa_chat.protocol.events import Answer
+from sa_chat.protocol.values import Citation, Ttft
 
 SIGNS = st.characters(codec=None, exclude_categories=())  # lone surrogates and zero bytes, too
 TEXTS = st.text(SIGNS)

@@ -15,8 +15,9 @@ from sa_chat.app.session.session import Session
 from sa_chat.app.session.state import Notice, Phase, TurnStatus
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import EngineError
-from sa_chat.protocol.events import Cancelled, DeviceStats, Failed, PastTurn, TextDelta
+from sa_chat.protocol.events import Cancelled, DeviceStats, Failed, TextDelta
 from sa_chat.protocol.requests import Ask, Cancel, Compare, Open, Request
+from sa_chat.protocol.values import PastTurn
 
 pytestmark = pytest.mark.asyncio
 OPTIONS = OpenOptions(("book.pdf",))
@@ -84,7 +85,7 @@ async def test_question_while_the_process_starts_waits_for_open() -> None:
     client.flowing.set()
     client.started.set()
     await settle()
-    assert client.sent == [Open(OPTIONS, text=True), Ask("q1", "early?")]
+    assert client.sent == [Open("o1", OPTIONS, text=True), Ask("q1", "early?")]
     await run.session.ask("late?")
     assert client.sent[2:] == [Ask("q2", "late?")]
     assert [turn.status for turn in run.session.state.turns] == [TurnStatus.QUEUED] * 2
@@ -97,7 +98,7 @@ async def test_questions_while_requests_are_under_way_are_sent_once() -> None:
     first = asyncio.create_task(run.session.ask("one"))
     client.started.set()
     await settle()
-    assert client.sent == [Open(OPTIONS, text=True)]
+    assert client.sent == [Open("o1", OPTIONS, text=True)]
     second = asyncio.create_task(run.session.ask("two"))
     await settle()
     client.flowing.set()
@@ -105,7 +106,7 @@ async def test_questions_while_requests_are_under_way_are_sent_once() -> None:
     await run.session.ask("three")
     await settle()
     assert client.sent == [
-        Open(OPTIONS, text=True),
+        Open("o1", OPTIONS, text=True),
         Ask("q1", "one"),
         Ask("q2", "two"),
         Ask("q3", "three"),
@@ -133,7 +134,7 @@ async def test_new_engine_is_asked_what_the_old_one_owed() -> None:
     client.started.set()
     await settle()
     assert client.sent == [
-        Open(OPTIONS, text=True),
+        Open("o1", OPTIONS, text=True),
         Ask("q1", "one"),
         Ask("q2", "two"),
         Ask("q3", "three"),
@@ -157,16 +158,16 @@ async def test_what_waits_is_asked_of_the_new_reading_only() -> None:
     assert run.session.state.phase is Phase.FAILED
     client.sent.clear()
     await run.session.ask("two")  # the engine has refused the first
-    assert client.sent[0] == Open(OPTIONS, text=True)
+    assert client.sent[0] == Open("o1", OPTIONS, text=True)
     assert questions(client) == ["one", "two"]
     client.say(DOCUMENT, MODEL, Cancelled("prefill"))
     await settle()
     assert run.session.state.phase is Phase.PAUSED
     client.sent.clear()
     await run.session.ask("three")  # the engine still holds the other two
-    assert client.sent[:2] == [Cancel(queued=True), Open(OPTIONS, text=True)]
+    assert client.sent[:2] == [Cancel("x1", queued=True), Open("o1", OPTIONS, text=True)]
     assert questions(client) == ["one", "two", "three"]
-    held = [request.ask_id for request in client.sent if isinstance(request, Ask)]
+    held = [request.request_id for request in client.sent if isinstance(request, Ask)]
     assert len(set(held)) == 3
     client.say(answer("q1", "", stop_reason="cancelled"))  # of the old queue
     await settle()
@@ -193,7 +194,7 @@ async def test_a_reading_from_the_beginning_is_told_what_was_said() -> None:
     client.sent.clear()
     await run.session.reopen()
     said = (PastTurn("Who?", "Ishmael."),)
-    assert client.sent == [Open(OPTIONS, recall=said, text=True)]
+    assert client.sent == [Open("o1", OPTIONS, replay_turns=said, text=True)]
     run.end()
 
 
@@ -212,16 +213,16 @@ async def test_the_last_question_is_asked_again_in_its_place() -> None:
 
 async def test_the_other_mode_beside_the_first() -> None:
     run, client = await opened()
-    for ask_id, question, text in (("q1", "Who?", "Ishmael."), ("q2", "Where?", "At sea.")):
+    for request_id, question, text in (("q1", "Who?", "Ishmael."), ("q2", "Where?", "At sea.")):
         await run.session.ask(question)
-        client.say(answer(ask_id, text, question=question))
+        client.say(answer(request_id, text, question=question))
         await settle()
     said = (PastTurn("Who?", "Ishmael."),)
 
     await run.session.compare(beside=True)
-    assert client.sent[-1] == Compare("cq3", "Where?", "dense", said)
+    assert client.sent[-1] == Compare("c1", "Where?", "dense", said)
     assert run.session.busy
-    client.say(progress(8_192, 2.0), DONE, answer("cq3", "On land."))
+    client.say(progress(8_192, 2.0), DONE, answer("c1", "On land."))
     await settle()
     state = run.session.state
     assert state.phase is Phase.READY
@@ -241,7 +242,7 @@ async def compared_in_place() -> tuple[Run, SlowClient]:
     await settle()
     client.sent.clear()
     await run.session.compare(beside=False)
-    assert client.sent == [Open(OPTIONS, "dense", text=True), Ask("cq2", "Where?")]
+    assert client.sent == [Open("o1", OPTIONS, "dense", text=True), Ask("c1", "Where?")]
     client.say(DOCUMENT, progress(8_192, 2.0))
     await settle()
     assert run.session.state.phase is Phase.PREFILLING
@@ -252,7 +253,7 @@ async def compared_in_place() -> tuple[Run, SlowClient]:
 
 async def test_the_other_mode_in_place_of_the_first() -> None:
     run, client = await compared_in_place()
-    client.say(DONE, answer("cq2", "On land."), answer("q3", "Home.", question="And then?"))
+    client.say(DONE, answer("c1", "On land."), answer("q3", "Home.", question="And then?"))
     await settle()
     state = run.session.state
     assert state.phase is Phase.READY
@@ -268,9 +269,9 @@ async def test_the_other_mode_in_place_of_the_first() -> None:
 async def test_a_reading_in_place_that_is_stopped_gives_the_first_mode_back() -> None:
     run, client = await compared_in_place()
     await run.session.cancel()
-    assert client.sent == [Cancel(queued=True)]
+    assert client.sent == [Cancel("x1", queued=True)]
     dropped = (
-        answer("cq2", "", stop_reason="cancelled"),
+        answer("c1", "", stop_reason="cancelled"),
         answer("q3", "", stop_reason="cancelled"),
     )
     client.say(*dropped, Cancelled("prefill"))
@@ -284,7 +285,7 @@ async def test_a_reading_in_place_that_is_stopped_gives_the_first_mode_back() ->
     client.sent.clear()
     await run.session.reopen()
     said = (PastTurn("Where?", "At sea."),)
-    assert client.sent[0] == Open(OPTIONS, "sparse", said, text=True)
+    assert client.sent[0] == Open("o1", OPTIONS, "sparse", said, text=True)
     assert questions(client) == ["And then?"]
     run.end()
 
@@ -292,7 +293,8 @@ async def test_a_reading_in_place_that_is_stopped_gives_the_first_mode_back() ->
 async def test_a_reading_in_place_that_fails_says_why_once() -> None:
     run, client = await compared_in_place()
     client.say(
-        Failed("No memory.", "Close.", "engine"), Failed("None is open.", "", "usage", "cq2")
+        Failed("No memory.", "Close.", "engine"),
+        Failed("None is open.", "", "usage", request_id="c1"),
     )
     await settle()
     state = run.session.state
@@ -310,7 +312,7 @@ async def test_a_question_in_hand_is_kept_as_one_that_waits() -> None:
     assert history is not None
     run, client = await opened(Keeper(history))
     await run.session.ask("Who?")
-    client.say(TextDelta("q1", "Ish"))
+    client.say(TextDelta("Ish", request_id="q1"))
     await settle()
     await run.session.ask("Where?")
     (info,) = history.sessions()

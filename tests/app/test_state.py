@@ -10,7 +10,7 @@ from stand_in import DEVICES, DOCUMENT, DONE, MODEL, VERIFIED, answer, progress
 
 from sa_chat.app.session.reducer import apply, asked, reopened
 from sa_chat.app.session.state import ChatState, Notice, Phase, TurnStatus
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 
 READY = (events.LoadProgress("parse", 1.0, 0.4), DOCUMENT, MODEL, progress(131_002, 33.6), DONE)
 DEATH = events.Failed("The engine has died.", "Start it again.", "engine", fatal=True)
@@ -18,6 +18,10 @@ DEATH = events.Failed("The engine has died.", "Start it again.", "engine", fatal
 
 def after(state: ChatState, *said: events.Event) -> ChatState:
     return reduce(apply, said, state)
+
+
+def delta(text: str, request_id: str = "q1") -> events.TextDelta:
+    return events.TextDelta(text, request_id=request_id)
 
 
 def ready(*questions: str) -> ChatState:
@@ -49,7 +53,7 @@ def test_questions_are_answered_in_their_order() -> None:
     assert state.writing is None
     state = apply(state, DONE)
     assert state.writing == state.turns[0]
-    state = after(state, events.TextDelta("q1", "An "), events.TextDelta("q1", "answer"))
+    state = after(state, delta("An "), delta("answer"))
     assert [turn.status for turn in state.turns] == [TurnStatus.WRITING, TurnStatus.QUEUED]
     assert state.turns[0].text == "An answer"
     state = apply(state, answer("q1", "An answer.", (VERIFIED,)))
@@ -61,19 +65,19 @@ def test_questions_are_answered_in_their_order() -> None:
 
 
 def test_a_cancelled_answer_keeps_its_text() -> None:
-    state = after(ready("one"), events.TextDelta("q1", "Half an"))
+    state = after(ready("one"), delta("Half an"))
     state = apply(state, answer("q1", "Half an", stop_reason="cancelled"))
     assert state.turns[0].status is TurnStatus.STOPPED
     assert state.last_answer == state.turns[0]
 
 
 def test_a_question_cancelled_before_its_first_token_keeps_the_ttft() -> None:
-    dropped = events.Answer("q1", "one", "", (), 0, 0.0, 0.0, "cancelled", events.Ttft())
+    dropped = events.Answer("one", "", (), 0, 0.0, 0.0, "cancelled", values.Ttft(), request_id="q1")
     assert apply(ready("one"), dropped).ttft == DONE.ttft
 
 
 def test_death_marks_the_answer_in_hand_and_keeps_what_waits() -> None:
-    state = after(ready("one", "two"), events.TextDelta("q1", "Half an"), DEATH, DEATH)
+    state = after(ready("one", "two"), delta("Half an"), DEATH, DEATH)
     assert [turn.status for turn in state.turns] == [TurnStatus.INTERRUPTED, TurnStatus.QUEUED]
     assert state.turns[0].text == "Half an"
     assert [entry.message for entry in state.entries if isinstance(entry, Notice)] == [
@@ -86,7 +90,9 @@ def test_death_marks_the_answer_in_hand_and_keeps_what_waits() -> None:
 
 
 def test_a_failed_answer_leaves_the_document_open() -> None:
-    state = apply(ready("one"), events.Failed("Too long.", "Ask less.", "overflow", "q1"))
+    state = apply(
+        ready("one"), events.Failed("Too long.", "Ask less.", "overflow", request_id="q1")
+    )
     assert state.phase is Phase.READY
     assert state.turns[0].status is TurnStatus.FAILED
 
@@ -96,7 +102,7 @@ def test_questions_wait_for_a_document_that_could_not_be_opened() -> None:
     state = after(
         state,
         events.Failed("No such file.", "Look again.", "document"),
-        events.Failed("No document is open.", "Open one first.", "usage", "q1"),
+        events.Failed("No document is open.", "Open one first.", "usage", request_id="q1"),
     )
     assert state.phase is Phase.FAILED
     assert state.turns[0].status is TurnStatus.QUEUED
@@ -105,7 +111,7 @@ def test_questions_wait_for_a_document_that_could_not_be_opened() -> None:
 
 def test_words_about_unknown_or_finished_questions_change_nothing() -> None:
     state = after(ready("one"), answer("q1", "Done."))
-    assert after(state, events.TextDelta("q1", "more"), events.TextDelta("q9", "x")) == state
+    assert after(state, delta("more"), delta("x", "q9")) == state
     assert apply(state, answer("q9", "x")) == state
 
 
@@ -133,18 +139,18 @@ def test_the_curve_has_a_point_for_every_chunk_of_one_reading() -> None:
 
 def test_the_time_to_first_token_grows_with_what_is_told() -> None:
     state = after(ChatState(), events.LoadProgress("parse", 0.5, 0.3))
-    assert (state.live_ttft, state.timed) == (events.Ttft(0.3), "parse_s")
+    assert (state.live_ttft, state.timed) == (values.Ttft(0.3), "parse_s")
     state = after(state, events.LoadProgress("tokenize", 0.5, 0.1), DOCUMENT)
-    assert (state.live_ttft, state.timed) == (events.Ttft(0.3, 0.1), "prefill_s")
+    assert (state.live_ttft, state.timed) == (values.Ttft(0.3, 0.1), "prefill_s")
     state = after(state, events.LoadProgress("model", 0.5, 9.0))
-    assert (state.live_ttft, state.timed) == (events.Ttft(0.3, 0.1), None)
+    assert (state.live_ttft, state.timed) == (values.Ttft(0.3, 0.1), None)
     state = after(state, MODEL, replace(progress(10_000, 4.0), select_s=1.0))
-    assert (state.live_ttft, state.timed) == (events.Ttft(0.3, 0.1, 1.0, 3.0), "prefill_s")
+    assert (state.live_ttft, state.timed) == (values.Ttft(0.3, 0.1, 1.0, 3.0), "prefill_s")
     state = apply(state, DONE)
     assert (state.live_ttft, state.timed) == (DONE.ttft, None)
     state = asked(state, "q1", "one")
     assert state.timed == "first_token_s"
-    state = apply(state, events.TextDelta("q1", "An"))
+    state = apply(state, delta("An"))
     assert state.timed is None
     state = apply(state, answer("q1", "An answer."))
     assert state.live_ttft.first_token_s == 0.25
@@ -154,8 +160,8 @@ def test_the_time_to_first_token_grows_with_what_is_told() -> None:
 def test_what_was_parsed_to_be_counted_is_not_timed_again() -> None:
     counted = events.DocumentCounted(**vars(DOCUMENT))
     state = after(ChatState(), events.LoadProgress("parse", 1.0, 0.3), counted)
-    assert reopened(state).live_ttft == events.Ttft(0.3)
-    assert reopened(after(state, DOCUMENT, progress(1, 1.0))).live_ttft == events.Ttft()
+    assert reopened(state).live_ttft == values.Ttft(0.3)
+    assert reopened(after(state, DOCUMENT, progress(1, 1.0))).live_ttft == values.Ttft()
 
 
 def test_speeds() -> None:
@@ -163,8 +169,8 @@ def test_speeds() -> None:
     assert state.reading_rate == pytest.approx(5_000)
     assert apply(state, DONE).reading_rate == pytest.approx(131_002 / 33.6)
     state = ready("one")
-    state = apply(state, events.TextDelta("q1", "An", tokens=1, seconds=0.0))
+    state = apply(state, events.TextDelta("An", tokens=1, seconds=0.0, request_id="q1"))
     assert state.writing_rate is None
-    state = apply(state, events.TextDelta("q1", " answer", tokens=11, seconds=0.5))
+    state = apply(state, events.TextDelta(" answer", tokens=11, seconds=0.5, request_id="q1"))
     assert state.writing_rate == pytest.approx(20.0)
     assert apply(state, answer("q1", "An answer.")).writing_rate == 33.3

@@ -50,9 +50,9 @@ class Reader:
         done = self._last(PrefillDone)
         answers = []
         for question in trial.questions:
-            engine.ask("", question.text)
+            engine.ask(question.text)
             answers.append(_scored(question, self._last(Answer)))
-            engine.forget_turns()
+            engine.reset_turns()
         attention = done.attention
         assert done.document_nll is not None
         return ReadingResult(
@@ -62,9 +62,9 @@ class Reader:
             prompt_tokens=done.tokens,
             density=attention.density,
             density_by_head=done.density_by_head,
-            coverage=attention.coverage,
-            coverage_p5=attention.coverage_p5,
-            coverage_min=attention.coverage_min,
+            coverage=attention.recall,
+            coverage_p5=attention.recall_p5,
+            coverage_min=attention.recall_min,
             document_nll=done.document_nll,
             prefill_s=done.ttft.select_s + done.ttft.prefill_s,
             answers=tuple(answers),
