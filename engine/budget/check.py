@@ -37,7 +37,8 @@ def check_budget(
     noun = "token" if excess == 1 else "tokens"
     raise ContextOverflow(
         f"The document is {excess:,} {noun} too long: it has {prompt_tokens:,}, and "
-        f"{available:,} fit ({context_tokens:,} of context less {reserve_tokens:,} for questions and answers).",
+        f"{available:,} fit ({context_tokens:,} of context less {reserve_tokens:,} for questions "
+        "and answers).",
         _advice(proposal),
     )
 

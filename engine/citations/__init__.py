@@ -1,4 +1,4 @@
-"""Citations: the quotations of an answer, and where the document has them."""
+"""Citations: the quotations in an answer, and where they stand in the document."""
 
 from .finder import CitationFinder
 from .quotes import find_quotes

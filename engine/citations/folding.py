@@ -1,9 +1,9 @@
-"""Text without the differences that are no differences of wording, and the way back.
+"""Folds text: removes differences that do not change the wording, with a map back.
 
-White space of any kind and length is one blank; typographic quotes are plain; dashes are one
-hyphen without blanks around it; a hyphen between letters is nothing, so that a word divided at
-a line's end equals the whole word; soft hyphens and zero-width characters are nothing;
-ligatures are their letters.  Case stays, and so do hyphens beside digits: -5 is not 5.
+White space of any kind and length becomes one space; typographic quotes become plain; dashes
+become a hyphen without spaces around it; a hyphen between letters is removed, so that a word
+hyphenated at a line end equals the whole word; soft hyphens and zero-width characters are removed;
+ligatures become their letters.  Case is kept, and so are hyphens beside digits: -5 is not 5.
 """
 
 from __future__ import annotations
@@ -42,15 +42,14 @@ _CHANGES = re.compile(
 
 @dataclass(frozen=True)
 class Folded:
-    """`text` is folded; `original(i)` leads back."""
+    """A folded text; `original` maps its offsets back."""
 
     text: str
-    _at: array[int] = field(repr=False)  # folded offsets where the distance changes
+    _at: array[int] = field(repr=False)  # folded offsets where the difference changes
     _origin: array[int] = field(repr=False)  # the original offsets there
 
     def original(self, offset: int) -> int:
-        """The offset in the original text of the character at `offset` of the folded one; of
-        what it replaces, where it replaces something."""
+        """The original offset of the folded character at `offset`, or of what it replaces."""
         index = bisect_right(self._at, offset) - 1
         origin = self._origin[index] + offset - self._at[index]
         if index + 1 < len(self._origin):
@@ -59,7 +58,7 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """Fold a text; linear in its length."""
+    """Fold a text, in time linear in its length."""
     plain = text.translate(_ONE_TO_ONE)
     pieces: list[str] = []
     at, origin = array("q", [0]), array("q", [0])

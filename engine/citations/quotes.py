@@ -1,4 +1,4 @@
-"""What in an answer is a quotation."""
+"""Finds the quotations in an answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _BLOCK = re.compile(r" {0,3}> ?(.*)")
 _INLINE = re.compile(r"\u201c([^\u201c\u201d]+)\u201d|(?<![\w\"])\"([^\"]+)\"(?![\w\"])")
-_INLINE_WORDS = 4  # fewer are names and terms, not quotations
+_INLINE_WORDS = 4  # shorter ones are names and terms, not quotations
 _LEAST_CHARACTERS, _LEAST_WORDS = 12, 3
 _WORD = re.compile(r"[^\W\u2e80-\U0010ffff][^\s\u2e80-\U0010ffff]*|[^\W\x00-\u2e7f]")
 _TO_LAST_WORD = re.compile(r".*[\s\u2e80-\U0010ffff]", re.DOTALL)
@@ -17,25 +17,25 @@ _TO_LAST_WORD = re.compile(r".*[\s\u2e80-\U0010ffff]", re.DOTALL)
 
 @dataclass(frozen=True)
 class Quote:
-    """What an answer claims to stand in the document; in `code` no sign is mere Markdown."""
+    """Text that an answer attributes to the document; `code` contains no Markdown markers."""
 
     text: str
     code: bool = False
 
 
 def find_quotes(answer: str) -> list[Quote]:
-    """Each quotation once, in order: paragraphs of Markdown block quotes (their lines joined),
-    fenced code blocks, and text of four or more words in double quotes.
+    """The quotations of an answer, in order and without duplicates: paragraphs of Markdown block
+    quotes (lines joined), fenced code blocks, and text of four or more words in double quotes.
 
-    What is not `tells_something` is no quotation: it would be found by chance.
+    Texts that are not `is_significant` are ignored, as they would be found by chance.
     """
     stripped = (Quote(quote.text.strip("\n"), quote.code) for quote in _quotes(answer.splitlines()))
-    return list(dict.fromkeys(quote for quote in stripped if tells_something(quote.text)))
+    return list(dict.fromkeys(quote for quote in stripped if is_significant(quote.text)))
 
 
-def tells_something(text: str) -> bool:
-    """Whether finding this text proves anything: twelve characters or three words at least.
-    Scripts without blanks count a word for each character."""
+def is_significant(text: str) -> bool:
+    """Whether a text is long enough for a match to mean something: at least twelve characters or
+    three words.  In scripts without spaces each character counts as a word."""
     words = _WORD.findall(text)
     return len(words) >= _LEAST_WORDS or (
         len(words) > 0 and len(" ".join(text.split())) >= _LEAST_CHARACTERS
@@ -43,7 +43,7 @@ def tells_something(text: str) -> bool:
 
 
 def without_cut_word(text: str) -> str:
-    """An answer that was stopped, without its last word if that may be incomplete."""
+    """A stopped answer without its last word, if that may be incomplete."""
     text = text.rstrip("\ufffd")
     if not text[-1:].isalnum():
         return text
@@ -68,7 +68,7 @@ def _quotes(lines: list[str]) -> Iterator[Quote]:
 
 
 def _block(lines: list[str], at: int) -> tuple[int, list[Quote]]:
-    """How many lines from here on are one block quote or code block, and what they quote."""
+    """The number of lines from `at` that form a block quote or code block, and its quotations."""
     fence = _FENCE.match(lines[at])
     if fence:
         body, after = [], at + 1

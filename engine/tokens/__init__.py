@@ -1,4 +1,4 @@
-"""Tokens: text to ids with exact counts and places, ids to text, and the chat's frame."""
+"""Tokens: text to ids with exact counts and positions, ids to text, and the chat format."""
 
 from .base import Detokenizer, Tokenizer
 from .chat import ChatFormat

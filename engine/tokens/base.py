@@ -1,8 +1,8 @@
-"""What the rest of the engine knows of a tokenizer."""
+"""The interface of tokenizers to the rest of the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,25 +11,27 @@ import numpy.typing as npt
 from .chat import ChatFormat
 
 Ids = npt.NDArray[np.int32]  # [L] token ids
-Starts = npt.NDArray[np.int64]  # [L] character offsets, never falling
+Starts = npt.NDArray[np.int64]  # [L] character offsets, non-decreasing
+TokenBytes = Callable[[int], bytes]
+"""The bytes of a token id; empty for special tokens and for ids without a token."""
 
 
 class Detokenizer(Protocol):
-    """Ids of one answer to text, as they come.  Yields whole characters only."""
+    """Converts the ids of one answer to text incrementally, in whole characters."""
 
     def feed(self, token_id: int) -> str:
-        """The text that this token completes; special tokens have none."""
+        """The text that this token completes; empty for special tokens."""
 
     def flush(self) -> str:
-        """What is left at the end: U+FFFD for a character that was cut, or nothing."""
+        """The rest at the end: U+FFFD for an incomplete character, or nothing."""
 
 
 class Tokenizer(Protocol):
-    """Text that people wrote is never parsed for special tokens."""
+    """Encodes and decodes text.  Special tokens are never parsed out of ordinary text."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name to display."""
 
     @property
     def vocab_size(self) -> int:
@@ -37,33 +39,39 @@ class Tokenizer(Protocol):
 
     @property
     def highest_id(self) -> int:
-        """Of those that texts and the frame are encoded to."""
+        """The highest id that ordinary text or the chat format is encoded to."""
 
     @property
     def stop_ids(self) -> frozenset[int]:
-        """Ids that end an answer.  They are no part of it."""
+        """Ids that end an answer and are not part of it."""
 
     @property
     def chat(self) -> ChatFormat:
-        """How document, questions and answers are framed."""
+        """The ids around document, questions and answers."""
+
+    @property
+    def token_bytes(self) -> TokenBytes | None:
+        """The bytes of single tokens, where the vocabulary is one of byte strings, as in byte-level
+        BPE; else None.  The bytes of encoded text, joined, are its UTF-8 (normalised, where the
+        tokenizer normalises)."""
 
     def encode(self, text: str) -> list[int]:
         """The ids of ordinary text."""
 
     def encode_with_starts(self, text: str) -> tuple[Ids, Starts]:
-        """The same ids, and for each the offset in `text` of its first character (of the
-        character that it continues, where a token starts inside one)."""
+        """The same ids, and for each the offset in `text` of its first character, or of the
+        character that it continues if the token starts inside one."""
 
     def prepare(self, characters: int) -> None:
-        """Called before texts of so many characters are encoded; may take a second where that
-        saves more."""
+        """Called before texts of this many characters in total are encoded; may take a second where
+        that saves more."""
 
     def stretches(self, text: str) -> list[str]:
-        """A long text cut where its tokens fall apart: the ids of the stretches, joined, are
-        its own."""
+        """Split a long text between tokens: the ids of the pieces, joined, are those of the
+        text."""
 
     def encode_many_with_starts(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
-        """As `encode_with_starts` of each, on all cores."""
+        """`encode_with_starts` of each text, on all cores."""
 
     def detokenizer(self) -> Detokenizer:
-        """A fresh one for each answer."""
+        """A new detokenizer, for one answer."""

@@ -1,4 +1,4 @@
-"""Many texts to ids in steps of about equal time, so that progress and a stop are never far."""
+"""Encodes many texts in steps of about equal time, for progress and prompt cancellation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 from .base import Ids, Starts, Tokenizer
 
-_STEP_S = 0.1  # aimed at
-_FIRST = 50_000  # characters, until the speed is known
-_LONGEST = 4_000_000
+_STEP_S = 0.1  # target time of a step
+_FIRST = 50_000  # characters of a step until the speed is known
+_LONGEST = 4_000_000  # characters of a step
 
 
 def encode_all(
     texts: Sequence[str], tokenizer: Tokenizer, on_progress: Callable[[float], None] | None = None
 ) -> list[tuple[Ids, Starts]]:
-    """As `encode_with_starts` of each.  What `on_progress` raises ends it."""
+    """`encode_with_starts` of each text.  An exception from `on_progress` ends the work."""
     total = sum(map(len, texts))
     tokenizer.prepare(total)
     cut = [tokenizer.stretches(text) for text in texts]
@@ -39,7 +39,7 @@ def encode_all(
 
 
 def _batch_end(texts: Sequence[str], begin: int, size: int) -> int:
-    """At least one text, and then as many as stay within so many characters."""
+    """The end of a batch of at least one text and otherwise at most `size` characters."""
     end, characters = begin + 1, len(texts[begin])
     while end < len(texts) and characters + len(texts[end]) <= size:
         characters += len(texts[end])

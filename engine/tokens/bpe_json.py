@@ -1,4 +1,4 @@
-"""A `tokenizer.json` of byte-level BPE as ranks and a pattern for tiktoken."""
+"""Converts a `tokenizer.json` of byte-level BPE to ranks and a pattern for tiktoken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .base import Ids
 from .stretches import is_seam
 
 GPT2_PATTERN = (
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # ByteLevel's own
+    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # of ByteLevel
 )
 _REFUSED_SETTINGS = (
     "dropout",
@@ -23,33 +23,33 @@ _REFUSED_SETTINGS = (
 )
 
 
-class Unlike(Exception):
-    """The tokenizer is not one that tiktoken can stand in for; says why."""
+class NotEquivalent(Exception):
+    """tiktoken cannot replace the tokenizer; the message says why."""
 
 
 @dataclass(frozen=True)
 class ByteBPE:
-    """What tiktoken needs."""
+    """What tiktoken needs of a byte-level BPE tokenizer."""
 
     pattern: str
-    ranks: dict[bytes, int]  # in the order of merges, after the bytes
+    ranks: dict[bytes, int]  # in merge order, after the single bytes
     ids: Ids  # [ranks]
-    tokens: tuple[str, ...]  # as the vocabulary writes them, by rank
-    several: bool  # some tokens are made by several merges
-    nfc: bool  # texts are normalised first
-    added: tuple[str, ...]  # tokens that are cut out of texts before all else
+    tokens: tuple[str, ...]  # as written in the vocabulary, by rank
+    several: bool  # some tokens result from several merges
+    nfc: bool  # texts are normalised to NFC first
+    added: tuple[str, ...]  # tokens that are split off before everything else
 
 
 def read(data: Mapping[str, Any]) -> ByteBPE:
-    """Raises `Unlike`."""
+    """Read a parsed `tokenizer.json`.  Raises `NotEquivalent`."""
     model = data["model"]
     if model.get("type") != "BPE":
-        raise Unlike(f"its model is {model.get('type')}")
+        raise NotEquivalent(f"its model is {model.get('type')}")
     for setting in _REFUSED_SETTINGS:
         if model.get(setting):
-            raise Unlike(f"it has {setting}")
+            raise NotEquivalent(f"it has {setting}")
     tokens, several = _merged(model)
-    written = _written_bytes()
+    written = byte_of_character()
     ranks = {bytes(map(written.__getitem__, token)): i for i, token in enumerate(tokens)}
     whole = bool(model.get("ignore_merges"))
     if whole and several and _is_complete(ranks, len(model["merges"])):
@@ -58,7 +58,7 @@ def read(data: Mapping[str, Any]) -> ByteBPE:
                 ranks[bytes(map(written.__getitem__, token))] = len(tokens)
                 tokens.append(token)
     elif whole and len(tokens) < len(model["vocab"]):
-        raise Unlike("it has tokens that no merge makes")
+        raise NotEquivalent("it has tokens that no merge makes")
     return ByteBPE(
         pattern=_pattern(data["pre_tokenizer"]),
         ranks=ranks,
@@ -73,26 +73,26 @@ def read(data: Mapping[str, Any]) -> ByteBPE:
 def _pattern(pre: Mapping[str, Any] | None) -> str:
     steps: list[Mapping[str, Any]] = [] if pre is None else pre.get("pretokenizers", [pre])
     if not steps:
-        raise Unlike("its texts are not cut")
+        raise NotEquivalent("its texts are not cut")
     *splits, last = steps
     if last["type"] != "ByteLevel" or last["add_prefix_space"]:
-        raise Unlike("its texts are not cut as GPT-2's")
+        raise NotEquivalent("its texts are not cut as GPT-2's")
     if last["use_regex"] and not splits:
         return GPT2_PATTERN
     if last["use_regex"] or len(splits) != 1:
-        raise Unlike("its texts are cut in several steps")
+        raise NotEquivalent("its texts are cut in several steps")
     (split,) = splits
     if split["type"] != "Split" or split["behavior"] != "Isolated" or split["invert"]:
-        raise Unlike(f"its texts are cut by {split['type']}")
+        raise NotEquivalent(f"its texts are cut by {split['type']}")
     if "Regex" not in split["pattern"]:
-        raise Unlike("its texts are cut at a string")
+        raise NotEquivalent("its texts are cut at a string")
     return str(split["pattern"]["Regex"])
 
 
 def _is_nfc(normalizer: Mapping[str, Any] | None) -> bool:
     steps = [] if normalizer is None else normalizer.get("normalizers", [normalizer])
     if any(step["type"] != "NFC" for step in steps):
-        raise Unlike("it normalises texts")
+        raise NotEquivalent("it normalises texts")
     return bool(steps)
 
 
@@ -100,21 +100,22 @@ def _added(tokens: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     ordinary = [token for token in tokens if not token["special"]]
     for token in ordinary:
         if token["lstrip"] or token["rstrip"] or token["single_word"]:
-            raise Unlike("it has added tokens that look at what is around them")
+            raise NotEquivalent("it has added tokens that look at what is around them")
         if is_seam(token["content"]):
-            raise Unlike("it has added tokens with blanks")
+            raise NotEquivalent("it has added tokens with blanks")
     return tuple(token["content"] for token in ordinary)
 
 
 def _merged(model: Mapping[str, Any]) -> tuple[list[str], bool]:
-    """Bytes first, then what each merge makes; and whether several make the same.
+    """The tokens, single bytes first and then in merge order; and whether several merges result in
+    the same token.
 
-    tiktoken ranks what a merge makes, the library the pairs: pairs that make the same must
-    follow one another.
+    tiktoken ranks results of merges, the library ranks pairs: pairs with the same result must
+    be consecutive.
     """
-    written = _written_bytes()
+    written = byte_of_character()
     if not all(char in model["vocab"] for char in written):
-        raise Unlike("it does not have a token for every byte")
+        raise NotEquivalent("it does not have a token for every byte")
     tokens = list(written)
     seen = set(tokens)
     for merge in model["merges"]:
@@ -123,16 +124,16 @@ def _merged(model: Mapping[str, Any]) -> tuple[list[str], bool]:
         if token == tokens[-1]:
             continue
         if token in seen:
-            raise Unlike("its merges make a token twice")
+            raise NotEquivalent("its merges make a token twice")
         if not written.keys() >= set(token):
-            raise Unlike("it merges characters that stand for no byte")
+            raise NotEquivalent("it merges characters that stand for no byte")
         seen.add(token)
         tokens.append(token)
     return tokens, len(tokens) - len(written) < len(model["merges"])
 
 
 def _is_complete(ranks: Mapping[bytes, int], merges: int) -> bool:
-    """Whether each two tokens that make a token are merged, as in tiktoken."""
+    """Whether every pair of tokens that forms a token is merged, as in tiktoken."""
     splits = sum(
         token[:at] in ranks and token[at:] in ranks
         for token in ranks
@@ -141,9 +142,9 @@ def _is_complete(ranks: Mapping[bytes, int], merges: int) -> bool:
     return splits == merges
 
 
-def _written_bytes() -> dict[str, int]:
-    """The character that stands for each byte: itself where it is visible, else the next one
-    from U+0100 on."""
+def byte_of_character() -> dict[str, int]:
+    """The byte for each character of a byte-level vocabulary.  Visible bytes are written as
+    themselves, the others as the characters from U+0100 on (GPT-2's `bytes_to_unicode`)."""
     visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     hidden = [byte for byte in range(256) if byte not in visible]
     written = {chr(byte): byte for byte in sorted(visible)}

@@ -1,4 +1,4 @@
-"""Byte-level BPE by tiktoken, with starts, and many texts on all cores."""
+"""Byte-level BPE by tiktoken, with character offsets, and many texts on all cores."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ import tiktoken
 from .base import Ids, Starts
 
 LONG_BLANK = re.compile(r"\s{10000}")  # tiktoken's regex engine backtracks over such runs
-_ALONE = 65_536  # characters; threads are not worth starting for fewer
+_ALONE = 65_536  # characters; below, threads do not pay
 
 
 class ByteEncoder:
-    """Special tokens in texts are plain text."""
+    """Encodes texts with a tiktoken `Encoding`; special tokens in texts are plain text."""
 
     def __init__(self, encoding: tiktoken.Encoding, ids: Ids | None = None) -> None:
-        """`ids` [ranks] has the id of each of the encoding's ranks; without, they are the same."""
+        """`ids` [ranks] maps ranks of the encoding to ids; by default they are the same."""
         self._encoding = encoding
         self._ids = np.arange(encoding.n_vocab, dtype=np.int32) if ids is None else ids
         self._chars, self._continues = _character_tables(encoding, self._ids)
 
     def encode(self, text: str) -> Ids:
+        """The ids of a text."""
         return self._ids[self._ranks(text)]
 
     def encode_with_starts(self, text: str) -> tuple[Ids, Starts]:
+        """See `Tokenizer.encode_with_starts`."""
         ids = self.encode(text)
         chars = self._chars[ids]
         return ids, np.cumsum(chars) - chars - self._continues[ids]
 
     def encode_many_with_starts(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
-        """As one by one, in order."""
+        """`encode_with_starts` of each text, in order, on several threads."""
         if len(texts) < 2 or sum(map(len, texts)) < _ALONE:
             return [self.encode_with_starts(text) for text in texts]
         with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1)) as pool:
             return list(pool.map(self.encode_with_starts, texts))
 
     def characters(self, ids: Ids) -> int:
-        """How many there are in these tokens: fewer than in the text where the pattern did not
-        match all of it, since tiktoken drops the rest."""
+        """The number of characters in these tokens.  It is less than that of the text where the
+        pattern did not match all of it, as tiktoken drops the rest."""
         return int(self._chars[ids].sum())
 
     def _ranks(self, text: str) -> npt.NDArray[np.uint32]:
@@ -63,7 +65,8 @@ class ByteEncoder:
 
 
 def _character_tables(encoding: tiktoken.Encoding, ids: Ids) -> tuple[Starts, Starts]:
-    """For each id: how many characters start in its token, and 1 if it starts inside one.
+    """For each id the number of characters that start in its token, and 1 if the token starts
+    inside a character.
 
     In UTF-8 every byte that is not 10xxxxxx starts a character.
     """

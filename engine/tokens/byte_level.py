@@ -1,8 +1,8 @@
-"""tiktoken in place of a Hugging Face tokenizer of byte-level BPE, where that is proven equal.
+"""Replaces a Hugging Face tokenizer of byte-level BPE by tiktoken where both are equivalent.
 
-The proof: each token of the vocabulary stands for itself under the merges (so it does not matter
-that tiktoken merges any two tokens that make a token), both regex engines have the same letters,
-digits and blanks, and `proof.texts` have the same ids and starts.
+Equivalence is checked: the merges reproduce each token of the vocabulary (so it does not matter
+that tiktoken merges any two tokens that form a token), both regex engines agree on letters, digits
+and white space, and `proof.texts` have the same ids and starts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import tiktoken
 
 from .base import Ids, Starts
-from .bpe_json import ByteBPE, Unlike, read
+from .bpe_json import ByteBPE, NotEquivalent, read
 from .byte_encoder import LONG_BLANK, ByteEncoder
 from .proof import NEWEST, texts
 from .stretches import shortest
@@ -26,7 +26,7 @@ _CLASSES = r"\p{L}|\p{N}|\s"
 
 
 class ByteLevel:
-    """For texts that it takes as they are; the others are the tokenizer's own to encode."""
+    """Encodes the texts that tiktoken handles; the others are left to the tokenizer itself."""
 
     def __init__(self, encoder: ByteEncoder, nfc: bool, added: Sequence[str]) -> None:
         self._encoder = encoder
@@ -36,8 +36,14 @@ class ByteLevel:
 
     @classmethod
     def proven(cls, backend: Any, encode: Encode) -> ByteLevel:
-        """Of a `tokenizers.Tokenizer`, which `encode` uses.  Takes about a second for 150,000
-        tokens.  Raises `Unlike` if any of its texts would be encoded otherwise."""
+        """The replacement of a `tokenizers.Tokenizer`, once its equivalence is checked.
+
+        Takes about a second for 150,000 tokens.  Raises `NotEquivalent` if a text would be encoded
+        differently.
+
+        Args:
+            encode: ids and starts of texts by the tokenizer itself.
+        """
         data = json.loads(backend.to_str())
         bpe = read(data)
         try:
@@ -45,7 +51,7 @@ class ByteLevel:
                 "byte-level", pat_str=bpe.pattern, mergeable_ranks=bpe.ranks, special_tokens={}
             )
         except ValueError as error:
-            raise Unlike("tiktoken does not know its pattern") from error
+            raise NotEquivalent("tiktoken does not know its pattern") from error
         _check_classes()
         if not (bpe.several and data["model"]["ignore_merges"]):
             _check_merges(backend.model, bpe)
@@ -54,7 +60,7 @@ class ByteLevel:
         return made
 
     def encode_many_with_starts(self, texts: Sequence[str]) -> list[tuple[Ids, Starts] | None]:
-        """None for each text that the tokenizer itself must encode."""
+        """Ids and starts of each text; None where the tokenizer itself must encode it."""
         fitting = [index for index, text in enumerate(texts) if self._takes(text)]
         encoded: list[tuple[Ids, Starts] | None] = [None] * len(texts)
         rows = self._encoder.encode_many_with_starts([texts[index] for index in fitting])
@@ -75,17 +81,18 @@ class ByteLevel:
             whole, self._encoder.encode_many_with_starts(whole), encode(whole), strict=True
         ):
             if not (np.array_equal(row[0], own[0]) and np.array_equal(row[1], own[1])):
-                raise Unlike(f"tiktoken encodes a text otherwise: {text[:30]!r}")
+                raise NotEquivalent(f"tiktoken encodes a text otherwise: {text[:30]!r}")
         apart = [row[0] for row in self._encoder.encode_many_with_starts(pieces)]
         if not np.array_equal(
             np.concatenate(apart),
             np.concatenate([row[0] for row in self._encoder.encode_many_with_starts(whole)]),
         ):
-            raise Unlike("its pattern matches across the ends of words")
+            raise NotEquivalent("its pattern matches across the ends of words")
 
 
 def _check_classes() -> None:
-    """Both engines have their own tables of Unicode; of new characters one may know more."""
+    """Check that both engines classify recent characters alike, as each has its own Unicode
+    tables."""
     from tokenizers import Regex, pre_tokenizers
 
     text = "".join(map(chr, NEWEST))
@@ -96,7 +103,7 @@ def _check_classes() -> None:
         "classes", pat_str=_CLASSES, mergeable_ranks=ranks, special_tokens={}
     )
     if encoding.decode(encoding.encode_ordinary(text)) != theirs:
-        raise Unlike("tokenizers and tiktoken know different versions of Unicode")
+        raise NotEquivalent("tokenizers and tiktoken know different versions of Unicode")
 
 
 def _check_merges(model: Any, bpe: ByteBPE) -> None:
@@ -105,6 +112,6 @@ def _check_merges(model: Any, bpe: ByteBPE) -> None:
     try:
         for token in bpe.tokens:
             if len(model.tokenize(token)) != 1:
-                raise Unlike(f"its merges do not lead to the token {token!r}")
+                raise NotEquivalent(f"its merges do not lead to the token {token!r}")
     finally:
         model.ignore_merges = ignores

@@ -1,7 +1,7 @@
-"""The frame around document, questions and answers, as token ids.
+"""The chat format: the token ids around document, questions and answers.
 
-A conversation is only ever appended to, so the document can be in the cache before the
-first question is known:
+A conversation only grows at its end, so the document can be in the cache before the first
+question is known:
 
     head document doc_end question generation answer turn_separator question generation ...
 """
@@ -23,7 +23,7 @@ DOCUMENT_END = "\n</document>\n\n"
 
 @dataclass(frozen=True)
 class ChatText:
-    """The frame as text that may contain special tokens."""
+    """The chat format as text, which may contain special tokens."""
 
     head: str
     doc_end: str
@@ -34,17 +34,17 @@ class ChatText:
 
 @dataclass(frozen=True)
 class ChatFormat:
-    """The frame as ids."""
+    """The chat format as ids."""
 
     head: tuple[int, ...]  # before the document
     doc_end: tuple[int, ...]  # after the document, before the first question
     generation: tuple[int, ...]  # after each question, before its answer
     turn_separator: tuple[int, ...]  # after each answer (without its stop token)
-    stop_texts: tuple[str, ...] = ()  # text that ends an answer where no token does
+    stop_texts: tuple[str, ...] = ()  # texts that end an answer where no stop token does
 
     @classmethod
     def encode(cls, text: ChatText, encode_special: Callable[[str], Sequence[int]]) -> ChatFormat:
-        """`encode_special` is the encoder that does parse special tokens."""
+        """Encode a format; `encode_special` is an encoder that parses special tokens."""
         return cls(
             head=tuple(encode_special(text.head)),
             doc_end=tuple(encode_special(text.doc_end)),
@@ -66,11 +66,11 @@ READER_CHAT = ChatText(
     generation="<|im_end|>\n<|im_start|>assistant\n",
     turn_separator="<|im_end|>\n<|im_start|>user\n",
 )
-"""The embedded reader's frame, as it was trained."""
+"""The chat format that the embedded reader was trained with."""
 
 
 def plain_chat(beginning: str) -> ChatText:
-    """For models without a chat template; `beginning` is their first token, if any."""
+    """The format for models without a chat template; `beginning` is their BOS token, if any."""
     return ChatText(
         head=f"{beginning}{INSTRUCTION}\n\n{DOCUMENT_START}",
         doc_end=f"{DOCUMENT_END}Question: ",

@@ -1,4 +1,4 @@
-"""Why a tokenizer cannot be loaded: by the file that is missing or damaged, where one is."""
+"""Explains why a tokenizer cannot be loaded, naming the missing or damaged file if there is one."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def unloadable(model: str, why: str) -> ModelError:
 
 
 def reason(
-    model: str, told: str, needed: str = "tokenizer.json", others: Sequence[str] = _OTHERS
+    model: str, message: str, needed: str = "tokenizer.json", others: Sequence[str] = _OTHERS
 ) -> str:
     """The cause, without a full stop.
 
     Args:
-        told: what the library said; of a model on the hub there is nothing better.
-        needed: a file that must be there, as opposed to `others`.
+        message: the error of the library, used for models on the hub and where no file is damaged.
+        needed: a file that must exist, unlike `others`.
     """
     folder = Path(model)
     if not folder.is_dir():
-        return told
+        return message
     for name in (needed, *others):
         if damage := _damage(folder / name):
             return f"{name} {damage}"
-    return told if (folder / needed).is_file() else f"{needed} is missing"
+    return message if (folder / needed).is_file() else f"{needed} is missing"
 
 
 def first_line(error: Exception) -> str:
-    """Of what an error says, without its full stop."""
+    """The first line of an error message, without its full stop."""
     lines = str(error).strip().splitlines()
     if not lines:
         return type(error).__name__
@@ -52,7 +52,7 @@ def first_line(error: Exception) -> str:
 
 
 def _damage(path: Path) -> str:
-    """What is wrong with the file; nothing if it is whole, or not there."""
+    """What is wrong with a file; empty if it is intact or missing."""
     if not path.is_file():
         return ""
     try:

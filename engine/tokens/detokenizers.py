@@ -1,18 +1,19 @@
-"""Two ways from ids to text: by bytes where each token has some, else by the tokenizer's own
-decoder."""
+"""Detokenizers: one for byte vocabularies, one on top of a tokenizer's own decoder."""
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
 
+from .base import TokenBytes
+
 _REPLACEMENT = "\ufffd"
 
 
 class ByteDetokenizer:
-    """For tokenizers whose tokens are byte strings; `token_bytes` has none for specials."""
+    """For tokenizers whose tokens are byte strings."""
 
-    def __init__(self, token_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, token_bytes: TokenBytes) -> None:
         self._token_bytes = token_bytes
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -26,15 +27,15 @@ class ByteDetokenizer:
 class WindowDetokenizer:
     """For any tokenizer: decodes the last tokens with and without the new ones.
 
-    Decoding is not the sum of its tokens (leading blanks, characters in several tokens), so
-    the tokens of the last delivery stay in the window as context.
+    Decoding is not additive over tokens (leading spaces, characters in several tokens), so the
+    tokens of the last delivery stay in the window as context.
     """
 
     def __init__(self, decode: Callable[[Sequence[int]], str], special: frozenset[int]) -> None:
         self._decode = decode
         self._special = special
         self._ids: list[int] = []
-        self._delivered = 0  # leading ids of the window whose text is out
+        self._delivered = 0  # leading ids of the window whose text was returned
 
     def feed(self, token_id: int) -> str:
         if token_id in self._special:

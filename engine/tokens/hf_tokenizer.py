@@ -10,8 +10,8 @@ import numpy as np
 
 from sa_chat.protocol.errors import ModelError
 
-from .base import Detokenizer, Ids, Starts
-from .bpe_json import Unlike
+from .base import Detokenizer, Ids, Starts, TokenBytes
+from .bpe_json import NotEquivalent, byte_of_character
 from .byte_level import ByteLevel
 from .chat import ChatFormat, plain_chat
 from .damage import first_line, reason, unloadable
@@ -21,22 +21,22 @@ from .template import Message, split_template
 
 _LOG = logging.getLogger(__name__)
 _PROBE = "a"
-_WORTH = 3_000_000  # characters from which on tiktoken saves more than its proof takes
-_PREFIX = "\n"  # merges with nothing in the vocabularies that prepend a blank
+_WORTH = 3_000_000  # characters from which tiktoken saves more time than the check takes
+_PREFIX = "\n"  # merges with nothing in vocabularies that prepend a space
 
 
 class HFTokenizer:
-    """Works on the Rust tokenizer inside, whose offsets lead back to the text.
+    """Wraps the Rust tokenizer of a `transformers` tokenizer, whose offsets refer to the text.
 
-    Many characters are encoded by tiktoken where that is proven equal (`byte_level`).
-    It must not be used elsewhere at the same time: its settings are changed here.
+    Large amounts of text are encoded by tiktoken where it is equivalent (`byte_level`).  The
+    wrapped tokenizer must not be used elsewhere, as its settings are changed here.
     """
 
     def __init__(self, tokenizer: Any, name: str, extra_stop_ids: Sequence[int] = ()) -> None:
         """Wraps a `transformers` tokenizer.
 
-        Raises `ModelError` if it is not a fast one, or an empty one, as `transformers` makes of a
-        folder without a vocabulary.
+        Raises `ModelError` if it is not a fast one, or if it is empty, as `transformers` creates
+        them from a folder without a vocabulary.
         """
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:
@@ -68,16 +68,17 @@ class HFTokenizer:
             for token_id, token in backend.get_added_tokens_decoder().items()
             if token.special
         )
-        written = (*self.chat.head, *self.chat.doc_end, *self.chat.generation)
+        self.token_bytes = _token_bytes(backend, self._special)
+        framing = (*self.chat.head, *self.chat.doc_end, *self.chat.generation)
         in_texts = {*backend.get_vocab(with_added_tokens=True).values()} - self._special
-        self.highest_id = max(*in_texts, *written, *self.chat.turn_separator)
+        self.highest_id = max(*in_texts, *framing, *self.chat.turn_separator)
         ends = [tokenizer.eos_token_id, *extra_stop_ids]
         ends += [i for i in self.chat.turn_separator if i in self._special][:1]
         self.stop_ids = frozenset(i for i in ends if i is not None)
 
     @classmethod
     def load(cls, model: str) -> HFTokenizer:
-        """From a folder or a hub id.  Raises `ModelError` with the cause if that fails."""
+        """Load from a folder or a hub id.  Raises `ModelError` with the cause if that fails."""
         from transformers import AutoTokenizer
 
         try:
@@ -96,16 +97,16 @@ class HFTokenizer:
         return self._encode(text)
 
     def prepare(self, characters: int) -> None:
-        """Proves tiktoken equal, once, where that is worth it."""
+        """Check once whether tiktoken can be used, if the amount of text is worth it."""
         if self._tried or characters < _WORTH:
             return
         self._tried = True
         try:
             if self._prepends:
-                raise Unlike("it puts a blank before texts")
+                raise NotEquivalent("it puts a space before texts")
             self._byte_level = ByteLevel.proven(self._backend, self._encode_many)
-        except Unlike as why:
-            _LOG.info("%s counts with its own tokenizer: %s", self.name, why)
+        except NotEquivalent as reason:
+            _LOG.info("%s counts with its own tokenizer: %s", self.name, reason)
 
     def stretches(self, text: str) -> list[str]:
         return stretches(text) if self._byte_level else [text]
@@ -127,8 +128,8 @@ class HFTokenizer:
         return self._encode_many([text])[0]
 
     def _encode_many(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
-        """Without the blank that SentencePiece-like tokenizers put before a text: a piece of
-        a text is not its start."""
+        """Ids and starts, without the space that SentencePiece-like tokenizers put before a text,
+        as a piece of a document is not the start of one."""
         if not self._prepends:
             return self._raw(texts)
         rows = self._raw([_PREFIX + text for text in texts])
@@ -141,7 +142,7 @@ class HFTokenizer:
         return ids[kept], starts[kept] - len(_PREFIX)
 
     def _raw(self, texts: Sequence[str]) -> list[tuple[Ids, Starts]]:
-        """On all cores if there are several texts."""
+        """Ids and starts as the tokenizer gives them, on all cores if there are several texts."""
         rows = []
         for encoding in self._backend.encode_batch(list(texts), add_special_tokens=False):
             ids = np.asarray(encoding.ids, dtype=np.int32)
@@ -150,15 +151,35 @@ class HFTokenizer:
         return rows
 
 
+def _token_bytes(backend: Any, special: frozenset[int]) -> TokenBytes | None:
+    """`Tokenizer.token_bytes` of byte-level BPE; None for other kinds, such as SentencePiece."""
+    from tokenizers import decoders
+
+    if not isinstance(backend.decoder, decoders.ByteLevel):
+        return None
+    byte_of = byte_of_character()
+    added = backend.get_added_tokens_decoder().keys()  # written as plain text
+
+    def token_bytes(token_id: int) -> bytes:
+        token = None if token_id in special else backend.id_to_token(token_id)
+        if token is None:
+            return b""
+        if token_id in added or not byte_of.keys() >= set(token):
+            return str(token).encode()
+        return bytes(map(byte_of.__getitem__, token))
+
+    return token_bytes
+
+
 def _beginning(tokenizer: Any) -> str:
-    """The first token that the tokenizer puts before a text by itself, if it does."""
+    """The BOS token, if the tokenizer adds it to texts."""
     ids = tokenizer(_PROBE)["input_ids"]
     bos = tokenizer.bos_token_id
     return str(tokenizer.bos_token) if bos is not None and ids[0] == bos else ""
 
 
 def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
-    """Templates ignore names they do not know, so thinking is switched off for all."""
+    """Apply the chat template with thinking switched off; templates ignore unknown names."""
     return str(
         tokenizer.apply_chat_template(
             list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
@@ -167,7 +188,7 @@ def _render(tokenizer: Any, messages: Sequence[Message]) -> str:
 
 
 def _generation_stops(model: str) -> list[int]:
-    """The stop ids of the model's generation settings; none if it has no such file."""
+    """The stop ids in the model's generation settings; none if there is no such file."""
     from transformers import GenerationConfig
 
     try:

@@ -1,4 +1,4 @@
-"""A model's folder or hub id to its tokenizer."""
+"""Loads the tokenizer of a model folder or hub id."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .tiktoken_tokenizer import RANKS_FILE, TiktokenTokenizer
 
 
 def load_tokenizer(model: str | Path, vocabulary: int | None = None) -> Tokenizer:
-    """The reader's own kind where its ranks file lies, else Hugging Face's.
+    """The embedded reader's kind if the folder has a ranks file, else Hugging Face's.
 
-    Raises `ModelError` if it cannot be loaded, or if the model, which knows the ids below
-    `vocabulary`, does not know all of its.
+    Raises `ModelError` if it cannot be loaded, or if it has ids that a model with `vocabulary` ids
+    does not know.
     """
     folder = Path(model)
     tokenizer: Tokenizer
@@ -25,7 +25,7 @@ def load_tokenizer(model: str | Path, vocabulary: int | None = None) -> Tokenize
     if vocabulary is not None and tokenizer.highest_id >= vocabulary:
         raise unloadable(
             str(model),
-            f"it is of another model, as it has ids up to {tokenizer.highest_id:,}, and this "
+            f"it belongs to another model, as it has ids up to {tokenizer.highest_id:,}, and this "
             f"model's vocabulary ends at {vocabulary - 1:,}",
         )
     return tokenizer

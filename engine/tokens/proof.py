@@ -1,4 +1,4 @@
-"""A text on which two tokenizers of one vocabulary would differ if they did anywhere."""
+"""Texts on which two tokenizers of one vocabulary differ if they differ anywhere."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CONTROLS = (*range(32), 0x7F, 0x80, 0x85, 0x9F, 0xAD, 0x180E, 0x200B, 0x200D, 0
 _CONTROLS = (*_CONTROLS, 0x2060, 0xFEFF, 0xFFFD, 0xE000, 0xFFFF, 0x10FFFF)
 _LONG = "Donaudampfschifffahrtsgesellschaft" * 12 + "pneumonoultramicroscopic" * 9 + "x" * 999
 
-NEWEST = (  # letters, digits and marks of Unicode 15 to 17: libraries may know them or not
+NEWEST = (  # letters, digits and marks of Unicode 15 to 17, which not all libraries know
     0x0CF3, 0x10EFD, 0x11F00, 0x11F50, 0x1D2C0, 0x1E4D0, 0x1E4F0, 0x31350, 0x2EBF0, 0x1C89, 0xA7CB,
     0xA7DA, 0x105C0, 0x10D40, 0x10D4A, 0x11380, 0x11BC0, 0x16100, 0x16D40, 0x1CCF0, 0x1E5D0,
     0xA7CE, 0xA7D2, 0x088F, 0x10EC5, 0x11DB0, 0x11DE0, 0x16EA0, 0x323B0, 0x1E6C0,
@@ -52,7 +52,7 @@ NEWEST = (  # letters, digits and marks of Unicode 15 to 17: libraries may know 
 
 
 def texts() -> list[str]:
-    """Each to be encoded by itself."""
+    """The texts, to be encoded one by one."""
     runs = [
         f"x{run * count}y {run * count}" for run in _RUNS for count in (*range(1, 40), 129, 300)
     ]

@@ -1,19 +1,19 @@
-"""Long texts cut where their tokens fall apart, so that work on them has steps."""
+"""Splits long texts between tokens, so that work on them can proceed in steps."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
-LONGEST = 262_144  # characters, but for words that are longer
+LONGEST = 262_144  # characters before the next seam
 _SEAM = re.compile(r"[^\W_](?=[ \n\t])")
 
 
 def stretches(text: str) -> list[str]:
-    """Joined, they are the text.
+    """Split a text into pieces of about `LONGEST` characters; joined, they are the text.
 
-    Cut after a letter or digit and before a blank: in the patterns of byte-level BPE (GPT-2's,
-    GPT-4's and its heirs') nothing matches across, and nothing looks that far.
+    Splits lie after a letter or digit and before white space: the patterns of byte-level BPE
+    (GPT-2, GPT-4 and successors) neither match nor look across.
     """
     seams = [0]
     while seams[-1] + LONGEST < len(text):
@@ -25,11 +25,11 @@ def stretches(text: str) -> list[str]:
 
 
 def is_seam(text: str) -> bool:
-    """Whether it could be cut somewhere."""
+    """Whether the text has a place where it can be split."""
     return _SEAM.search(text) is not None
 
 
 def shortest(text: str) -> list[str]:
-    """Cut at each place where it could be."""
+    """Split a text at every place where it can be split."""
     seams = [0, *(seam.end() for seam in _SEAM.finditer(text)), len(text)]
     return [text[begin:end] for begin, end in pairwise(seams)]

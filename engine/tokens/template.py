@@ -1,8 +1,8 @@
-"""A Hugging Face chat template taken apart into `ChatText`.
+"""Derives a `ChatText` from a Hugging Face chat template.
 
-The template is rendered with sentinels in place of document, questions and answer; what
-stands between them is the frame.  So any template works that keeps earlier turns as they
-are when a turn is appended, whatever it does with system prompts or thinking.
+The template is rendered with sentinels in place of document, questions and answer; the text
+between them is the chat format.  Any template works that leaves earlier turns unchanged when a
+turn is appended, whatever it does with system prompts or thinking.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ _NEXT = "sentinel7d41next"
 
 
 def split_template(render: Render, model: str) -> ChatText:
-    """`render` gives the text of a conversation up to the start of the next answer.
+    """The chat format of a template.
 
-    Raises `ModelError` if the template rewrites what came before, or fails.
+    Raises `ModelError` if the template rewrites earlier turns, or fails.
+
+    Args:
+        render: gives the text of a conversation up to the start of the next answer.
+        model: its name, for messages.
     """
     content = f"{INSTRUCTION}\n\n{DOCUMENT_START}{_DOCUMENT}{DOCUMENT_END}{_QUESTION}"
     first: list[Message] = [{"role": "user", "content": content}]
@@ -48,7 +52,7 @@ def _render(render: Render, messages: Sequence[Message], model: str) -> str:
     try:
         return render(messages)
     except Exception as error:
-        # Templates are programs of the model's authors and raise what they like.
+        # Templates are programs by the model's authors and may raise any exception.
         raise _unfit(model, first_line(error)) from error
 
 
@@ -56,7 +60,7 @@ def _cut(text: str, sentinels: Sequence[str], model: str) -> list[str]:
     pieces: list[str] = []
     for sentinel in sentinels:
         if text.count(sentinel) != 1:
-            raise _unfit(model, "it drops or repeats what is said")
+            raise _unfit(model, "it drops or repeats messages")
         before, text = text.split(sentinel)
         pieces.append(before)
     return [*pieces, text]

@@ -25,7 +25,7 @@ _STOPS = ("<|im_end|>", "<|endoftext|>")
 
 
 class TiktokenTokenizer:
-    """Byte-level BPE.  `encode_ordinary` only: special tokens in text are plain text."""
+    """Byte-level BPE.  Special tokens in text are encoded as plain text."""
 
     def __init__(self, encoding: tiktoken.Encoding, special: dict[str, int]) -> None:
         """`special` maps the encoding's special tokens to ids."""
@@ -42,7 +42,7 @@ class TiktokenTokenizer:
 
     @classmethod
     def load(cls, folder: Path) -> TiktokenTokenizer:
-        """From `reader.tiktoken` (a base64 token and its rank a line) and `tiktoken.json`
+        """Load `reader.tiktoken` (a base64 token and its rank on each line) and `tiktoken.json`
         (`pattern`, `special_tokens`).  Raises `ModelError` if they cannot be used."""
         try:
             settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
@@ -69,7 +69,7 @@ class TiktokenTokenizer:
         return self._encoder.encode_with_starts(text)
 
     def prepare(self, characters: int) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def stretches(self, text: str) -> list[str]:
         return stretches(text)
@@ -81,7 +81,7 @@ class TiktokenTokenizer:
         return ByteDetokenizer(self.token_bytes)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes of a token; none for special tokens and ids without a token."""
+        """The bytes of a token; empty for special tokens and ids without a token."""
         if token_id in self._special:
             return b""
         try:

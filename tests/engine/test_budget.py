@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sa_chat.engine.budget import check_budget, propose, reserve_for
-from sa_chat.engine.budget.expendable import chapter_why, file_why, folder_why
+from sa_chat.engine.budget.expendable import chapter_category, file_category, folder_category
 from sa_chat.engine.documents.globs import matches
 from sa_chat.protocol.errors import ContextOverflow
-from sa_chat.protocol.events import Drop, Section
+from sa_chat.protocol.values import Drop, Section
 
 
 def file(path: str, tokens: int) -> Section:
@@ -171,23 +171,23 @@ def test_the_flags_name_what_they_say_and_no_more(path: str) -> None:
 @pytest.mark.parametrize(
     ("ask", "name", "why"),
     [
-        (folder_why, "a/tests/", "tests"),
-        (folder_why, "src/", None),
-        (folder_why, "latest/", None),
-        (folder_why, "third_party/", "vendored"),
-        (file_why, "pkg/test_x.py", "tests"),
-        (file_why, "x_test.go", "tests"),
-        (file_why, "contest.py", None),
-        (file_why, "LICENSE", "licence"),
-        (file_why, "LICENSE-MIT.txt", "licence"),
-        (file_why, "license_check.py", None),
-        (chapter_why, "Index", "index"),
-        (chapter_why, "12. Index", "index"),
-        (chapter_why, "Appendix B Grammar", "appendix"),
-        (chapter_why, "Appendices", "appendix"),
-        (chapter_why, "Indexing a table", None),
-        (chapter_why, "Notes", "notes"),
-        (chapter_why, "Chapter 4 References", "bibliography"),
+        (folder_category, "a/tests/", "tests"),
+        (folder_category, "src/", None),
+        (folder_category, "latest/", None),
+        (folder_category, "third_party/", "vendored"),
+        (file_category, "pkg/test_x.py", "tests"),
+        (file_category, "x_test.go", "tests"),
+        (file_category, "contest.py", None),
+        (file_category, "LICENSE", "licence"),
+        (file_category, "LICENSE-MIT.txt", "licence"),
+        (file_category, "license_check.py", None),
+        (chapter_category, "Index", "index"),
+        (chapter_category, "12. Index", "index"),
+        (chapter_category, "Appendix B Grammar", "appendix"),
+        (chapter_category, "Appendices", "appendix"),
+        (chapter_category, "Indexing a table", None),
+        (chapter_category, "Notes", "notes"),
+        (chapter_category, "Chapter 4 References", "bibliography"),
     ],
 )
 def test_what_names_say(ask: Callable[[str], str | None], name: str, why: str | None) -> None:

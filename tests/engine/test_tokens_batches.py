@@ -86,7 +86,11 @@ def test_a_section_ends_at_the_next_of_its_level_or_a_lower_one(
         for i, (level, line) in enumerate(levels)
     )
     prompt = tokenize_documents(DocumentSet("T", parts, outline, (), 0.0), tokenizer)
-    begins = [prompt._begin(entry) for entry in outline]
+    text = range(int(prompt.piece_starts[1]), len(prompt.ids))  # after head and title
+    begins = [
+        next(index for index in text if prompt.locate(index).line >= entry.line)
+        for entry in outline
+    ]
     for index, section in enumerate(prompt.sections):
         later = range(index + 1, len(outline))
         ends = [begins[i] for i in later if outline[i].level <= outline[index].level]

@@ -22,7 +22,7 @@ from tokenizers_for_tests import (
 )
 
 from sa_chat.engine.tokens import proof
-from sa_chat.engine.tokens.bpe_json import Unlike
+from sa_chat.engine.tokens.bpe_json import NotEquivalent
 from sa_chat.engine.tokens.byte_level import ByteLevel
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
 from sa_chat.engine.tokens.stretches import shortest, stretches
@@ -54,10 +54,18 @@ def prepared() -> dict[str, HFTokenizer]:
     return tokenizers
 
 
+def proven(wrapped: Any) -> ByteLevel:
+    """What stands in for a tokenizer of transformers."""
+    own = HFTokenizer(wrapped, "own")
+    return ByteLevel.proven(wrapped.backend_tokenizer, own.encode_many_with_starts)
+
+
 @KINDS
 def test_it_is_proven_for_the_usual_kinds(prepared: dict[str, HFTokenizer], kind: str) -> None:
-    encoded = byte_level_of(prepared[kind]).encode_many_with_starts(["it's 12 日本語\n"])
+    encoded = proven(MADE[kind]()).encode_many_with_starts(["it's 12 日本語\n"])
     assert encoded[0] is not None
+    long = "a b " * 200_000  # only what is proven is cut
+    assert len(prepared[kind].stretches(long)) > 1
 
 
 @KINDS
@@ -91,7 +99,7 @@ def test_texts_that_only_the_tokenizer_can_encode_go_to_it(
 ) -> None:
     tokenizer = prepared["qwen"]
     texts = [f"a{THINK}b", "e\u0301te", "x" + " " * 20_000 + "y", "plain"]
-    fast = byte_level_of(tokenizer).encode_many_with_starts(texts)
+    fast = proven(MADE["qwen"]()).encode_many_with_starts(texts)
     assert [row is None for row in fast] == [True, True, True, False]
     rows = tokenizer.encode_many_with_starts(texts)
     assert [ids.tolist() for ids, _ in rows] == [tokenizer.encode(text) for text in texts]
@@ -160,9 +168,8 @@ def test_other_kinds_count_with_their_own_tokenizer(
     [AddedToken("two words"), AddedToken("<x>", lstrip=True), AddedToken("x", single_word=True)],
 )
 def test_added_tokens_that_look_around_are_refused(token: AddedToken) -> None:
-    tokenizer = HFTokenizer(merged_bytes(added=[token]), "added")
-    with pytest.raises(Unlike, match="added tokens"):
-        ByteLevel.proven(tokenizer._backend, tokenizer._encode_many)
+    with pytest.raises(NotEquivalent, match="added tokens"):
+        proven(merged_bytes(added=[token]))
 
 
 def test_sentence_pieces_count_with_their_own_tokenizer() -> None:
@@ -174,13 +181,14 @@ def test_sentence_pieces_count_with_their_own_tokenizer() -> None:
 
 
 def test_a_difference_on_the_test_text_is_found() -> None:
-    tokenizer = HFTokenizer(byte_level(), "bytes")
+    wrapped = byte_level()
+    tokenizer = HFTokenizer(wrapped, "bytes")
 
     def late(texts: Any) -> Any:
-        return [(ids, starts + 1) for ids, starts in tokenizer._encode_many(texts)]
+        return [(ids, starts + 1) for ids, starts in tokenizer.encode_many_with_starts(texts)]
 
-    with pytest.raises(Unlike, match="encodes a text otherwise"):
-        ByteLevel.proven(tokenizer._backend, late)
+    with pytest.raises(NotEquivalent, match="encodes a text otherwise"):
+        ByteLevel.proven(wrapped.backend_tokenizer, late)
 
 
 def test_few_characters_are_not_worth_a_proof() -> None:
@@ -216,8 +224,3 @@ def test_the_test_text_has_what_tokenizers_differ_in() -> None:
         "Cf",
     } <= categories
     assert {"Zs", "Zl", "Zp", "Sm", "Sc", "So", "Co"} <= categories
-
-
-def byte_level_of(tokenizer: HFTokenizer) -> ByteLevel:
-    assert tokenizer._byte_level is not None
-    return tokenizer._byte_level

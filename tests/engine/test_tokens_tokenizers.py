@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers_for_tests import byte_level, sentence_piece_like
+from tokenizers import AddedToken
+from tokenizers_for_tests import byte_level, merged_bytes, sentence_piece_like
 
 from sa_chat.engine.tokens import Tokenizer, load_tokenizer
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
@@ -162,6 +163,32 @@ def test_the_reader_frame(tokenizers: dict[str, Tokenizer]) -> None:
     assert tokenizer.stop_ids == {start - 1, end}
     assert tokenizer.token_bytes(doc) == b""
     assert tokenizer.token_bytes(65) == b"A"
+    assert tokenizer.token_bytes(tokenizer.vocab_size) == b""
+
+
+@pytest.mark.parametrize("kind", ["tiktoken", "bytes"])
+@settings(max_examples=60, deadline=None)
+@given(text=TEXTS)
+def test_bytes_of_tokens_joined_are_the_text(
+    tokenizers: dict[str, Tokenizer], kind: str, text: str
+) -> None:
+    token_bytes = tokenizers[kind].token_bytes
+    assert token_bytes is not None
+    assert b"".join(map(token_bytes, tokenizers[kind].encode(text))) == text.encode()
+    for token_id in tokenizers[kind].stop_ids:
+        assert token_bytes(token_id) == b""
+
+
+def test_bytes_of_added_tokens_are_their_text_and_unknown_ids_have_none() -> None:
+    tokenizer = HFTokenizer(merged_bytes(added=[AddedToken("<thé>")]), "added")
+    (token_id,) = tokenizer.encode("<thé>")
+    assert tokenizer.token_bytes is not None
+    assert tokenizer.token_bytes(token_id) == "<thé>".encode()
+    assert tokenizer.token_bytes(tokenizer.vocab_size) == b""
+
+
+def test_sentence_pieces_are_not_bytes(tokenizers: dict[str, Tokenizer]) -> None:
+    assert tokenizers["pieces"].token_bytes is None
 
 
 @pytest.mark.parametrize(
