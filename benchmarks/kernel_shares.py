@@ -25,11 +25,11 @@ from sa_chat.engine.tools.bench.presets import PRESETS
 KINDS = ("products", "attention", "selection", "rotary embedding", "gate", "norms", "other")
 _NAMED = 8  # of the other kernels, the largest
 _PATTERNS = (  # the first that is found in a kernel's name
-    ("attention", r"^_planned|^_gather$|flash|cudnn.*(sdpa|attention)|sm\d+_sdpa|fmha"),
-    ("selection", r"^_(row_lse|column_mass|block_mass|norms|accumulate|least|listed|kept)$"),
-    ("selection", r"^_(excluded|lists)$|cub::|scan|sort|cumsum|topk|reduce_kernel"),
-    ("rotary embedding", r"^_rotate$"),
-    ("gate", r"^_gate$|silu"),
+    ("attention", r"^_(sparse_prefill|gather)_kernel$|flash|cudnn.*(sdpa|attention)|sm\d+_sdpa|fmha"),
+    ("selection", r"^_(row_lse|block_mass|column_mass|top_p_threshold|top_p_list)_kernel$"),
+    ("selection", r"^_(excluded|block_lists)_kernel$|cub::|scan|sort|cumsum|topk|reduce_kernel"),
+    ("rotary embedding", r"^_rotate_kernel$"),
+    ("gate", r"^_gate_kernel$|silu"),
     ("norms", r"rms|layer_norm|LayerNorm|rsqrt"),
     ("products", r"gemm|nvjet|cutlass|cublas|wgmma"),
 )

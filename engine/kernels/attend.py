@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from .cpu import attend_cpu
-from .cuda import attend_cuda, fused_on_cuda
+from .cuda import attend_cuda, attend_cuda_supported
 from .torch_native import attend_torch_native
 
 
@@ -24,11 +24,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float) -> tu
         lse [H, C] float32, the natural log-sum-exp of each row's scaled scores.
     """
     heads, rows, _ = q.shape
-    groups, keys, _ = k.shape
-    assert heads % groups == 0, f"{heads} query heads do not divide by {groups} kv heads"
+    num_kv_heads, keys, _ = k.shape
+    assert heads % num_kv_heads == 0, f"{heads} query heads over {num_kv_heads} kv heads"
     assert keys >= (rows if causal else 1), f"{rows} queries over {keys} keys, causal={causal}"
     if q.device.type == "cpu" and v.shape[-1] == q.shape[-1]:
         return attend_cpu(q, k, v, causal=causal, scale=scale)
-    if fused_on_cuda(q, v):
+    if attend_cuda_supported(q, v):
         return attend_cuda(q, k, v, causal=causal, scale=scale)
     return attend_torch_native(q, k, v, causal=causal, scale=scale)

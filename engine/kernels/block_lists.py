@@ -1,4 +1,4 @@
-"""Lists of kept key blocks, as the attention kernel streams them: two small Triton kernels.
+"""Lists of kept key blocks, as `sparse_prefill` streams them: two small Triton kernels.
 
 A block that holds a kept column must leave that key out, and a masked step is slower; so every
 list begins with the blocks that hold none.
@@ -22,7 +22,7 @@ _COLUMNS = 1024  # of a program
 
 @dataclass(frozen=True)
 class BlockLists:
-    """Key blocks of every row block, all before its band.
+    """The key blocks of every row block, all before its local window.
 
     Row block i is the rows [i * size, (i + 1) * size) of the chunk; key block b is the keys
     [b * size, (b + 1) * size) of the context.
@@ -39,7 +39,10 @@ def block_lists(kept: Tensor, columns: Tensor, num_columns: Tensor, *, size: int
     """The kept blocks as lists.
 
     Args:
-        kept: bool [H, R, B]; columns: int32 [H, M]; used: int32 [H, T], of the last tile counts.
+        kept: bool [H, R, B].
+        columns: int32 [H, M].
+        num_columns: int32 [H, T], columns that each query block uses; the last one counts.
+        size: rows and keys of a block.
     """
     if HAS_TRITON and kept.device.type == "cuda":
         return block_lists_triton(kept, columns, num_columns, size=size)
@@ -53,7 +56,7 @@ def block_lists_torch(
     heads, _, blocks = kept.shape
     keys = blocks * size
     listed = torch.arange(columns.shape[1], device=kept.device) < num_columns[:, -1:]
-    # What is no column goes into one place more, which is cut off; so do later columns.
+    # What is no column goes to one more place, which is cut off; so do later columns.
     places = torch.where(listed, columns, keys).clamp(max=keys).long()
     flags = torch.zeros(heads, keys + 1, dtype=torch.int8, device=kept.device)
     excluded = flags.scatter_(1, places, 1)[:, :keys].contiguous()
@@ -81,7 +84,7 @@ def block_lists_triton(
     columns, num_columns, kept = columns.contiguous(), num_columns.contiguous(), kept.contiguous()
     with device_of(kept):
         if most:
-            _excluded[(-(-most // _COLUMNS), heads)](
+            _excluded_kernel[(-(-most // _COLUMNS), heads)](
                 columns,
                 num_columns,
                 excluded,
@@ -89,11 +92,11 @@ def block_lists_triton(
                 most,
                 num_columns.shape[1],
                 blocks,
-                SIZE=size,
+                KEY_BLOCK=size,
                 COLUMNS=_COLUMNS,
                 num_warps=4,
             )
-        _lists[(row_blocks, heads)](
+        _block_lists_kernel[(row_blocks, heads)](
             kept.view(torch.int8),
             broken,
             numbers,
@@ -110,7 +113,7 @@ def block_lists_triton(
 if HAS_TRITON:
 
     @triton.jit(do_not_specialize=["most", "query_blocks", "blocks"])  # type: ignore[untyped-decorator]
-    def _excluded(  # type: ignore[no-untyped-def]
+    def _excluded_kernel(  # type: ignore[no-untyped-def]
         columns,
         num_columns,
         excluded,
@@ -118,7 +121,7 @@ if HAS_TRITON:
         most,
         query_blocks,
         blocks,
-        SIZE: tl.constexpr,
+        KEY_BLOCK: tl.constexpr,
         COLUMNS: tl.constexpr,
     ):
         """Flags of a few columns of one head, and of their blocks."""
@@ -126,13 +129,13 @@ if HAS_TRITON:
         at = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
         real = at < tl.load(num_columns + head * query_blocks + query_blocks - 1)
         key = tl.load(columns + head * most + at, mask=real, other=0)
-        real &= key < blocks * SIZE
+        real &= key < blocks * KEY_BLOCK
         one = tl.full([COLUMNS], 1, tl.int8)
-        tl.store(excluded + head * blocks * SIZE + key, one, mask=real)
-        tl.store(broken + head * blocks + key // SIZE, one, mask=real)
+        tl.store(excluded + head * blocks * KEY_BLOCK + key, one, mask=real)
+        tl.store(broken + head * blocks + key // KEY_BLOCK, one, mask=real)
 
     @triton.jit(do_not_specialize=["row_blocks", "blocks"])  # type: ignore[untyped-decorator]
-    def _lists(  # type: ignore[no-untyped-def]
+    def _block_lists_kernel(  # type: ignore[no-untyped-def]
         kept, broken, numbers, whole, counts, row_blocks, blocks, BLOCKS: tl.constexpr
     ):
         """The list of one row block of one head."""

@@ -33,20 +33,20 @@ def attend_cpu(
 
 
 def _tiled(q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float) -> tuple[Tensor, Tensor]:
-    heads, rows, size = q.shape
-    groups, keys, _ = k.shape
-    shared = heads // groups
+    heads, rows, head_dim = q.shape
+    num_kv_heads, keys, _ = k.shape
+    group_size = heads // num_kv_heads
     # Grouped heads become the batch: [G, H/G, C, D] against one kv head of stride 0, uncopied.
-    q = q.reshape(groups, shared, rows, size)
+    q = q.reshape(num_kv_heads, group_size, rows, head_dim)
     if rows == 1:  # all heads of a group are rows over the same keys: K is read once
         q = q.transpose(1, 2)
-        shared, rows = 1, shared
+        group_size, rows = 1, group_size
     out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         q,
-        k.unsqueeze(1).expand(groups, shared, keys, size),
-        v.unsqueeze(1).expand(groups, shared, keys, size),
+        k.unsqueeze(1).expand(num_kv_heads, group_size, keys, head_dim),
+        v.unsqueeze(1).expand(num_kv_heads, group_size, keys, head_dim),
         0.0,
         causal,
         scale=scale,
     )
-    return out.reshape(heads, -1, size), lse.reshape(heads, -1)
+    return out.reshape(heads, -1, head_dim), lse.reshape(heads, -1)

@@ -13,23 +13,23 @@ from torch import Tensor
 
 from .merge_attention_states import merge_attention_states
 
-_HOPPER = (9, 0)  # from there on cuDNN is the faster one
+_HOPPER = (9, 0)  # compute capability from which on cuDNN is the faster one
 _AMPERE = (8, 0)  # what either of them needs
-_LARGEST_HEAD = 256
-_CUDNN_HEAD = 128
+_LARGEST_HEAD_DIM = 256
+_CUDNN_HEAD_DIM = 128
 _CUDNN_ROWS = 1024  # a multiple of them goes to cuDNN
 _CUDNN_KEYS = 2048  # key blocks have this size, or it times a power of two
 
 
-def fused_on_cuda(q: Tensor, v: Tensor) -> bool:
+def attend_cuda_supported(q: Tensor, v: Tensor) -> bool:
     """Whether `attend_cuda` can compute these queries and values."""
-    size = q.shape[-1]
+    head_dim = q.shape[-1]
     return (
         q.device.type == "cuda"
         and q.dtype in (torch.bfloat16, torch.float16)
-        and v.shape[-1] == size
-        and size % 8 == 0
-        and size <= _LARGEST_HEAD
+        and v.shape[-1] == head_dim
+        and head_dim % 8 == 0
+        and head_dim <= _LARGEST_HEAD_DIM
         and torch.cuda.get_device_capability(q.device) >= _AMPERE
     )
 
@@ -37,7 +37,7 @@ def fused_on_cuda(q: Tensor, v: Tensor) -> bool:
 def attend_cuda(
     q: Tensor, k: Tensor, v: Tensor, *, causal: bool, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """`attend` for the CUDA tensors that `fused_on_cuda` accepts; shapes and meaning as there.
+    """`attend` for CUDA tensors that are supported; shapes and meaning as there.
 
     The operators' own causality is aligned to the top left, so a causal rectangle is split into
     the keys before the first query (no mask) and the square that remains.
@@ -76,10 +76,10 @@ def _rectangle(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, T
 
 def _one_row(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """The heads of a group as rows over its one kv head, so that K and V are read once."""
-    heads, _, size = q.shape
-    groups = k.shape[0]
+    heads, _, head_dim = q.shape
+    num_kv_heads = k.shape[0]
     out, lse, *_ = torch.ops.aten._scaled_dot_product_flash_attention(
-        q.reshape(groups, 1, heads // groups, size),
+        q.reshape(num_kv_heads, 1, heads // num_kv_heads, head_dim),
         k.unsqueeze(1),
         v.unsqueeze(1),
         0.0,
@@ -87,13 +87,13 @@ def _one_row(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Ten
         False,
         scale=scale,
     )
-    return out.reshape(heads, 1, size), lse.reshape(heads, 1)
+    return out.reshape(heads, 1, head_dim), lse.reshape(heads, 1)
 
 
 def _for_cudnn(q: Tensor) -> bool:
     return (
         q.shape[1] % _CUDNN_ROWS == 0
-        and q.shape[2] <= _CUDNN_HEAD
+        and q.shape[2] <= _CUDNN_HEAD_DIM
         and torch.cuda.get_device_capability(q.device) >= _HOPPER
         and torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
     )

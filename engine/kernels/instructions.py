@@ -1,4 +1,4 @@
-"""What the CPU multiplies natively.
+"""Which matrix formats the CPU multiplies natively.
 
 The probes are private in PyTorch, hence the look before the call.
 """
@@ -9,12 +9,12 @@ import torch
 
 
 def has_avx512_bf16() -> bool:
-    """Vector instructions for bfloat16."""
+    """Whether there are vector instructions for bfloat16."""
     return _probe("_is_avx512_bf16_supported")
 
 
 def has_amx() -> bool:
-    """Matrix instructions, for bfloat16 among others."""
+    """Whether there are matrix instructions, for bfloat16 among others."""
     return _probe("_is_amx_tile_supported")
 
 

@@ -1,4 +1,4 @@
-"""Join attention over two disjoint sets of keys."""
+"""Joining attention over two disjoint sets of keys (the name is that of vLLM and FlashInfer)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .launch import HAS_TRITON, device_of, natively
+from .launch import HAS_TRITON, device_of, elementwise_supported
 
 if HAS_TRITON:
     import triton
@@ -18,10 +18,10 @@ if HAS_TRITON:
 _ROWS = 16  # of one head in a program
 
 
-def rotate_on_cuda(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> bool:
-    """Whether `rotate` computes tensors of these shapes on their GPU."""
+def rotate_supported(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> bool:
+    """Whether `rotate` can compute tensors of these shapes on their GPU."""
     return (
-        natively(q)
+        elementwise_supported(q)
         and q.dim() == k.dim() == 4
         and len(q) == len(k) == len(cos) == 1
         and q.dtype == k.dtype == cos.dtype
@@ -35,14 +35,18 @@ def rotate_on_cuda(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> bool:
 
 
 def rotate(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
-    """q [1, H, C, D] and k [1, G, C, D] rotated by the angles of each row, rounded once.
+    """Queries and keys rotated by the angles of their rows, computed in float32 and rounded once.
 
-    cos, sin: [1, C, D], with one angle for the two halves' numbers at the same place, or not.
+    Args:
+        q: [1, H, C, D]; k: [1, G, C, D]; any strides with a contiguous last dimension, D even.
+        cos, sin: [1, C, D], contiguous; the two halves need not have the same angles.
+    Returns:
+        q and k rotated, in their shapes and types.
     """
-    _, heads, rows, size = q.shape
+    _, heads, rows, head_dim = q.shape
     out_q, out_k = torch.empty_like(q), torch.empty_like(k)
     with device_of(q):
-        _rotate[(-(-rows // _ROWS), heads + k.shape[1])](
+        _rotate_kernel[(-(-rows // _ROWS), heads + k.shape[1])](
             q,
             k,
             cos,
@@ -55,18 +59,29 @@ def rotate(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tens
             *k.stride()[1:3],
             *out_q.stride()[1:3],
             *out_k.stride()[1:3],
-            HALF=size // 2,
+            HALF=head_dim // 2,
             ROWS=_ROWS,
-            BLOCK_D=1 << (size // 2 - 1).bit_length(),
+            BLOCK_D=1 << (head_dim // 2 - 1).bit_length(),
             num_warps=4,
         )
     return out_q, out_k
 
 
+def rotate_torch(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """`rotate` in plain torch, for every device."""
+
+    def rotated(x: Tensor) -> Tensor:
+        first, second = x.float().chunk(2, dim=-1)
+        turned = torch.cat((-second, first), dim=-1)
+        return (x.float() * cos.float() + turned * sin.float()).to(x.dtype)
+
+    return rotated(q), rotated(k)
+
+
 if HAS_TRITON:
 
     @triton.jit(do_not_specialize=["rows"])  # type: ignore[untyped-decorator]
-    def _rotate(  # type: ignore[no-untyped-def]
+    def _rotate_kernel(  # type: ignore[no-untyped-def]
         q,
         k,
         cos,

@@ -1,10 +1,11 @@
 """Attention by a plan in one launch: a Triton kernel for NVIDIA GPUs.
 
-A row block streams the gathered columns of its tile, then its key blocks, then its band up to the
-causal diagonal, with one running softmax over all.  Keys and values come by tensor descriptors,
-which on Hopper and newer are copied by the hardware (TMA); elsewhere Triton makes plain loads of
-them.  Measured on an H100 at 32/8 heads x 128: 525 to 580 TFLOP/s on computed pairs, against 300
-where every row block gathers its columns itself; docs/log.md has the versions tried.
+A row block streams the gathered columns of its query block, then its key blocks, then its local
+window up to the causal diagonal, with one running softmax over all.  Keys and values come by
+tensor descriptors, which on Hopper and newer are copied by the hardware (TMA); elsewhere Triton
+makes plain loads of them.  Measured on an H100 at 32/8 heads x 128: 525 to 580 TFLOP/s on computed
+pairs, against 300 where every row block gathers its columns itself; docs/log.md has the versions
+tried.  Its twin is in `sparse_prefill_torch`.
 """
 
 from __future__ import annotations
@@ -16,22 +17,30 @@ import torch
 from torch import Tensor
 
 from .block_lists import BlockLists
-from .gather import Gathered, gather
-from .launch import HAS_TRITON, LOG2_E, descriptor, device_of, on_tensor_cores, padded, roomy
+from .gather import gather
+from .launch import (
+    HAS_TRITON,
+    LOG2_E,
+    descriptor,
+    device_of,
+    has_large_shared_memory,
+    padded_head_dim,
+    tensor_cores_supported,
+)
 
 if HAS_TRITON:
     import triton
     import triton.language as tl
 
-SMALLEST_BLOCK = 16  # rows; what tensor cores multiply at least, so a tile is a multiple of it
+SMALLEST_BLOCK = 16  # rows; what tensor cores multiply at least: query blocks are multiples of it
 LARGEST_BLOCK = 128
 
 
 def sparse_prefill_supported(q: Tensor, v: Tensor, block: int = LARGEST_BLOCK) -> bool:
-    """Whether `sparse_prefill` can compute these queries and values on their GPU, with blocks of
-    this size."""
+    """Whether `sparse_prefill` can compute these queries and values on their GPU, with key blocks
+    of this size."""
     fits = v.dtype == q.dtype and v.shape[-1] == q.shape[-1] and block % LARGEST_BLOCK == 0
-    return fits and on_tensor_cores(q)
+    return fits and tensor_cores_supported(q)
 
 
 def sparse_prefill(
@@ -47,84 +56,51 @@ def sparse_prefill(
     query_block: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
-    """Attention in which a row of query block t sees its columns, its key blocks and its window.
+    """Attention in which a row sees its query block's columns, its key blocks and local window.
 
-    Query head h reads key/value head h // (H / G).  Row r lies in query block r // `query_block`;
-    at position i it sees the keys `columns[h, :num_columns[h, t]]`, all before the local window,
-    those of its row block's key blocks that are not excluded, and [local_starts[h, t], i].
+    Query head h reads key/value head h // (H / G).  Row r lies in query block t = r //
+    `query_block`; at position i it sees the keys `columns[h, :num_columns[h, t]]`, all before the
+    local window, those of its row block's key blocks that are not excluded, and
+    [local_starts[h, t], i].
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D].  Any strides with a contiguous
             last dimension, D <= 256 a multiple of 8.
         columns: int32 [H, M], sorted positions with any valid padding; M may be 0.
         num_columns, local_starts: int32 [H, T].  A dense head has 0 in both.
-        order: int64 [H], the heads in the order in which they are begun: those with the most to do
-            had better come first; None is as they are.
-        blocks: their size is a multiple of 64 that divides `query_block`.
+        blocks: the key blocks of every row block; their size is a multiple of 64 that divides
+            `query_block`.
+        order: int64 [H], the heads in the order in which they are begun, best those with most
+            pairs first; None is by their numbers.
         query_block: rows of a query block, a multiple of 16.
         scale: factor on q @ k.T before the softmax.
     Returns:
         out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that a row sees.
     """
-    heads, rows, _ = q.shape
-    groups, keys, _ = k.shape
-    assert heads % groups == 0, f"{heads} query heads do not divide by {groups} kv heads"
+    heads, rows, head_dim = q.shape
+    num_kv_heads, keys, _ = k.shape
+    assert heads % num_kv_heads == 0, f"{heads} query heads over {num_kv_heads} kv heads"
     assert query_block % SMALLEST_BLOCK == 0, f"query blocks of {query_block} rows"
     assert keys >= rows, f"{rows} queries over {keys} keys"
     assert num_columns.shape == local_starts.shape == (heads, -(-rows // query_block))
     assert q.stride(-1) == k.stride(-1) == v.stride(-1) == 1
     num_columns = num_columns.contiguous()
-    some = gather(k, v, columns, num_columns)
-    return _launch(q, k, v, some, num_columns, local_starts, blocks, order, query_block, scale)
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """Rows and keys of a block, and how deep their loads are pipelined."""
-
-    rows: int
-    keys: int
-    stages: int
-    warps: int
-
-
-def _sizes(width: int, q: Tensor) -> _Sizes:
-    """What fits into the shared memory of q's device: 100 KB, or 227."""
-    if roomy(q):
-        return _Sizes(128, 128, 3, 8) if width <= 128 else _Sizes(128, 64, 2, 8)
-    if width <= 64:
-        return _Sizes(128, 64, 3, 4)
-    return _Sizes(128, 64, 2, 8) if width <= 128 else _Sizes(64, 32, 2, 8)
-
-
-def _launch(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    gathered: Gathered,
-    num_columns: Tensor,
-    local_starts: Tensor,
-    blocks: BlockLists | None,
-    order: Tensor | None,
-    query_block: int,
-    scale: float,
-) -> tuple[Tensor, Tensor]:
-    heads, rows, size = q.shape
-    width = padded(size)
-    sizes = _sizes(width, q)
-    # The largest power of two that divides the tile, within the limits.
+    gathered = gather(k, v, columns, num_columns)
+    width = padded_head_dim(head_dim)
+    sizes = _block_sizes(width, q)
+    # The largest power of two that divides the query block, within the limits.
     block_m = min(query_block & -query_block, sizes.rows)
+    lists, lengths = (num_columns,) * 4, (0, 0, 0)  # not read
     if blocks is not None:
         block_m = min(block_m, blocks.size)
         assert query_block % blocks.size == 0 == blocks.size % sizes.keys
-    # Row by row, as the model goes on with it.
-    out = torch.empty(rows, heads, size, dtype=q.dtype, device=q.device).transpose(0, 1)
-    lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
-    lists = (num_columns,) * 4  # any, where there are none
-    if blocks is not None:
         lists = blocks.numbers, blocks.whole, blocks.counts, blocks.excluded
+        lengths = *blocks.numbers.shape[1:], blocks.excluded.shape[1]
+    # Row by row in memory, as the next layer of the model reads it.
+    out = torch.empty(rows, heads, head_dim, dtype=q.dtype, device=q.device).transpose(0, 1)
+    lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
     with device_of(q):
-        _planned[(-(-rows // block_m), heads)](
+        _sparse_prefill_kernel[(-(-rows // block_m), heads)](
             q,
             descriptor(k, sizes.keys),
             descriptor(v, sizes.keys),
@@ -143,14 +119,12 @@ def _launch(
             num_columns.shape[1],
             local_starts.stride(0),
             rows,
-            k.shape[1] - rows,
-            heads // k.shape[0],
-            0 if blocks is None else blocks.counts.shape[1],
-            0 if blocks is None else blocks.numbers.shape[2],
-            0 if blocks is None else blocks.excluded.shape[1],
+            keys - rows,
+            heads // num_kv_heads,
+            *lengths,
             scale * LOG2_E,
             QUERY_BLOCK=query_block,
-            SIZE=size,
+            HEAD_DIM=head_dim,
             BLOCK_M=block_m,
             BLOCK_N=sizes.keys,
             BLOCK_D=width,
@@ -161,6 +135,25 @@ def _launch(
             num_warps=sizes.warps,
         )
     return out, lse
+
+
+@dataclass(frozen=True)
+class _BlockSizes:
+    """Rows and keys of a block, and how many loads are pipelined."""
+
+    rows: int
+    keys: int
+    stages: int
+    warps: int
+
+
+def _block_sizes(width: int, q: Tensor) -> _BlockSizes:
+    """What fits into the shared memory of q's device: 100 KB, or 227."""
+    if has_large_shared_memory(q):
+        return _BlockSizes(128, 128, 3, 8) if width <= 128 else _BlockSizes(128, 64, 2, 8)
+    if width <= 64:
+        return _BlockSizes(128, 64, 3, 4)
+    return _BlockSizes(128, 64, 2, 8) if width <= 128 else _BlockSizes(64, 32, 2, 8)
 
 
 if HAS_TRITON:
@@ -186,7 +179,7 @@ if HAS_TRITON:
     @triton.jit(  # type: ignore[untyped-decorator]
         do_not_specialize=["query_blocks", "rows", "offset", "row_blocks", "listed", "flags"]
     )
-    def _planned(  # type: ignore[no-untyped-def]
+    def _sparse_prefill_kernel(  # type: ignore[no-untyped-def]
         q,
         k,  # descriptors [G, N, D] of k and v, [H, M, D] of the gathered columns
         v,
@@ -206,16 +199,16 @@ if HAS_TRITON:
         out_head,
         out_row,
         query_blocks,
-        bands_head,
+        local_starts_head,
         rows,
         offset,  # the position of row 0
-        shared,
+        group_size,
         row_blocks,
         listed,
         flags,
         factor,  # scale * log2(e), for exp2
         QUERY_BLOCK: tl.constexpr,
-        SIZE: tl.constexpr,
+        HEAD_DIM: tl.constexpr,
         BLOCK_M: tl.constexpr,
         BLOCK_N: tl.constexpr,
         BLOCK_D: tl.constexpr,
@@ -224,21 +217,21 @@ if HAS_TRITON:
         STAGES: tl.constexpr,
         LN_2: tl.constexpr,
     ):
-        """One block of query rows, all of one tile, of one head."""
+        """One block of rows of one head, all of one query block."""
         first = tl.program_id(0) * BLOCK_M
         head = tl.program_id(1)
         if ORDERED:
             head = tl.load(order + head).to(tl.int32)
         wide = head.to(tl.int64)
-        group = head // shared
+        kv_head = head // group_size
         row = first + tl.arange(0, BLOCK_M)
         step = tl.arange(0, BLOCK_N)
         dims = tl.arange(0, BLOCK_D)
-        inside = (row < rows)[:, None] & (dims < SIZE)[None, :]
+        inside = (row < rows)[:, None] & (dims < HEAD_DIM)[None, :]
         at = row.to(tl.int64)[:, None]
         queries = tl.load(q + wide * q_head + at * q_row + dims[None, :], mask=inside, other=0.0)
         count = tl.load(num_columns + head * query_blocks + first // QUERY_BLOCK)
-        local_start = tl.load(local_starts + head * bands_head + first // QUERY_BLOCK)
+        local_start = tl.load(local_starts + head * local_starts_head + first // QUERY_BLOCK)
         end = offset + tl.minimum(first + BLOCK_M, rows)
         acc = tl.zeros([BLOCK_M, BLOCK_D], tl.float32)
         top = tl.full([BLOCK_M], float("-inf"), tl.float32)
@@ -268,32 +261,31 @@ if HAS_TRITON:
             clean = tl.load(whole_blocks + list_at) * parts
             for part in tl.range(0, clean, num_stages=STAGES):
                 start = tl.load(numbers + part // parts) * KEY_BLOCK + part % parts * BLOCK_N
-                keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
-                values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                keys = k.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                values = v.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
                 acc, top, total = _accumulate(
                     queries, keys, values, None, factor, acc, top, total, False
                 )
             for part in tl.range(clean, tl.load(counts + list_at) * parts, num_stages=STAGES):
                 start = tl.load(numbers + part // parts) * KEY_BLOCK + part % parts * BLOCK_N
-                keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
-                values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                keys = k.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                values = v.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
                 free = tl.load(excluded + start + step) == 0
                 acc, top, total = _accumulate(
                     queries, keys, values, free[None, :], factor, acc, top, total, True
                 )
 
-        clear = (
-            local_start + (offset + first + 1 - local_start) // BLOCK_N * BLOCK_N
-        )  # all rows see the keys
+        # The keys before `clear` are seen by all rows.
+        clear = local_start + (offset + first + 1 - local_start) // BLOCK_N * BLOCK_N
         for start in tl.range(local_start, clear, BLOCK_N, num_stages=STAGES):
-            keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
-            values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            keys = k.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            values = v.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
             acc, top, total = _accumulate(
                 queries, keys, values, None, factor, acc, top, total, False
             )
         for start in tl.range(clear, end, BLOCK_N, num_stages=STAGES):
-            keys = k.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
-            values = v.load([group, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            keys = k.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+            values = v.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
             seen = (start + step)[None, :] <= (offset + row)[:, None]
             acc, top, total = _accumulate(
                 queries, keys, values, seen, factor, acc, top, total, True

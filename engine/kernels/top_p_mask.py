@@ -2,7 +2,8 @@
 
 The weight from which on a row's entries are kept is found bit by bit, for floats that are not
 negative are ordered as their bits are.  On NVIDIA GPUs two Triton kernels do it: one finds that
-weight, one program a row, the other writes the lists, many programs a row.
+weight, one program a row, the other writes the lists, many programs a row.  The twins are in
+`top_p_mask_torch`.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ import torch
 from torch import Tensor
 
 from .launch import HAS_TRITON, device_of
+from .top_p_mask_torch import (
+    BITS,
+    NONE,
+    SMALLEST,
+    UNUSED_BITS,
+    top_p_mask_torch,
+    top_p_members_torch,
+)
 
 if HAS_TRITON:
     import triton
     import triton.language as tl
 
-_BITS = 15  # of a weight that are looked at: 6 of its exponent, and 9 after the point
 _DIGIT = 3  # bits that the kernel finds at once
-_UNUSED = 23 - 9  # of float32's, its last
-_SMALLEST = (127 - 50) << 9  # the bits of 2^-50: what is smaller counts as nothing
 _BLOCK, _SHORT = 4096, 1024  # entries of a step, and in rows that have no more
 _TOGETHER = 4  # blocks whose entries are counted at once
-_NONE = 0x7FFFFFFF
 
 
 def top_p_mask(
@@ -30,23 +35,22 @@ def top_p_mask(
 ) -> tuple[Tensor, Tensor]:
     """The first `num_sink_tokens` entries of each row, and the heaviest others.
 
+    Weights that are equal up to 1/512 may be kept or left together, as may all below 2^-50, and
+    all from 2^14 on.
+
     Args:
         weights: [H, N] float32, none negative.
         counted: float32 [H, N] or [N], what is added up of the kept others.
         limits: [H] float32.  With `at_least` the others are the heaviest that together count at
             least this much, all if none do, and none where it is not positive; without, the
-            heaviest that count at most this much, none where it is negative.  Weights that
-            are equal up to 1/512 may be kept or left together, as may all below 2^-50, and all
-            from 2^14 on.
+            heaviest that count at most this much, none where it is negative.
     Returns:
-        columns int32 [H, N], each row's kept positions first, in order, then anything; and how
-        many are kept of the entries up to and with each one, int32 [H, N].
+        columns int32 [H, N], each row's kept positions first, in order, then anything; and the
+        number of entries kept up to and with each one, int32 [H, N].
     """
-    if HAS_TRITON and weights.device.type == "cuda":
-        return top_p_mask_triton(
-            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
-        )
-    return top_p_mask_torch(
+    on_gpu = HAS_TRITON and weights.device.type == "cuda"
+    implementation = top_p_mask_triton if on_gpu else top_p_mask_torch
+    return implementation(
         weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
     )
 
@@ -56,60 +60,12 @@ def top_p_members(
 ) -> Tensor:
     """Whether each entry is one of the heaviest that reach the limits, bool [H, N].
 
-    Arguments and meaning as for `top_p_mask`, but the first `num_sink_tokens` entries are only
-    left out of the count.
+    Arguments and meaning as for `top_p_mask` with `at_least`, but the first `num_sink_tokens`
+    entries are only left out of the count.
     """
-    weights = weights.contiguous()
-    if HAS_TRITON and weights.device.type == "cuda" and weights.shape[1]:
-        least = _threshold_triton(
-            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=True
-        )[0]
-    else:
-        least = _threshold_torch(
-            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=True
-        )
-    return weights.view(torch.int32) >= least[:, None]
-
-
-def top_p_mask_torch(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
-) -> tuple[Tensor, Tensor]:
-    """`top_p_mask` in plain torch, for every device."""
-    heads, keys = weights.shape
-    least = _threshold_torch(
-        weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
-    )
-    bits = weights[:, num_sink_tokens:].contiguous().view(torch.int32)
-    first = least.new_ones(heads, min(num_sink_tokens, keys)) > 0
-    kept = torch.cat([first, bits >= least[:, None]], dim=-1)
-    counts = kept.cumsum(dim=-1, dtype=torch.int32)
-    positions = torch.arange(keys, dtype=torch.int32, device=weights.device).expand(heads, -1)
-    # What is not kept goes into one place more, which is cut off.
-    places = torch.where(kept, counts - 1, keys)
-    columns = positions.new_zeros(heads, keys + 1).scatter_(1, places.long(), positions)
-    return columns[:, :keys], counts
-
-
-def _threshold_torch(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
-) -> Tensor:
-    """Of each row the bits of a float32 from which on entries are kept, int32 [H]."""
-    bits = weights[:, num_sink_tokens:].contiguous().view(torch.int32) >> _UNUSED
-    others = counted[..., num_sink_tokens:]
-    least = torch.full((len(weights), 1), _SMALLEST, dtype=torch.int32, device=weights.device)
-    for shift in range(_BITS - 1, -1, -1):
-        tried = least + (1 << shift)
-        total = torch.where(bits >= tried, others, 0.0).sum(dim=-1, keepdim=True)
-        enough = total >= limits[:, None] if at_least else total > limits[:, None]
-        least = torch.where(enough, tried, least)
-    if at_least:
-        least = (least << _UNUSED).masked_fill(least == _SMALLEST, 0)
-        least = least.masked_fill(limits[:, None] <= 0.0, _NONE)
-    else:
-        everything = others.expand(bits.shape).sum(dim=-1, keepdim=True)
-        least = ((least + 1) << _UNUSED).masked_fill(everything <= limits[:, None], 0)
-        least = least.masked_fill(limits[:, None] < 0.0, _NONE)
-    return least[:, 0]
+    on_gpu = HAS_TRITON and weights.device.type == "cuda" and weights.shape[1] > 0
+    implementation = top_p_members_triton if on_gpu else top_p_members_torch
+    return implementation(weights, counted, limits, num_sink_tokens=num_sink_tokens)
 
 
 def top_p_mask_triton(
@@ -121,13 +77,11 @@ def top_p_mask_triton(
     if keys == 0:
         return columns, counts
     weights = weights.contiguous()
-    least, kept = _threshold_triton(
-        weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
-    )
+    least, kept = _threshold(weights, counted, limits, num_sink_tokens, at_least)
     blocks = kept.shape[1]
     block = _SHORT if keys <= _SHORT else _BLOCK
     with device_of(weights):
-        _listed[(blocks, heads)](
+        _top_p_list_kernel[(blocks, heads)](
             weights,
             least,
             kept,
@@ -143,10 +97,20 @@ def top_p_mask_triton(
     return columns, counts
 
 
-def _threshold_triton(
-    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
+def top_p_members_triton(
+    weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int = 0
+) -> Tensor:
+    """`top_p_members` by a kernel; N >= 1."""
+    weights = weights.contiguous()
+    least, _ = _threshold(weights, counted, limits, num_sink_tokens, True)
+    return weights.view(torch.int32) >= least[:, None]
+
+
+def _threshold(
+    weights: Tensor, counted: Tensor, limits: Tensor, num_sink_tokens: int, at_least: bool
 ) -> tuple[Tensor, Tensor]:
-    """As `_threshold_torch`; and how many are kept in each block of the row, int32 [H, blocks]."""
+    """The bits of a float32 from which on each row's entries are kept, int32 [H], and how many
+    are kept in each block of the row, int32 [H, blocks]."""
     heads, keys = weights.shape
     counted, limits = counted.contiguous(), limits.contiguous()
     block = _SHORT if keys <= _SHORT else _BLOCK
@@ -154,7 +118,7 @@ def _threshold_triton(
     least = torch.empty(heads, dtype=torch.int32, device=weights.device)
     kept = torch.empty(heads, blocks, dtype=torch.int32, device=weights.device)
     with device_of(weights):
-        _threshold_kernel[(heads,)](
+        _top_p_threshold_kernel[(heads,)](
             weights,
             counted,
             limits,
@@ -164,11 +128,11 @@ def _threshold_triton(
             keys,
             blocks,
             num_sink_tokens,
-            REACH=at_least,
-            NONE=_NONE,
-            DIGITS=_BITS // _DIGIT,
-            SMALLEST=_SMALLEST,
-            UNUSED=_UNUSED,
+            AT_LEAST=at_least,
+            NONE=NONE,
+            DIGITS=BITS // _DIGIT,
+            SMALLEST=SMALLEST,
+            UNUSED_BITS=UNUSED_BITS,
             BLOCK=block,
             TOGETHER=_TOGETHER if block == _BLOCK else 1,
             num_warps=16 if block == _BLOCK else 4,
@@ -179,13 +143,13 @@ def _threshold_triton(
 if HAS_TRITON:
 
     @triton.jit
-    def _kept(weights, at, keys, num_sink_tokens, least):  # type: ignore[no-untyped-def]
+    def _is_kept(weights, at, keys, num_sink_tokens, least):  # type: ignore[no-untyped-def]
         """Which of the entries at these places are kept."""
         weight = tl.load(weights + at, mask=at < keys, other=0.0).to(tl.int32, bitcast=True)
         return (at < keys) & ((at < num_sink_tokens) | (weight >= least))
 
     @triton.jit(do_not_specialize=["keys", "blocks", "num_sink_tokens"])  # type: ignore[untyped-decorator]
-    def _threshold_kernel(  # type: ignore[no-untyped-def]
+    def _top_p_threshold_kernel(  # type: ignore[no-untyped-def]
         weights,
         counted,
         limits,
@@ -195,16 +159,16 @@ if HAS_TRITON:
         keys,
         blocks,
         num_sink_tokens,
-        REACH: tl.constexpr,
+        AT_LEAST: tl.constexpr,
         NONE: tl.constexpr,
         DIGITS: tl.constexpr,
         SMALLEST: tl.constexpr,
-        UNUSED: tl.constexpr,
+        UNUSED_BITS: tl.constexpr,
         BLOCK: tl.constexpr,
         TOGETHER: tl.constexpr,
     ):
-        """Of one row the least bits that are kept, three of them in each pass, and how many
-        entries of each block are."""
+        """One row's least bits that are kept, three of them found in each pass, and how many
+        entries of each block are kept."""
         row = tl.program_id(0).to(tl.int64)
         weights += row * keys
         counted += row * counted_row
@@ -222,7 +186,7 @@ if HAS_TRITON:
                 at = start + step
                 other = (at < keys) & (at >= num_sink_tokens)
                 weight = tl.load(weights + at, mask=other, other=0.0).to(tl.int32, bitcast=True)
-                above = (weight >> UNUSED) - bits
+                above = (weight >> UNUSED_BITS) - bits
                 count = tl.load(counted + at, mask=other, other=0.0)
                 sum_1 += tl.where(above >= unit, count, 0.0)
                 sum_2 += tl.where(above >= 2 * unit, count, 0.0)
@@ -231,41 +195,41 @@ if HAS_TRITON:
                 sum_5 += tl.where(above >= 5 * unit, count, 0.0)
                 sum_6 += tl.where(above >= 6 * unit, count, 0.0)
                 sum_7 += tl.where(above >= 7 * unit, count, 0.0)
-                if not REACH and digit == 0:
+                if not AT_LEAST and digit == 0:
                     all_of += count
             enough = (
-                _enough(sum_1, limit, REACH)
-                + _enough(sum_2, limit, REACH)
-                + _enough(sum_3, limit, REACH)
-                + _enough(sum_4, limit, REACH)
-                + _enough(sum_5, limit, REACH)
-                + _enough(sum_6, limit, REACH)
-                + _enough(sum_7, limit, REACH)
+                _enough(sum_1, limit, AT_LEAST)
+                + _enough(sum_2, limit, AT_LEAST)
+                + _enough(sum_3, limit, AT_LEAST)
+                + _enough(sum_4, limit, AT_LEAST)
+                + _enough(sum_5, limit, AT_LEAST)
+                + _enough(sum_6, limit, AT_LEAST)
+                + _enough(sum_7, limit, AT_LEAST)
             )
             bits += unit * enough
-        if REACH:
-            least = tl.where(bits == SMALLEST, 0, bits << UNUSED)
+        if AT_LEAST:
+            least = tl.where(bits == SMALLEST, 0, bits << UNUSED_BITS)
             least = tl.where(limit > 0.0, least, NONE)
         else:
-            least = tl.where(tl.sum(all_of) <= limit, 0, (bits + 1) << UNUSED)
+            least = tl.where(tl.sum(all_of) <= limit, 0, (bits + 1) << UNUSED_BITS)
             least = tl.where(limit < 0.0, NONE, least)
         tl.store(found + row, least)
         for first in range(0, blocks, TOGETHER):
             block = first + tl.arange(0, TOGETHER)
-            of = _kept(
+            of = _is_kept(
                 weights, block[:, None] * BLOCK + step[None, :], keys, num_sink_tokens, least
             )
             counts = tl.sum(of.to(tl.int32), 1)
             tl.store(kept + row * blocks + block, counts, mask=block < blocks)
 
     @triton.jit  # type: ignore[untyped-decorator]
-    def _enough(sums, limit, REACH: tl.constexpr):  # type: ignore[no-untyped-def]
-        """1 if the sums together reach the limit, or without REACH if they pass it."""
+    def _enough(sums, limit, AT_LEAST: tl.constexpr):  # type: ignore[no-untyped-def]
+        """1 if the sums together reach the limit, or without AT_LEAST if they pass it."""
         total = tl.sum(sums)
-        return (total >= limit).to(tl.int32) if REACH else (total > limit).to(tl.int32)
+        return (total >= limit).to(tl.int32) if AT_LEAST else (total > limit).to(tl.int32)
 
     @triton.jit(do_not_specialize=["keys", "blocks", "num_sink_tokens"])  # type: ignore[untyped-decorator]
-    def _listed(  # type: ignore[no-untyped-def]
+    def _top_p_list_kernel(  # type: ignore[no-untyped-def]
         weights,
         least,
         kept,
@@ -280,7 +244,7 @@ if HAS_TRITON:
         """The kept positions of one block of a row."""
         block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
         at = block * BLOCK + tl.arange(0, BLOCK)
-        of = _kept(weights + row * keys, at, keys, num_sink_tokens, tl.load(least + row))
+        of = _is_kept(weights + row * keys, at, keys, num_sink_tokens, tl.load(least + row))
         other = tl.arange(0, BLOCKS)
         before = tl.sum(tl.load(kept + row * blocks + other, mask=other < block, other=0))
         count = before + tl.cumsum(of.to(tl.int32), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-WORKSPACE_BYTES = 256 * 2**20  # of float32 scores alive at once
+WORKSPACE_BYTES = 256 * 2**20  # of the float32 scores in memory at once
 
 
 def attend_torch_native(
@@ -17,16 +17,16 @@ def attend_torch_native(
     scale: float,
     workspace_bytes: int = WORKSPACE_BYTES,
 ) -> tuple[Tensor, Tensor]:
-    """`attend` in plain torch; shapes and meaning as there.
+    """`attend` in plain torch, for every device; shapes and meaning as there.
 
-    Scores are held for one block of query rows at a time, so that they never need more than
+    Scores are in memory for one block of query rows at a time, so that they never need more than
     `workspace_bytes` (or one row of every head, if that is more).  They are products of float32:
     rounded to bfloat16, scores of 16 and more would be off by some percent after the softmax.
     """
-    heads, rows, size = q.shape
-    groups, keys, _ = k.shape
-    shared = heads // groups
-    q = q.reshape(groups, shared, rows, size)
+    heads, rows, head_dim = q.shape
+    num_kv_heads, keys, _ = k.shape
+    group_size = heads // num_kv_heads
+    q = q.reshape(num_kv_heads, group_size, rows, head_dim)
     k_t = k.float().transpose(1, 2)  # [G, D, N]
     block = max(1, workspace_bytes // (4 * heads * keys))
     outs, lses = [], []
@@ -35,15 +35,15 @@ def attend_torch_native(
         seen = keys - rows + end if causal else keys
         # The heads of a group become rows over its one kv head, so that K and V are not copied.
         queries = q[:, :, start:end].float() * scale
-        scores = torch.bmm(queries.reshape(groups, -1, size), k_t[..., :seen])
-        scores = scores.view(groups, shared, end - start, seen)
+        scores = torch.bmm(queries.reshape(num_kv_heads, -1, head_dim), k_t[..., :seen])
+        scores = scores.view(num_kv_heads, group_size, end - start, seen)
         if causal:
             last = torch.arange(keys - rows + start, seen, device=q.device)  # [block]
             position = torch.arange(seen, device=q.device)
             scores.masked_fill_(position > last[:, None], float("-inf"))
         lse = torch.logsumexp(scores, dim=-1)
         weights = scores.sub_(lse.unsqueeze(-1)).exp_().to(v.dtype)
-        out = torch.bmm(weights.view(groups, -1, seen), v[:, :seen])
-        outs.append(out.view(groups, shared, end - start, -1))
+        out = torch.bmm(weights.view(num_kv_heads, -1, seen), v[:, :seen])
+        outs.append(out.view(num_kv_heads, group_size, end - start, -1))
         lses.append(lse)
     return torch.cat(outs, dim=2).flatten(0, 1), torch.cat(lses, dim=2).flatten(0, 1)

@@ -105,9 +105,9 @@ def _interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
     rotated = []
     rotate = rotary.rotate
-    rotary.rotate_on_cuda = lambda q, k, cos, sin: cos.shape == (1, *q.shape[2:])
+    rotary.rotate_supported = lambda q, k, cos, sin: cos.shape == (1, *q.shape[2:])
     rotary.rotate = lambda *tensors: rotated.append(1) or rotate(*tensors)
-    gate.gate_on_cuda = lambda weight: True
+    gate.gate_supported = lambda weight: True
     _check_gates_and_rotary("cpu", torch.float32)
     assert len(rotated) > 2 * len(FAMILIES)  # not only in the trials
 
@@ -133,7 +133,7 @@ class Clamped(torch.nn.Module):
 
 
 def test_a_limit_that_small_numbers_never_reach_keeps_an_mlp(monkeypatch):
-    monkeypatch.setattr(gate, "gate_on_cuda", lambda weight: True)
+    monkeypatch.setattr(gate, "gate_supported", lambda weight: True)
     monkeypatch.setattr(
         gate, "gate_in_place", lambda x, up: x.copy_(torch.nn.functional.silu(x) * up)
     )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ...kernels.gate import gate_in_place, gate_on_cuda
+from ...kernels.gate import gate_in_place, gate_supported
 
 _LINEAR = ("gate_proj", "up_proj", "down_proj")
 _ROWS = 8  # of the trial
@@ -47,7 +47,7 @@ def fuse_gates(model: PreTrainedModel) -> int:
     replaced = 0
     for parent, name, mlp in found:
         fused = GatedMLP(mlp).train(False)
-        if _has_silu(mlp) and gate_on_cuda(fused.gate_proj.weight) and _same(mlp, fused):
+        if _has_silu(mlp) and gate_supported(fused.gate_proj.weight) and _same(mlp, fused):
             setattr(parent, name, fused)
             replaced += 1
     return replaced

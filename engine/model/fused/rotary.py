@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ...kernels.rotary import rotate, rotate_on_cuda
+from ...kernels.rotary import rotate, rotate_supported
 
 _NAME = "apply_rotary_pos_emb"  # in the file of every family that `transformers` has
 _SIZE, _ROWS = 32, 8  # of the trial
@@ -28,7 +28,7 @@ class FusedRotary:
         self, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         trains = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad)
-        if args or kwargs or trains or not rotate_on_cuda(q, k, cos, sin):
+        if args or kwargs or trains or not rotate_supported(q, k, cos, sin):
             return self._original(q, k, cos, sin, *args, **kwargs)
         return rotate(q, k, cos, sin)
 
@@ -59,7 +59,7 @@ def _same(original: Rotary, device: torch.device) -> bool:
 
     q, k = draw(1, 4, _ROWS, _SIZE), draw(1, 2, _ROWS, _SIZE)
     cos, sin = draw(1, _ROWS, _SIZE), draw(1, _ROWS, _SIZE)
-    if not rotate_on_cuda(q, k, cos, sin):
+    if not rotate_supported(q, k, cos, sin):
         return False
     try:
         expected = original(q, k, cos, sin)

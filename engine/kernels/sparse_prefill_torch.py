@@ -1,0 +1,89 @@
+"""The twin of `sparse_prefill`: its definition as a mask, and attention under that mask."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .block_lists import BlockLists
+from .reference import attend_reference
+
+
+def sparse_mask(
+    columns: Tensor,
+    num_columns: Tensor,
+    local_starts: Tensor,
+    *,
+    rows: Tensor,
+    start: int,
+    keys: int,
+    query_block: int,
+) -> Tensor:
+    """Which keys rows see by their columns and local windows.
+
+    Args:
+        columns, num_columns, local_starts, query_block: as in `sparse_prefill`.
+        rows: int64 [R], rows of the chunk, whose row 0 is at position `start`.
+        keys: N, the length of the context.
+    Returns:
+        bool [H, R, N].
+    """
+    heads, most = columns.shape
+    place = torch.arange(most, dtype=torch.int32, device=columns.device)
+    # The place of each key in its head's list, `most` for keys that are not columns; what lies
+    # past the columns in use goes to one more key, which is cut off.
+    places = torch.full((heads, keys + 1), most, dtype=torch.int32, device=columns.device)
+    at = torch.where(place < num_columns[:, -1:], columns, keys).long()
+    places.scatter_(1, at, place.expand(heads, -1))
+    block_of_row = rows // query_block
+    seen = places[:, None, :keys] < num_columns[:, block_of_row, None]
+    key = torch.arange(keys, device=columns.device)
+    local = (key >= local_starts[:, block_of_row, None]) & (key <= (start + rows)[:, None])
+    return seen | local
+
+
+def block_mask(kept: Tensor, *, rows: Tensor, keys: int, size: int) -> Tensor:
+    """Which keys rows see by their key blocks.
+
+    Args:
+        kept: bool [H, R', B], the key blocks of every row block; `size` rows and keys each.
+        rows: int64 [R], rows of the chunk.
+        keys: N, the length of the context.
+    Returns:
+        bool [H, R, N].
+    """
+    seen = kept[:, rows // size].repeat_interleave(size, dim=-1)[..., :keys]
+    return torch.nn.functional.pad(seen, (0, keys - seen.shape[-1]))
+
+
+def sparse_prefill_torch(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    columns: Tensor,
+    num_columns: Tensor,
+    local_starts: Tensor,
+    blocks: BlockLists | None = None,
+    order: Tensor | None = None,
+    *,
+    query_block: int,
+    scale: float,
+) -> tuple[Tensor, Tensor]:
+    """`sparse_prefill` in plain torch, for every device; both results are float32.
+
+    The whole [H, C, N] score matrix is in memory; `order` changes nothing.
+    """
+    rows, keys = torch.arange(q.shape[1], device=q.device), k.shape[1]
+    lists = columns, num_columns, local_starts
+    mask = sparse_mask(
+        *lists, rows=rows, start=keys - len(rows), keys=keys, query_block=query_block
+    )
+    if blocks is not None:
+        count = blocks.numbers.shape[-1]
+        listed = torch.arange(count, device=q.device) < blocks.counts[..., None]
+        at = torch.where(listed, blocks.numbers, count).long()
+        kept = torch.zeros(*at.shape[:2], count + 1, dtype=torch.bool, device=q.device)
+        kept = kept.scatter_(-1, at, True)[..., :count]
+        excluded = torch.nn.functional.pad(blocks.excluded, (0, keys - blocks.excluded.shape[-1]))
+        mask |= block_mask(kept, rows=rows, keys=keys, size=blocks.size) & (excluded == 0)[:, None]
+    return attend_reference(q, k, v, scale=scale, mask=mask)
