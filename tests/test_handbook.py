@@ -1,4 +1,4 @@
-"""The committed handbook is the one of the sources, and its text can be quoted."""
+"""The committed handbook was built from its sources, agrees with the code, and can be quoted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sa_chat.app.tui.screens.help import key_name
 from sa_chat.app.tui.screens.main import MainScreen
 from sa_chat.app.tui.widgets.question_box import QuestionBox
 from sa_chat.engine.sparsity import SelectionSettings
-from sa_chat.engine.sparsity.autotune import SHORTEST
+from sa_chat.engine.sparsity.calibration import SHORTEST
 from sa_chat.protocol import events, values
 from sa_chat.protocol.arguments import CONFIG_OPTIONS
 from sa_chat.protocol.config import DEFAULT_ALPHA
@@ -39,16 +39,20 @@ _ERRORS = {
     for parent in SaChatError.__subclasses__()
     for cls in (parent, *parent.__subclasses__())
 }
-# Met only by who speaks the protocol or scripts the fake engine, or kept out by earlier checks.
+# Only for those who speak the protocol or script the fake engine.
 _NOT_FOR_USERS = {
     "engine/fake/engine.py",
     "engine/fake/script.py",
     "engine/server/host.py",
-    "engine/runtime/forward.py",
     "engine/server/worker.py",
 }
-_NO_SUCH_OPTION = {"An answer needs at least one token, not ….", "No document was given."}
-_FILLED = r"\S{1,12}(?: \S{1,12}){0,3}"  # what may stand in the book for a …
+# No option of `sa-chat` leads there, or an earlier check prevents it.
+_NEVER_SHOWN = {
+    "An answer needs at least one token, not ….",
+    "No document was given.",
+    "… more tokens do not fit: … of … are used.",
+}
+_FILLED = r"\S{1,12}(?: \S{1,12}){0,3}"  # what the book may have for a …
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "docs" / "handbook"
 PDF = ROOT / "assets" / "handbook.pdf"
@@ -142,9 +146,9 @@ def test_text_has_no_ligatures_and_no_divided_words(reader: PdfReader) -> None:
 
 def test_sizes_are_those_of_the_code(settings: dict[str, str]) -> None:
     code = SelectionSettings()
-    assert settings["tile"] == f"{code.tile:,}"
+    assert settings["query-block"] == f"{code.query_block:,}"
     assert settings["window"] == f"{code.window:,}"
-    assert settings["sinks"] == f"{code.sinks:,}"
+    assert settings["sinks"] == f"{code.num_sink_tokens:,}"
     assert settings["block-size"] == f"{code.block:,}"
     assert settings["sampled-rows"] == f"{code.share_of(2048) * code.block:g}"
     assert settings["sampled-rows-long"] == f"{code.share_of(4096) * code.block:g}"
@@ -156,7 +160,7 @@ def test_sizes_are_those_of_the_code(settings: dict[str, str]) -> None:
 
 
 def _keys_of(*nodes: type[DOMNode]) -> dict[str, set[str]]:
-    """Names of keys by the names of bindings, as settings.typ writes those."""
+    """Names of keys by the names of bindings, as settings.typ writes the latter."""
     keys: dict[str, set[str]] = {}
     for node in nodes:
         for binding in Binding.make_bindings(node.__dict__.get("BINDINGS", ())):
@@ -190,7 +194,7 @@ def test_keys_are_those_of_the_bindings(settings: dict[str, str]) -> None:
     [b for node in (MainScreen, QuestionBox) for b in node.BINDINGS if isinstance(b, Binding)],
     ids=lambda binding: binding.id,
 )
-def test_every_key_of_the_main_screen_is_told_with_its_name(
+def test_every_key_of_the_main_screen_is_described_with_its_name(
     text: str, settings: dict[str, str], binding: Binding
 ) -> None:
     assert binding.id is not None
@@ -198,14 +202,14 @@ def test_every_key_of_the_main_screen_is_told_with_its_name(
     assert f"{key} {binding.id} The key {key} " in text
 
 
-def test_every_setting_is_told(text: str) -> None:
-    told = re.search(r"The settings are (.*?)\.", text)
-    assert told is not None
+def test_every_setting_is_named(text: str) -> None:
+    named = re.search(r"The settings are (.*?)\.", text)
+    assert named is not None
     names = {option.name for option in CONFIG_OPTIONS} | {"theme", "history"}
-    assert names <= set(re.findall(r"[\w-]+", told[1]))
+    assert names <= set(re.findall(r"[\w-]+", named[1]))
 
 
-def test_every_option_is_told(text: str) -> None:
+def test_every_option_is_named(text: str) -> None:
     options = {
         name
         for action in build_parser()._actions
@@ -217,8 +221,9 @@ def test_every_option_is_told(text: str) -> None:
 
 
 def _error_messages() -> Iterator[str]:
-    """First argument of every typed error in the code, with … for what is filled in."""
-    for path in sorted([*(ROOT / "engine").rglob("*.py"), *(ROOT / "app").rglob("*.py")]):
+    """The first argument of every typed error in the code, with … for what is filled in."""
+    roots = (ROOT / name for name in ("app", "engine", "protocol"))
+    for path in sorted(itertools.chain.from_iterable(root.rglob("*.py") for root in roots)):
         if path.relative_to(ROOT).as_posix() in _NOT_FOR_USERS:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -238,7 +243,7 @@ def _error_messages() -> Iterator[str]:
 
 
 def test_every_error_is_in_the_troubleshooting_chapter(text: str) -> None:
-    messages = set(_error_messages()) - _NO_SUCH_OPTION
+    messages = set(_error_messages()) - _NEVER_SHOWN
     messages |= set(history_errors._SENTENCES.values())
     assert len(messages) > 40
     book = text.replace("\u2019", "'")
@@ -250,14 +255,19 @@ def test_every_error_is_in_the_troubleshooting_chapter(text: str) -> None:
     assert not sorted(missing)
 
 
+def _fields(cls: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls)}
+
+
 @pytest.mark.parametrize("event", get_args(events.Event), ids=lambda event: event.__name__)
 def test_chapter_on_the_inside_names_every_field(event: type) -> None:
     chapter = (SOURCES / "chapters" / "09-inside.typ").read_text(encoding="utf-8")
     found = re.search(rf'raw\("{event.__name__}"\)\)\[(.*)\]', chapter)
     assert found is not None
-    assert {field.name for field in dataclasses.fields(event)} <= set(
-        re.findall("`(\\w+)`", found[1])
-    )
+    assert _fields(event) - _fields(events.EngineEvent) <= set(re.findall("`(\\w+)`", found[1]))
+    shared = re.search(r"Each event has (.*?)\.", chapter)
+    assert shared is not None
+    assert _fields(events.EngineEvent) <= set(re.findall("`(\\w+)`", shared[1]))
 
 
 def test_chapter_on_the_inside_names_every_attention_figure() -> None:
