@@ -13,7 +13,8 @@ from sa_chat.engine.cache import KVCache
 from sa_chat.engine.documents import open_documents
 from sa_chat.engine.info.environment import describe
 from sa_chat.engine.model import LoadedModel, load_model, reader_folder
-from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.runtime import ModelRunner
+from sa_chat.engine.sparsity.prefill_config import PrefillConfig
 from sa_chat.engine.tokens import load_tokenizer, tokenize_documents
 from sa_chat.engine.tools.bench.options import lengths
 from sa_chat.engine.tools.bench.prefill.check import compare
@@ -73,7 +74,9 @@ def _ids(loaded: LoadedModel, path: str) -> list[int]:
 
 def _read(loaded: LoadedModel, ids: list[int], mode: str, kind: str) -> Read:
     cache = KVCache(loaded.layers, len(ids), kind)
-    result = prefill(loaded, cache, ids, mode=mode, alpha=0.95, likelihood=True)
+    runner = ModelRunner(loaded, cache)
+    config = PrefillConfig("dense" if mode == "dense" else "sparse", document_nll=True)
+    result = runner.prefill(ids, runner.tune(config, len(ids)))
     assert result.nll is not None
     return Read(result.nll, result.density, result.last_logits.float().cpu(), cache.nbytes)
 

@@ -53,6 +53,18 @@ def test_these_import_nothing_from_outside_but_what_is_named(folder, allowed):
             assert outside <= allowed, f"{file}:{node.lineno}"
 
 
+def test_only_the_platform_and_the_kernels_name_a_kind_of_gpu():
+    """Beside them the name stands once, as a value of the option `device`."""
+    homes = [ROOT / "engine" / "platform", ROOT / "engine" / "kernels"]
+    named = {
+        file.relative_to(ROOT).as_posix(): file.read_text("utf-8").lower().count('"cuda"')
+        for top in ("app", "engine", "protocol")
+        for file in (ROOT / top).rglob("*.py")
+        if "cuda" in file.read_text("utf-8") and not any(home in file.parents for home in homes)
+    }
+    assert named == {"protocol/config.py": 1}
+
+
 def test_the_roots_hold_few_loose_modules():
     for top in ("app", "engine"):
         loose = {path.stem for path in (ROOT / top).glob("*.py")}

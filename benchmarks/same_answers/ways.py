@@ -35,7 +35,7 @@ from sa_chat.engine.sparsity.prefill_config import PrefillConfig
 from sa_chat.engine.tokens import tokenize_documents
 from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
 from sa_chat.engine.tools.eval.scoring import RULES
-from sa_chat.engine.tools.eval.sizing import Counter, write_files
+from sa_chat.engine.tools.eval.sizing import TokenCounter, write_files
 from sa_chat.engine.tools.eval.trial import Trial
 from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
 from sa_chat.protocol.events import Answer, Event
@@ -129,7 +129,7 @@ def _ask(
         path = write_files(trial.files, Path(folder))
         documents = open_documents(OpenOptions((str(path),)))
     ids = tokenize_documents(documents, tokenizer).ids.tolist()
-    cache = KVCache(loaded.layers, len(ids) + Counter(tokenizer).room(trial.questions))
+    cache = KVCache(loaded.layers, len(ids) + TokenCounter(tokenizer).reserve_tokens(trial.questions))
     runner = ModelRunner(loaded, cache)
     config = PrefillConfig(
         "dense" if mode == "dense" else "sparse", SelectionSettings(DEFAULT_ALPHA), way.chunk

@@ -1,10 +1,22 @@
-"""Attention as `transformers` calls it: the plan of each chunk, carried out.
+"""Attention as `transformers` calls it: a backend attends, stats count, a poll cancels.
 
-A forward pass gets a `Run` through the model's keyword arguments (`RUN_KEYWORD`); it says how
-to attend and collects what was computed.
+A forward pass gets a `ForwardContext` through the model's keyword arguments (`CONTEXT_KEYWORD`).
 """
 
-from .context import Coverage, Run, StepRun
-from .interface import NAME, RUN_KEYWORD, register
+from .context import ForwardContext
+from .dense import DenseBackend
+from .interface import CONTEXT_KEYWORD, NAME, register
+from .sparse import SparseBackend
+from .stats import AttentionStats, PairCounts, RecallSummary
 
-__all__ = ["NAME", "RUN_KEYWORD", "Coverage", "Run", "StepRun", "register"]
+__all__ = [
+    "CONTEXT_KEYWORD",
+    "NAME",
+    "AttentionStats",
+    "DenseBackend",
+    "ForwardContext",
+    "PairCounts",
+    "RecallSummary",
+    "SparseBackend",
+    "register",
+]

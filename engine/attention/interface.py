@@ -9,10 +9,11 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 from sa_chat.protocol.errors import ModelError
 
-from .context import Run
+from ..cancellation import Stopped
+from .context import ForwardContext
 
 NAME = "sa_chat"
-RUN_KEYWORD = "sa_chat_run"  # of the model's forward; holds a `Run`
+CONTEXT_KEYWORD = "sa_chat_context"  # of the model's forward; holds a `ForwardContext`
 
 # What some models hand to their attention, and what it would change if it were ignored.
 _UNSUPPORTED = {
@@ -39,38 +40,53 @@ def _attention(
     """Called by every attention layer: query [1, H, C, D], key and value [1, G, N, D].
 
     A layer that sees a window only hands its size on as `sliding_window`, and one with learned
-    sinks hands them on as `s_aux`, [H].  Returns [1, C, H, D] and no weights.  Raises `ModelError`
-    for what would change the result and is not computed here, and `Stopped` as `Run.attention`
-    does.
+    sinks hands them on as `s_aux`, [H].  Returns [1, C, H, D] and no weights.
+
+    Raises:
+        ModelError: for what would change the result and is not computed here.
+        Stopped: before anything is computed, when the work was cancelled.
     """
-    unsupported = [name for key_, name in _UNSUPPORTED.items() if kwargs.get(key_) is not None]
+    context = _context(attention_mask, kwargs)
+    assert query.shape[0] == 1, "one conversation at a time"
+    assert not module.training, "inference only"
+    if context.cancelled():
+        raise Stopped
+    q, k, v = query[0], key[0], value[0]
+    layer: int = module.layer_idx  # type: ignore[assignment]
+    scale = q.shape[-1] ** -0.5 if scaling is None else scaling
+    window: int | None = kwargs.get("sliding_window")
+    backend, stats, selection = context.backend, context.stats, None
+    if backend.selects and window is None:
+        if stats is None:
+            selection = backend.select(q, k, scale=scale)
+        else:
+            with stats.selecting.running(q.device):
+                selection = backend.select(q, k, scale=scale)
+    out, lse = backend.attend(
+        layer, q, k, v, selection, scale=scale, window=window, sink_logits=kwargs.get("s_aux")
+    )
+    if stats is not None:
+        stats.record(layer, q, k, lse, selection, window)
+    return out.transpose(0, 1).unsqueeze(0), None
+
+
+def _context(attention_mask: Tensor | None, kwargs: dict[str, Any]) -> ForwardContext:
+    """The context of this pass.  Raises `ModelError` for what is not computed here."""
+    unsupported = [name for key, name in _UNSUPPORTED.items() if kwargs.get(key) is not None]
     if attention_mask is not None:
         unsupported.append("an attention mask of its own")
-    run = kwargs.get(RUN_KEYWORD)
-    if not isinstance(run, Run):
+    context = kwargs.get(CONTEXT_KEYWORD)
+    if not isinstance(context, ForwardContext):
         unsupported.append("attention layers that get no keyword arguments")
     if unsupported:
         raise ModelError(
             f"This model has {unsupported[0]}, which sa-chat does not support.",
             "Choose a decoder-only model with causal attention, such as Qwen3, Llama 3 or Gemma 3.",
         )
-    assert isinstance(run, Run)
-    assert query.shape[0] == 1, "one conversation at a time"
-    assert not module.training, "inference only"
-    layer: int = module.layer_idx  # type: ignore[assignment]
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    out = run.attention(
-        layer,
-        query[0],
-        key[0],
-        value[0],
-        scale,
-        window=kwargs.get("sliding_window"),
-        sink_logits=kwargs.get("s_aux"),
-    )
-    return out.transpose(0, 1).unsqueeze(0), None
+    assert isinstance(context, ForwardContext)
+    return context
 
 
 def _no_mask(*args: Any, **kwargs: Any) -> None:
-    """No mask: causality is in the tiles, and a [C, N] mask would not fit at 128K tokens."""
+    """No mask: causality is in the query blocks, and a [C, N] mask would not fit at 128K tokens."""
     return None

@@ -17,7 +17,7 @@ _ROWS = 4096  # at once, or those of one block: what is copied stays a few times
 _HEADS = 2**15  # at once; a launch has at most 2**16 of them
 
 
-def attend_windowed(
+def sliding_window_attention(
     q: Tensor, k: Tensor, v: Tensor, *, window: int, scale: float
 ) -> tuple[Tensor, Tensor]:
     """Softmax attention of each row over the last `window` keys, its own included.

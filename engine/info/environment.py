@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
-from .info import DeviceInfo, engine_info
+from ..platform.base import Platform
+from ..platform.devices import ACCELERATORS
+from .info import engine_info
 
-_CLOCKS = {
-    "sm_clock_mhz": "clocks.sm",
-    "sm_clock_max_mhz": "clocks.max.sm",
-    "memory_clock_mhz": "clocks.mem",
-    "memory_clock_max_mhz": "clocks.max.mem",
-}
+_OTHERS = ("tiktoken", "safetensors")  # versions that a line for people leaves out
 
 
 def environment() -> dict[str, Any]:
     """Everything in plain JSON types; None for what cannot be read here."""
     info = engine_info()
-    cpu, *gpus = info.devices
-    states = [_driver_state(index) for index in range(len(gpus))]
+    cpu, *_ = info.devices
+    of_accelerators: dict[str, str | None] = {}
+    for each in ACCELERATORS:
+        of_accelerators |= each.versions()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            **info.versions,
-            "triton": _triton(),
-            "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version() if gpus else None,  # type: ignore[no-untyped-call]
-            "driver": states[0].get("driver_version") if states else None,
-        },
+        "versions": {**info.versions, "triton": _triton(), **of_accelerators},
         "system": platform.platform(),
         "cpu": {
             "name": cpu.name,
@@ -43,7 +35,7 @@ def environment() -> dict[str, Any]:
             "memory_bytes": cpu.total_bytes,
             "dtype": cpu.dtype,
         },
-        "gpus": [_gpu(gpu, state) for gpu, state in zip(gpus, states, strict=True)],
+        "gpus": [_gpu(each, device) for each in ACCELERATORS for device in each.devices()],
     }
 
 
@@ -55,7 +47,7 @@ def describe(known: dict[str, Any] | None = None) -> str:
     devices += [gpu["name"] for gpu in known["gpus"]]
     names = ["python", "torch", "transformers", "sa-chat"]
     if known["gpus"]:
-        names += ["triton", "cuda", "cudnn", "driver"]
+        names += [name for name in versions if name not in (*names, *_OTHERS)]
     return f"{', '.join(devices)}; " + ", ".join(f"{name} {versions[name]}" for name in names)
 
 
@@ -66,33 +58,13 @@ def _triton() -> str | None:
         return None
 
 
-def _gpu(info: DeviceInfo, state: dict[str, str]) -> dict[str, Any]:
-    clocks = {name: _whole(state.get(query)) for name, query in _CLOCKS.items()}
+def _gpu(of: Platform, device: torch.device) -> dict[str, Any]:
+    info = of.info(device)
     return {
         "name": info.name,
         "memory_bytes": info.total_bytes,
         "capability": info.capability,
         "multiprocessors": info.cores,
         "dtype": info.dtype,
-        **clocks,
+        **of.clocks(device),
     }
-
-
-def _driver_state(index: int) -> dict[str, str]:
-    """What the driver's own tool says of GPU `index`; nothing where it is missing or refuses."""
-    fields = ["driver_version", *_CLOCKS.values()]
-    command = [
-        "nvidia-smi",
-        f"--id=GPU-{torch.cuda.get_device_properties(index).uuid}",
-        f"--query-gpu={','.join(fields)}",
-        "--format=csv,noheader,nounits",
-    ]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    return dict(zip(fields, (value.strip() for value in said.stdout.split(",")), strict=False))
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None

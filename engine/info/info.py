@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,29 +13,11 @@ from typing import TYPE_CHECKING
 
 from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig
 
-from ..platform.machine import cpu_name
-
 if TYPE_CHECKING:
-    from ..model.fit import Share
+    from ..model.fit import StagePlacement
+    from ..platform.base import DeviceInfo
 
 _PACKAGES = ("sa-chat", "torch", "transformers", "tiktoken", "safetensors")
-
-
-@dataclass(frozen=True)
-class DeviceInfo:
-    """One device that the engine can run on."""
-
-    name: str
-    total_bytes: int
-    dtype: str  # what models are computed in: bfloat16 where it is native
-    capability: str  # of a GPU its compute capability, of a CPU its vector instructions
-    cores: int  # of a GPU its multiprocessors
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name}, {self.total_bytes / 2**30:.1f} GiB, {self.capability}, "
-            f"{self.cores} cores, computes in {self.dtype}"
-        )
 
 
 @dataclass(frozen=True)
@@ -61,12 +42,14 @@ class EngineInfo:
     devices: tuple[DeviceInfo, ...]
     reader: ReaderInfo | None  # None if this installation has none
     attention: dict[str, str]  # by machine and shape, what was measured there
+    unsupported: str | None = None  # kind of an accelerator that is here and is not used
 
     def lines(self) -> list[str]:
         """For people to read."""
         return [
             *(f"{name} {number}" for name, number in self.versions.items()),
             *(f"device: {device}" for device in self.devices),
+            *([f"device: {self.unsupported} is not supported"] if self.unsupported else []),
             f"embedded reader: {self.reader or 'none in this installation'}",
             *(f"attention on {where}: {found}" for where, found in self.attention.items()),
             *([] if self.attention else ["attention: measured when a long document is read"]),
@@ -76,10 +59,11 @@ class EngineInfo:
 def engine_info() -> EngineInfo:
     """Looks at the machine and at the installation; loads torch, but no model."""
     versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
-    from ..sparsity.autotune import store, stored
+    from ..platform.devices import unknown_accelerator
+    from ..sparsity.calibration import CalibrationStore
 
-    attention = {where: str(found) for where, found in stored(store()).items()}
-    return EngineInfo(versions, _devices(), _reader(), attention)
+    attention = {where: str(found) for where, found in CalibrationStore().load().items()}
+    return EngineInfo(versions, _devices(), _reader(), attention, unknown_accelerator())
 
 
 @dataclass(frozen=True)
@@ -88,13 +72,13 @@ class FitInfo:
 
     model: str
     tokens: int
-    shares: tuple[Share, ...]
+    stages: tuple[StagePlacement, ...]
 
     def lines(self) -> list[str]:
         """For people to read."""
         return [
             f"{self.model} with {self.tokens:,} tokens of context fits:",
-            *(str(share) for share in self.shares),
+            *(str(stage) for stage in self.stages),
         ]
 
     def as_dict(self) -> dict[str, object]:
@@ -103,15 +87,15 @@ class FitInfo:
             "tokens": self.tokens,
             "devices": [
                 {
-                    "device": str(share.room.device),
-                    "name": share.room.name,
-                    "layers": [share.layers.start, share.layers.stop],
-                    "weights_bytes": share.weights,
-                    "kv_bytes": share.kv,
-                    "workspace_bytes": share.workspace,
-                    "free_bytes": share.room.free_bytes,
+                    "device": str(stage.budget.device),
+                    "name": stage.budget.name,
+                    "layers": [stage.layers.start, stage.layers.stop],
+                    "weights_bytes": stage.weights,
+                    "kv_bytes": stage.kv,
+                    "workspace_bytes": stage.workspace,
+                    "free_bytes": stage.budget.free_bytes,
                 }
-                for share in self.shares
+                for stage in self.stages
             ],
         }
 
@@ -124,9 +108,10 @@ def fit_info(model: str, tokens: int | None, kv_cache_dtype: str = "auto") -> Fi
     """
     from ..model.check import local_folder, reader_folder
     from ..model.context import context_of
-    from ..model.fit import fitted
-    from ..model.placement import candidates, resolve_dtype, rooms
+    from ..model.fit import place_stages
+    from ..model.placement import device_budgets, resolve_dtype
     from ..model.pretrained import measured
+    from ..platform.devices import candidates
 
     config = EngineConfig(model=model, kv_cache_dtype=kv_cache_dtype)
     with ExitStack() as stack:
@@ -134,41 +119,17 @@ def fit_info(model: str, tokens: int | None, kv_cache_dtype: str = "auto") -> Fi
         folder = reader_folder(stack) if embedded else local_folder(model)
         source = model if folder is None else str(folder)
         context = context_of(config, source) if tokens is None else tokens
-        allowed = rooms(candidates(config.device), config.gpus)
+        allowed = device_budgets(candidates(config.device), config.gpus)
         _, needs = measured(source, resolve_dtype(allowed[0].device), kv_cache_dtype)
-        return FitInfo(model, context, fitted(needs, allowed, context))
+        return FitInfo(model, context, place_stages(needs, allowed, context))
 
 
 def _devices() -> tuple[DeviceInfo, ...]:
-    import psutil
-    import torch
+    from ..platform.devices import ACCELERATORS, CPU
 
-    from ..model.placement import resolve_dtype
-
-    def dtype(device: torch.device) -> str:
-        return str(resolve_dtype(device)).removeprefix("torch.")
-
-    devices = [
-        DeviceInfo(
-            cpu_name(),
-            psutil.virtual_memory().total,
-            dtype(torch.device("cpu")),
-            torch.backends.cpu.get_cpu_capability(),
-            os.cpu_count() or 1,
-        )
-    ]
-    for index in range(torch.cuda.device_count()):
-        gpu = torch.cuda.get_device_properties(index)
-        devices.append(
-            DeviceInfo(
-                gpu.name,
-                gpu.total_memory,
-                dtype(torch.device("cuda", index)),
-                f"{gpu.major}.{gpu.minor}",
-                gpu.multi_processor_count,
-            )
-        )
-    return tuple(devices)
+    return tuple(
+        platform.info(device) for platform in (CPU, *ACCELERATORS) for device in platform.devices()
+    )
 
 
 def _reader() -> ReaderInfo | None:

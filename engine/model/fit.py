@@ -10,16 +10,16 @@ import torch
 
 from sa_chat.protocol.errors import ModelError
 
+from ..platform.devices import platform_of
 from .structure import Needs
 
-_ROWS = 16_384  # of the longest chunk that the pipeline reads on a GPU
 _KEPT_COLUMNS = 0.5  # share of the keys of which copies may be made, as attention limits them
-_SPARE = 512 * 2**20  # CUDA's libraries, selection, what the allocator cannot use
+_SPARE = 512 * 2**20  # the GPU's libraries, selection, what the allocator cannot use
 _SMALL = 2 * 2**30  # bytes of weights up to which a second GPU gains nothing
 
 
 @dataclass(frozen=True)
-class Room:
+class DeviceBudget:
     """A device that a model may use."""
 
     device: torch.device
@@ -29,10 +29,10 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Share:
+class StagePlacement:
     """What one device holds.  Bytes."""
 
-    room: Room
+    budget: DeviceBudget
     layers: range
     weights: int
     kv: int
@@ -44,18 +44,20 @@ class Share:
 
     @property
     def missing(self) -> int:
-        return max(0, self.needed - self.room.free_bytes)
+        return max(0, self.needed - self.budget.free_bytes)
 
     def __str__(self) -> str:
         return (
-            f"{self.room.device} ({self.room.name}): layers {self.layers.start} to "
+            f"{self.budget.device} ({self.budget.name}): layers {self.layers.start} to "
             f"{self.layers.stop - 1}, {_gib(self.weights)} weights + {_gib(self.kv)} KV cache + "
             f"{_gib(self.workspace)} workspace = {_gib(self.needed)} of "
-            f"{_gib(self.room.free_bytes)} GiB free"
+            f"{_gib(self.budget.free_bytes)} GiB free"
         )
 
 
-def fitted(needs: Needs, rooms: Sequence[Room], tokens: int) -> tuple[Share, ...]:
+def place_stages(
+    needs: Needs, budgets: Sequence[DeviceBudget], tokens: int
+) -> tuple[StagePlacement, ...]:
     """The model over the given devices, with a cache of so many tokens, the best way there is.
 
     Two devices where there are two and the model is not small: their layers are in proportion to
@@ -63,18 +65,18 @@ def fitted(needs: Needs, rooms: Sequence[Room], tokens: int) -> tuple[Share, ...
 
     Raises `ModelError`, with how much is missing and what would help, if it does not fit.
     """
-    plan = _best(needs, rooms, tokens)
+    plan = _best(needs, budgets, tokens)
     if _missing(plan):
-        raise _too_large(needs, plan, rooms, tokens)
+        raise _too_large(needs, plan, budgets, tokens)
     return plan
 
 
-def most_tokens(needs: Needs, rooms: Sequence[Room]) -> int:
+def most_tokens(needs: Needs, budgets: Sequence[DeviceBudget]) -> int:
     """The longest context that fits, to 1,024 tokens; 0 if none does."""
     low, high = 0, 2**14
     while low < high:
         middle = (low + high + 1) // 2
-        if _missing(_best(needs, rooms, 1024 * middle)):
+        if _missing(_best(needs, budgets, 1024 * middle)):
             high = middle - 1
         else:
             low = middle
@@ -95,18 +97,20 @@ def fitting(name: str, devices: Sequence[torch.device]) -> Iterator[None]:
         ) from error
 
 
-def _best(needs: Needs, rooms: Sequence[Room], tokens: int) -> tuple[Share, ...]:
+def _best(needs: Needs, budgets: Sequence[DeviceBudget], tokens: int) -> tuple[StagePlacement, ...]:
     """What fits, of that the fastest; else what misses least."""
-    assert rooms
-    plans = [_whole(needs, room, tokens) for room in rooms]
-    plans.sort(key=lambda plan: -plan[0].room.free_bytes)
-    if len(rooms) == 2:
-        splits = _splits(needs, rooms[0], rooms[1], tokens)
+    assert budgets
+    plans = [_whole(needs, budget, tokens) for budget in budgets]
+    plans.sort(key=lambda plan: -plan[0].budget.free_bytes)
+    if len(budgets) == 2:
+        splits = _splits(needs, budgets[0], budgets[1], tokens)
         plans = [*plans, *splits] if needs.weights <= _SMALL else [*splits, *plans]
     return min(plans, key=_missing)  # the first of several
 
 
-def _splits(needs: Needs, one: Room, other: Room, tokens: int) -> list[tuple[Share, ...]]:
+def _splits(
+    needs: Needs, one: DeviceBudget, other: DeviceBudget, tokens: int
+) -> list[tuple[StagePlacement, ...]]:
     """Over both, those whose slower stage is fastest first."""
     layers = len(needs.layer_weights)
 
@@ -115,42 +119,52 @@ def _splits(needs: Needs, one: Room, other: Room, tokens: int) -> list[tuple[Sha
 
     return [
         (
-            _share(needs, one, range(split), tokens, first=True),
-            _share(needs, other, range(split, layers), tokens, last=True),
+            _stage(needs, one, range(split), tokens, first=True),
+            _stage(needs, other, range(split, layers), tokens, last=True),
         )
         for split in sorted(range(1, layers), key=lambda split: (slowest(split), split))
     ]
 
 
-def _whole(needs: Needs, room: Room, tokens: int) -> tuple[Share, ...]:
+def _whole(needs: Needs, budget: DeviceBudget, tokens: int) -> tuple[StagePlacement, ...]:
     layers = range(len(needs.layer_weights))
-    return (_share(needs, room, layers, tokens, first=True, last=True),)
+    return (_stage(needs, budget, layers, tokens, first=True, last=True),)
 
 
-def _share(
-    needs: Needs, room: Room, layers: range, tokens: int, *, first: bool = False, last: bool = False
-) -> Share:
+def _stage(
+    needs: Needs,
+    budget: DeviceBudget,
+    layers: range,
+    tokens: int,
+    *,
+    first: bool = False,
+    last: bool = False,
+) -> StagePlacement:
     weights = sum(needs.layer_weights[at] for at in layers)
     weights += needs.first_weights * first + needs.last_weights * last
-    rows = min(_ROWS, tokens)
+    rows = min(platform_of(budget.device).sizes.largest_chunk, tokens)
     copies = needs.column_bytes * int(_KEPT_COLUMNS * tokens) + needs.read_bytes * tokens
     workspace = needs.row_bytes * rows + copies + _SPARE
-    return Share(room, layers, weights, needs.kv_per_token * len(layers) * tokens, workspace)
+    return StagePlacement(
+        budget, layers, weights, needs.kv_per_token * len(layers) * tokens, workspace
+    )
 
 
-def _missing(plan: tuple[Share, ...]) -> int:
-    return sum(share.missing for share in plan)
+def _missing(plan: tuple[StagePlacement, ...]) -> int:
+    return sum(stage.missing for stage in plan)
 
 
 def _too_large(
-    needs: Needs, plan: tuple[Share, ...], rooms: Sequence[Room], tokens: int
+    needs: Needs, plan: tuple[StagePlacement, ...], budgets: Sequence[DeviceBudget], tokens: int
 ) -> ModelError:
-    needed = sum(share.needed for share in plan)
-    where = " and ".join(f"{room.device} ({_gib(room.free_bytes)} GiB free)" for room in rooms)
-    most = most_tokens(needs, rooms)
+    needed = sum(stage.needed for stage in plan)
+    where = " and ".join(
+        f"{budget.device} ({_gib(budget.free_bytes)} GiB free)" for budget in budgets
+    )
+    most = most_tokens(needs, budgets)
     if most:
         hint = f"{most:,} tokens would fit: read less of the document, or choose a smaller model."
-    elif rooms[0].device.type == "cpu":
+    elif budgets[0].device.type == "cpu":
         hint = "Choose a smaller model, or free memory."
     else:
         hint = "Choose a smaller model, free memory on the GPUs, or use --device cpu."

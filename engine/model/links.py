@@ -1,24 +1,21 @@
-"""Where a model's layers go from one GPU to the next: the only place with streams for that.
+"""Where a model's layers go from one device to the next.
 
 Work is queued on both GPUs by one thread that waits for neither.  So the second GPU computes its
 layers of a chunk while the first computes its own of the next, if two things hold: nothing on the
-way waits for a device, and copies between them do not queue behind other work.  The latter is why
-they have streams of their own here: PyTorch lets a copy wait for all that either device's current
-stream holds, and the first GPU would wait for the second.
-
-Where the GPUs can reach each other's memory the copy goes there, else the driver stages it through
-pinned host memory.
+way waits for a device, and copies between them do not queue behind other work, which the
+platform's `Copier` sees to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+
+from ..platform.devices import platform_of
 
 
 class Carrier(Protocol):
@@ -33,22 +30,24 @@ class Carrier(Protocol):
         ...
 
 
-def connect(model: nn.Module, parts: Mapping[str, torch.device]) -> None:
-    """Let every module in `parts` find its inputs on its own device; nothing if that is one."""
+def connect(model: nn.Module, parts: Mapping[str, torch.device]) -> tuple[Link, ...]:
+    """Let every module in `parts` find its inputs on its own device.
+
+    Returns the links, one for each device; none if all are on one.
+    """
     if len(set(parts.values())) == 1:
-        return
+        return ()
     first, *others = dict.fromkeys(parts.values())
     links = {target: Link(target) for target in (first, *others)}
     for name, device in parts.items():
         module = model.get_submodule(name)
         module.register_forward_pre_hook(links[device].before, with_kwargs=True)
-    _links[model] = tuple(links.values())
+    return tuple(links.values())
 
 
 @contextmanager
-def carried_by(model: nn.Module, carrier: Carrier) -> Iterator[None]:
-    """Within, `carrier` takes tensors from device to device; of a model on one there are none."""
-    links = _links.get(model, ())
+def carried_by(links: Sequence[Link], carrier: Carrier) -> Iterator[None]:
+    """Within, `carrier` takes tensors from device to device."""
     for link in links:
         link.carrier = carrier
     try:
@@ -67,7 +66,7 @@ class Link:
     def __init__(self, target: torch.device) -> None:
         self.carrier: Carrier | None = None
         self._target = target
-        self._streams: dict[torch.device, torch.cuda.Stream] = {}
+        self._copier = platform_of(target).copier()
         self._brought: dict[int, tuple[Tensor, Tensor]] = {}  # by id, which is kept alive
         self._copies = 0
 
@@ -99,27 +98,7 @@ class Link:
         return isinstance(value, Tensor) and value.device != self._target
 
     def _copied(self, value: Tensor) -> Tensor:
-        source, target = value.device, self._target
         self._copies += 1
         if self.carrier is not None:
-            return self.carrier.bring(value, target)
-        if source.type != "cuda" or target.type != "cuda":
-            return value.to(target)
-        leaving, arriving = self._stream(source), self._stream(target)
-        leaving.wait_stream(torch.cuda.current_stream(source))
-        with torch.cuda.stream(leaving), torch.cuda.stream(arriving):
-            copy = value.to(target, non_blocking=True)
-        # Their memory must not be used again before these streams are done with it.
-        value.record_stream(leaving)
-        current = torch.cuda.current_stream(target)
-        current.wait_stream(arriving)
-        copy.record_stream(current)
-        return copy
-
-    def _stream(self, device: torch.device) -> torch.cuda.Stream:
-        if device not in self._streams:
-            self._streams[device] = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        return self._streams[device]
-
-
-_links: WeakKeyDictionary[nn.Module, tuple[Link, ...]] = WeakKeyDictionary()
+            return self.carrier.bring(value, self._target)
+        return self._copier.copy(value, self._target)

@@ -8,19 +8,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel
 
 from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig
 
 from ..attention import register
+from ..platform.devices import candidates, platform_of, resolve_device
 from .check import local_folder, reader_folder
 from .embedded import load_reader
 from .fit import fitting
 from .fused import fuse
-from .loaded import LoadedModel
-from .placement import candidates, resolve_device, resolve_dtype, rooms
+from .links import Link
+from .loaded import LoadedModel, loaded_model
+from .placement import device_budgets, resolve_dtype
 from .pretrained import load_pretrained
-from .support import probe
 
 
 def load_model(
@@ -45,7 +45,9 @@ def load_model(
     progress("model", 0.0)
     register()
     folder: Path | None
-    if config.model == EMBEDDED_MODEL:
+    links: tuple[Link, ...] = ()
+    embedded = config.model == EMBEDDED_MODEL
+    if embedded:
         device = resolve_device(config.device) if devices is None else devices[0]
         devices = (device,)
         dtype = resolve_dtype(device) if dtype is None else dtype
@@ -53,12 +55,12 @@ def load_model(
         with ExitStack() as stack, fitting(f"The {name}", devices):
             folder = reader_folder(stack)
             model = load_reader(folder, device, dtype, lambda part: progress("model", 0.9 * part))
-            if device.type == "cuda":
+            if platform_of(device).fuses:
                 fuse(model)
     else:
         folder = local_folder(config.model)
         source = config.model if folder is None else str(folder)
-        allowed = rooms(devices or candidates(config.device), config.gpus)
+        allowed = device_budgets(devices or candidates(config.device), config.gpus)
         dtype = resolve_dtype(allowed[0].device) if dtype is None else dtype
         placed = load_pretrained(
             source,
@@ -69,33 +71,17 @@ def load_model(
             progress=lambda part: progress("model", 0.9 * part),
             kv_cache_dtype=config.kv_cache_dtype,
         )
-        model, devices = placed.model, placed.devices
+        model, devices, links = placed.model, placed.devices, placed.links
         name = config.model if folder is None else folder.resolve().name
-    with fitting(f"The {name}" if config.model == EMBEDDED_MODEL else f"The model {name}", devices):
-        probe(model, devices[0])
-    loaded = _describe(model, name, folder, dtype, devices, time.perf_counter() - began)
+    with fitting(f"The {name}" if embedded else f"The model {name}", devices):
+        loaded = loaded_model(
+            model,
+            name,
+            dtype=dtype,
+            devices=devices,
+            load_s=time.perf_counter() - began,
+            folder=folder,
+            links=links,
+        )
     progress("model", 1.0)
     return loaded
-
-
-def _describe(
-    model: PreTrainedModel,
-    name: str,
-    folder: Path | None,
-    dtype: torch.dtype,
-    devices: tuple[torch.device, ...],
-    load_s: float,
-) -> LoadedModel:
-    config = model.config
-    return LoadedModel(
-        model=model,
-        name=name,
-        parameters=sum(p.numel() for p in model.parameters()),
-        layers=config.num_hidden_layers,
-        heads=config.num_attention_heads,
-        context_tokens=config.max_position_embeddings,
-        dtype=dtype,
-        devices=devices,
-        load_s=load_s,
-        folder=folder,
-    )

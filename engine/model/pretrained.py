@@ -12,7 +12,6 @@ from pathlib import Path
 
 import huggingface_hub.errors as hub_errors
 import huggingface_hub.utils as hub_utils
-import psutil
 import torch
 from accelerate.hooks import remove_hook_from_module  # type: ignore[import-untyped]
 from huggingface_hub import logging as hub_logging
@@ -30,9 +29,10 @@ from transformers.utils import logging as hf_logging
 from sa_chat.protocol.errors import ModelError
 
 from ..attention import NAME, register
-from .fit import Room, fitted, fitting
+from ..platform.devices import CPU, platform_of
+from .fit import DeviceBudget, fitting, place_stages
 from .fused import fuse
-from .links import connect
+from .links import Link, connect
 from .structure import Needs, Structure, needs_of, structure_of
 from .support import refuse_unsupported
 
@@ -59,6 +59,7 @@ class Placed:
 
     model: PreTrainedModel
     devices: tuple[torch.device, ...]
+    links: tuple[Link, ...]  # between them
 
 
 def measured(
@@ -86,7 +87,7 @@ def measured(
 
 def load_pretrained(
     source: str,
-    rooms: Sequence[Room],
+    budgets: Sequence[DeviceBudget],
     dtype: torch.dtype,
     *,
     local: bool,
@@ -98,16 +99,17 @@ def load_pretrained(
     needs it.
 
     Args:
-        rooms: the devices that it may use; of a GPU, that has room for a cache of `tokens`.
+        budgets: the devices that it may use; of a GPU, that has room for a cache of `tokens`.
         progress: called with a fraction from 0 to 1, in this thread.
     Raises:
         ModelError: it cannot be found, read or used, or does not fit.
     """
     structure, needs = measured(source, dtype, kv_cache_dtype)
-    on_gpus = rooms[0].device.type == "cuda"
-    shares = fitted(needs, rooms, tokens) if on_gpus else ()
-    devices = tuple(share.room.device for share in shares) or (rooms[0].device,)
-    parts = structure.parts(devices, len(shares[0].layers) if shares else 0)
+    platform = platform_of(budgets[0].device)
+    on_gpus = platform is not CPU
+    stages = place_stages(needs, budgets, tokens) if on_gpus else ()
+    devices = tuple(stage.budget.device for stage in stages) or (budgets[0].device,)
+    parts = structure.parts(devices, len(stages[0].layers) if stages else 0)
     with fitting(needs.name, devices):
         try:
             with _quiet(), ThreadPoolExecutor(1) as loader:
@@ -118,10 +120,9 @@ def load_pretrained(
             raise
         except (*_LOAD_ERRORS, SafetensorError) as error:
             raise _explain(source, error, local=local) from error
-        if on_gpus:
+        if platform.fuses:
             fuse(model)
-    connect(model, parts)
-    return Placed(model, devices)
+    return Placed(model, devices, connect(model, parts))
 
 
 def _read(
@@ -153,9 +154,7 @@ def _watch(
 
 
 def _allocated(devices: Sequence[torch.device]) -> int:
-    if devices[0].type == "cpu":
-        return int(psutil.Process().memory_info().rss)
-    return sum(torch.cuda.memory_allocated(device) for device in devices)
+    return sum(platform_of(device).allocated(device) for device in devices)
 
 
 def _require_decoder(config: PretrainedConfig, source: str) -> None:

@@ -9,8 +9,9 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from sa_chat.protocol.errors import ModelError
 
-from ..attention import RUN_KEYWORD, Run
+from ..attention import CONTEXT_KEYWORD, AttentionStats, ForwardContext
 from ..cache import KVCache
+from ..sparsity.prefill_config import AttentionShape
 from .keywords import cache_keyword
 
 _HINT = "Choose a decoder-only model with causal attention, such as Qwen3, Llama 3 or Gemma 3."
@@ -68,27 +69,30 @@ def _bidirectional(config: PretrainedConfig) -> bool:
 
 
 @torch.inference_mode()
-def probe(model: PreTrainedModel, device: torch.device) -> None:
+def probe(model: PreTrainedModel, device: torch.device) -> tuple[AttentionShape, ...]:
     """Run a few tokens: every layer must attend through the engine, over the window that the
-    config declares for it, and write to its cache.
+    config declares for it, and write to its cache.  Returns the different shapes of its attention,
+    without that of layers with a window.
 
     Raises `ModelError` if one does not, so that no model is ever silently run in another way, and
     `torch.OutOfMemoryError`.
     """
     layers = model.config.num_hidden_layers
     cache = KVCache(layers, _PROBE_TOKENS)
-    run = Run()
+    stats = AttentionStats()
+    context = ForwardContext(stats=stats)
     tokens = torch.zeros(1, _PROBE_TOKENS, dtype=torch.long, device=device)
     try:
         base = model.base_model
-        base(tokens, use_cache=True, **{cache_keyword(base): cache, RUN_KEYWORD: run})
+        base(tokens, use_cache=True, **{cache_keyword(base): cache, CONTEXT_KEYWORD: context})
     except torch.OutOfMemoryError:
         raise
     except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
         raise ModelError("This model's attention cannot be replaced.", _HINT) from error
-    if run.calls != layers or cache.length != _PROBE_TOKENS:
+    if stats.calls != layers or cache.length != _PROBE_TOKENS:
         raise ModelError(
-            f"Only {run.calls} of this model's {layers} layers attend as sa-chat needs it.", _HINT
+            f"Only {stats.calls} of this model's {layers} layers attend as sa-chat needs it.", _HINT
         )
-    if run.windows != _windows(model.config.get_text_config(decoder=True)):
+    if stats.windows != _windows(model.config.get_text_config(decoder=True)):
         raise _unsupported("sliding-window layers other than it declares")
+    return tuple(dict.fromkeys(stats.shapes.values()))

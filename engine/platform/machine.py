@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from pathlib import Path
 
 
@@ -19,6 +20,7 @@ def prepare_process() -> None:
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
 
+@cache
 def cpu_name() -> str:
     """What Linux calls the CPU; elsewhere Python's word for it."""
     listed = Path("/proc/cpuinfo")
@@ -27,6 +29,7 @@ def cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+@cache
 def driver_version() -> str:
     """What NVIDIA's driver calls itself, on Linux; elsewhere, and where there is none, nothing."""
     told = Path("/proc/driver/nvidia/version")

@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from .base import Marker
+from .devices import platform_of
+
 
 class Stopwatch:
-    """Adds up the time of pieces of work: on a GPU by events in its queue, else by the clock."""
+    """Adds up the time of pieces of work, on each device by markers in its queue."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[torch.device, float] = defaultdict(float)
-        self._events: list[tuple[torch.device, torch.cuda.Event, torch.cuda.Event]] = []
+        self._pieces: list[tuple[torch.device, Marker, Marker]] = []
 
     @contextmanager
     def running(self, device: torch.device) -> Iterator[None]:
         """Around work that is queued on the device's current stream."""
-        if device.type != "cuda":
-            began = time.perf_counter()
-            yield
-            self._seconds[device] += time.perf_counter() - began
-            return
-        with torch.cuda.device(device):
-            began_at, ended_at = (
-                torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-                for _ in range(2)
-            )
-            began_at.record()
-            yield
-            ended_at.record()
-        self._events.append((device, began_at, ended_at))
+        platform = platform_of(device)
+        began = platform.mark(device)
+        yield
+        self.add(device, began, platform.mark(device))
+
+    def add(self, device: torch.device, began: Marker, ended: Marker) -> None:
+        """Count the work between two markers of a device."""
+        self._pieces.append((device, began, ended))
 
     @property
     def seconds(self) -> float:
         """So far, of the device that took longest; waits for the last piece of work to end."""
-        for _, _, ended_at in self._events:
-            ended_at.synchronize()
+        for _, _, ended in self._pieces:
+            ended.wait()
         return self.ended_seconds
 
     @property
     def ended_seconds(self) -> float:
         """As `seconds`, of the pieces that have ended; waits for nothing."""
-        pieces, self._events = self._events, []
-        for device, began_at, ended_at in pieces:
-            if ended_at.query():  # type: ignore[no-untyped-call]
-                self._seconds[device] += began_at.elapsed_time(ended_at) / 1e3
+        pieces, self._pieces = self._pieces, []
+        for device, began, ended in pieces:
+            if ended.reached():
+                self._seconds[device] += ended.seconds_since(began)
             else:
-                self._events.append((device, began_at, ended_at))
+                self._pieces.append((device, began, ended))
         return max(self._seconds.values(), default=0.0)
-
-
-def wait_for(device: torch.device) -> None:
-    """Let queued work end, so that a clock read next measures it."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -1,7 +1,7 @@
-"""Chunk by chunk through the model: the document sparsely, everything after it densely."""
+"""`ModelRunner`: the one object that owns a model, a cache and its graphs."""
 
-from .extend import extend
-from .forward import forward, on_device
-from .prefill import ChunkReport, PrefillResult, prefill
+from .results import ChunkReport, PrefillResult
+from .runner import ModelRunner
+from .sampling import Sampling, greedy
 
-__all__ = ["ChunkReport", "PrefillResult", "extend", "forward", "on_device", "prefill"]
+__all__ = ["ChunkReport", "ModelRunner", "PrefillResult", "Sampling", "greedy"]

@@ -8,10 +8,9 @@ from itertools import pairwise
 import torch
 
 from ..model import LoadedModel
+from ..platform.devices import platform_of
+from ..sparsity.prefill_config import PrefillConfig
 
-_CPU_CHUNK = 2048  # the linear layers reach full speed from 1024 on
-_GPU_CHUNK = 8192  # what each layer's selection costs whatever it selects is spread over more
-_LARGEST = 16_384  # for which there is room (`model/fit.py`)
 _EDGE = 1024  # over two stages, chunks end at multiples
 _SPARSE_TIME = 0.2  # of dense attention's, selection included; an H100 at 131,072 keys
 
@@ -19,23 +18,29 @@ Span = tuple[int, int]
 """Positions [start, end) of a document's tokens."""
 
 
-def chunk_tokens(device: torch.device) -> int:
-    """Tokens of a forward pass in the prefill, on a device of this kind."""
-    return _GPU_CHUNK if device.type == "cuda" else _CPU_CHUNK
+def spans_of(loaded: LoadedModel, tokens: int, config: PrefillConfig) -> list[Span]:
+    """The chunks of a document of so many tokens: over two stages such that each costs the same."""
+    if config.chunk_tokens is None and len(loaded.devices) == 2:
+        return pipelined_spans(tokens, even_keys(loaded, dense=config.dense), loaded.device)
+    return chunk_spans(0, tokens, loaded.device, config.chunk_tokens)
 
 
 def chunk_spans(start: int, end: int, device: torch.device, size: int | None = None) -> list[Span]:
-    """The chunks of a prefill, each of `size` tokens or `chunk_tokens`.
-
-    On a GPU, where a context begins, the first is twice as long: it is mostly dense, and dense
-    attention over a chunk's own keys is faster in one piece.
-    """
-    step = size or chunk_tokens(device)
-    first = 2 * step if size is None and start == 0 and device.type == "cuda" else step
+    """The chunks of a prefill, each of `size` tokens or of the platform's own sizes."""
+    sizes = platform_of(device).sizes
+    step = size or sizes.chunk
+    first = sizes.first_chunk if size is None and start == 0 else step
     return list(pairwise([start, *range(start + first, end, step), end]))
 
 
-def pipelined_spans(end: int, even_keys: float) -> list[Span]:
+def smaller_spans(start: int, end: int, total: int, device: torch.device) -> list[Span] | None:
+    """What is left of `total` tokens in chunks of half the size of [start, end), which did not
+    fit; None where that is the smallest already."""
+    half = max((end - start) // 2, platform_of(device).sizes.smallest_chunk)
+    return None if half >= end - start else chunk_spans(start, total, device, half)
+
+
+def pipelined_spans(end: int, even_keys: float, device: torch.device) -> list[Span]:
     """The chunks [0, end) over two stages, later ones smaller, so that each costs the same.
 
     Over m stages' worth of equal work a pipeline takes the sum of its chunks' times in one stage,
@@ -44,11 +49,12 @@ def pipelined_spans(end: int, even_keys: float) -> list[Span]:
     Args:
         even_keys: behind so many, attention takes a token as long as all the rest does.
     """
-    count = max(round(end / _GPU_CHUNK), 1 if end < 4 * _EDGE else 2)
+    sizes = platform_of(device).sizes
+    count = max(round(end / sizes.chunk), 1 if end < 4 * _EDGE else 2)
     while True:
         edges = {_position(end, part / count, even_keys) for part in range(1, count)}
         inner = sorted(edge for edge in edges if 0 < edge < end)
-        if not inner or inner[0] <= _LARGEST:
+        if not inner or inner[0] <= sizes.largest_chunk:
             return list(pairwise([0, *inner, end]))
         count += 1
 

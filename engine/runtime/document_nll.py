@@ -10,7 +10,7 @@ from torch import Tensor
 _ROWS = 256  # whose logits are in float32 at once
 
 
-class Likelihood:
+class DocumentNll:
     """Mean negative log-likelihood of a document's tokens, each after all tokens before it.
 
     The first token has none.

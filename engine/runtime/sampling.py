@@ -15,7 +15,10 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from .generate import greedy
+
+def greedy(logits: Tensor) -> int:
+    """The most likely token; `logits` is [vocabulary]."""
+    return int(logits.argmax())
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,18 @@ from math import ceil
 from torch import Tensor
 
 from sa_chat.protocol.errors import ContextOverflow
-from sa_chat.protocol.events import Answer, PastTurn, TextDelta, Ttft
+from sa_chat.protocol.events import Answer, TextDelta
+from sa_chat.protocol.values import PastTurn, Ttft
 
-from ..cache import KVCache
-from ..cancellation import Stopped
+from ..cancellation import Cancelled, Stopped
 from ..citations import CitationFinder
 from ..citations.verbatim import VerbatimDocument
-from ..model import LoadedModel
-from ..runtime.extend import extend
-from ..runtime.generate import generate
-from ..runtime.sampling import Sampling
+from ..runtime import ModelRunner, Sampling
 from ..tokens import Tokenizer
 from ..tokens.turns import newest_turns
 from .base import Emit
 
-_LEAST_ANSWER_TOKENS = 32  # below that much room a conversation is full
+LEAST_ANSWER_TOKENS = 32  # below that much room a conversation is full
 _LEAST_ROOM = 0.25  # of that behind the document, which what is recalled leaves free
 
 
@@ -48,9 +45,8 @@ class Conversation:
 
     def __init__(
         self,
-        loaded: LoadedModel,
+        runner: ModelRunner,
         tokenizer: Tokenizer,
-        cache: KVCache,
         citations: CitationFinder,
         ttft: Ttft,
         max_answer_tokens: int,
@@ -58,24 +54,22 @@ class Conversation:
         sampling: Sampling | None = None,
     ) -> None:
         """With `verbatim`, quotations are held to its words and nothing is drawn."""
-        self._loaded = loaded
+        self._runner = runner
         self._tokenizer = tokenizer
-        self._cache = cache
         self._citations = citations
         self._ttft = ttft
-        self._max_answer_tokens = max_answer_tokens
+        self.max_answer_tokens = max_answer_tokens
         self._verbatim = verbatim
         self._sampling = sampling or Sampling()
-        self._document_tokens = cache.length
+        self.document_tokens = runner.length
         self._last_turn: int | None = None  # where the last question's begins, if it left one
         self._forgot_turns = False  # since the last answer
 
     def ask(
         self,
-        ask_id: str,
         question: str,
         emit: Emit,
-        cancelled: Callable[[], bool],
+        cancelled: Cancelled,
         replaces_last: bool = False,
     ) -> None:
         """Answer in `TextDelta`s and one `Answer`.  A cancelled answer keeps what was said.
@@ -87,64 +81,64 @@ class Conversation:
         """
         writing = _Writing(time.perf_counter())
         ids = self._turn(question, replaces_last)
-        before = self._cache.length
+        before = self._runner.length
 
         def say(text: str) -> None:
             now = time.perf_counter()
-            emit(TextDelta(ask_id, text, writing.tokens, now - (writing.first or now)))
+            emit(TextDelta(text, writing.tokens, now - (writing.first or now)))
 
         try:
-            logits = extend(self._loaded, self._cache, ids, cancelled=cancelled)
+            logits = self._runner.extend(ids, cancelled=cancelled)
             self._write(writing, logits, say, cancelled)
         except Stopped:
-            self._cache.truncate(before)
+            self._runner.truncate(before)
         except BaseException:
-            self._cache.truncate(before)
+            self._runner.truncate(before)
             raise
-        if self._cache.length > before:
+        if self._runner.length > before:
             self._last_turn = before
-        answer = self._answer(ask_id, question, writing)
+        answer = self._answer(question, writing)
         self._forgot_turns = False
         emit(answer)
 
-    def forget_turns(self) -> None:
+    def reset_turns(self) -> None:
         """Back to the document alone: the next question is the first."""
-        self._cache.truncate(self._document_tokens)
+        self._runner.truncate(self.document_tokens)
         self._last_turn = None
 
-    def recall(self, turns: Sequence[PastTurn], cancelled: Callable[[], bool]) -> None:
+    def replay_turns(self, turns: Sequence[PastTurn], cancelled: Cancelled) -> None:
         """Know earlier turns, as if they had just been said: the newest that leave a quarter of
         the room free, and some for a short turn.  If others do not fit, the next answer says so.
 
         Only the document is in the cache before, and again when `Stopped` is raised.
         """
-        assert self._cache.length == self._document_tokens, "something was said already"
-        room = self._cache.free
-        room -= max(ceil(_LEAST_ROOM * room), 2 * _LEAST_ANSWER_TOKENS)
+        assert self._runner.length == self.document_tokens, "something was said already"
+        room = self._runner.free
+        room -= max(ceil(_LEAST_ROOM * room), 2 * LEAST_ANSWER_TOKENS)
         said = newest_turns(turns, self._tokenizer, room)
         self._forgot_turns = len(said) < len(turns)
         ids = [token for each in said for token in each]
         if ids:
-            extend(self._loaded, self._cache, ids, cancelled=cancelled)
-            self._last_turn = self._cache.length - len(said[-1])
+            self._runner.extend(ids, cancelled=cancelled)
+            self._last_turn = self._runner.length - len(said[-1])
 
     def _turn(self, question: str, replaces_last: bool) -> list[int]:
         encoded = self._tokenizer.encode(question.strip())
-        needed = len(self._tokenizer.chat.turn(encoded, True)) + _LEAST_ANSWER_TOKENS
-        missing = needed - (self._cache.capacity - self._document_tokens)
+        needed = len(self._tokenizer.chat.turn(encoded, True)) + LEAST_ANSWER_TOKENS
+        missing = needed - (self._runner.capacity - self.document_tokens)
         if missing > 0:
             raise ContextOverflow(
                 f"The question is {missing:,} tokens too long for the room beside the document.",
                 "Ask a shorter question.",
             )
         if replaces_last and self._last_turn is not None:
-            self._cache.truncate(self._last_turn)
+            self._runner.truncate(self._last_turn)
         self._last_turn = None
-        first = self._cache.length == self._document_tokens
+        first = self._runner.length == self.document_tokens
         ids = self._tokenizer.chat.turn(encoded, first)
-        if len(ids) + _LEAST_ANSWER_TOKENS <= self._cache.free:
+        if len(ids) + LEAST_ANSWER_TOKENS <= self._runner.free:
             return ids
-        self.forget_turns()
+        self.reset_turns()
         self._forgot_turns = True
         return self._tokenizer.chat.turn(encoded, True)
 
@@ -153,19 +147,17 @@ class Conversation:
         writing: _Writing,
         logits: Tensor,
         say: Callable[[str], None],
-        cancelled: Callable[[], bool],
+        cancelled: Cancelled,
     ) -> None:
         stop_ids, verbatim = self._tokenizer.stop_ids, self._verbatim
-        tokens = generate(
-            self._loaded,
-            self._cache,
+        tokens = self._runner.decode(
             logits,
             stop_ids=stop_ids,
-            max_tokens=self._max_answer_tokens,
+            max_tokens=self.max_answer_tokens,
             cancelled=cancelled,
             choose=verbatim.chooser(stop_ids) if verbatim else self._sampling.chooser(),
         )
-        before = self._cache.length
+        before = self._runner.length
         text = _Text(self._tokenizer, say)
         while True:
             try:
@@ -177,7 +169,7 @@ class Conversation:
             writing.tokens += 1
             if text.feed(token):
                 writing.stop_reason = "stop"
-                self._cache.truncate(min(self._cache.length, before + text.tokens))
+                self._runner.truncate(min(self._runner.length, before + text.tokens))
                 break
         if writing.tokens == 0:
             if writing.stop_reason == "cancelled":
@@ -185,7 +177,7 @@ class Conversation:
             writing.first = time.perf_counter()
         writing.text = text.finish()
 
-    def _answer(self, ask_id: str, question: str, writing: _Writing) -> Answer:
+    def _answer(self, question: str, writing: _Writing) -> Answer:
         now = time.perf_counter()
         first = writing.first or now
         question_ttft_s = first - writing.asked
@@ -194,7 +186,6 @@ class Conversation:
         after_first = writing.tokens - 1
         rate = after_first / (now - first) if after_first > 0 else 0.0
         return Answer(
-            ask_id=ask_id,
             question=question,
             text=writing.text,
             citations=self._citations.cite(writing.text, finished=writing.stop_reason == "stop"),

@@ -1,6 +1,6 @@
 """The engine on this machine: documents to tokens to cache, then the conversation.
 
-torch is imported only when the document is read and fits, so that bad input is told at once.
+torch is imported only when the document is read and fits, so that bad input is reported at once.
 """
 
 from __future__ import annotations
@@ -8,36 +8,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig, OpenOptions
+from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import UsageError
-from sa_chat.protocol.events import (
-    Answer,
-    Cancelled,
-    DeviceUse,
-    Drop,
-    Event,
-    LoadProgress,
-    ModelReady,
-    PastTurn,
-)
+from sa_chat.protocol.events import Answer, Cancelled, Event, LoadProgress
+from sa_chat.protocol.values import DeviceUse, Drop, PastTurn
 
 from ..budget import check_budget, reserve_for
 from ..cancellation import Stopped
 from ..documents import DocumentSet, open_documents
-from ..model import check_model, local_folder, reader_folder
-from ..model.context import context_of, vocabulary_of
-from ..tokens import Tokenizer, load_tokenizer
+from ..tokens import Tokenizer
 from .base import Emit, in_other_mode
-from .counting import Counted, count, fitted
+from .counting import CountedDocument, count, fitted
 from .memory import device_use
+from .model_handle import ModelHandle
 
 if TYPE_CHECKING:
-    from ..model import LoadedModel
-    from .reading import Reading
+    from .prefilled import PrefilledDocument
 
 _PROGRESS_PERIOD_S = 0.1
 
@@ -45,24 +34,21 @@ _PROGRESS_PERIOD_S = 0.1
 class LocalEngine:
     """Implements `base.Engine`.  Model and tokenizer are loaded once and kept."""
 
-    def __init__(self, config: EngineConfig, emit: Emit) -> None:
+    def __init__(self, config: EngineConfig, emit: Emit, model: ModelHandle | None = None) -> None:
         self._config = config
         self._emit = emit
         self._stop = threading.Event()
-        self._resources = ExitStack()
-        self._source: str | None = None  # the model's folder or hub id
-        self._tokenizer: Tokenizer | None = None
-        self._loaded: LoadedModel | None = None
+        self.model = model or ModelHandle(config)
         # What was counted last and not read: opened next, it is not parsed again.
         self._parsed: tuple[OpenOptions, DocumentSet] | None = None
-        self._reading: Reading | None = None  # of the document that is open or being opened
-        self._second: Reading | None = None  # of the same in the other mode, to compare with
+        self.opened: PrefilledDocument | None = None  # that is open or being opened
+        self.second: PrefilledDocument | None = None  # the same in the other mode, to compare with
 
     def open(
         self,
         options: OpenOptions,
         attention: str | None = None,
-        recall: tuple[PastTurn, ...] = (),
+        replay_turns: tuple[PastTurn, ...] = (),
         text: bool = False,
     ) -> None:
         """See `base.Engine`.  Whatever can fail cheaply fails before the weights are loaded.
@@ -71,18 +57,18 @@ class LocalEngine:
         """
         self._stop.clear()
         config = self._config if attention is None else replace(self._config, attention=attention)
-        self._second = None
+        self.second = None
         try:
-            reading = self._read(self._fitting(options, text), config)
-            reading.conversation.recall(recall, self._stop.is_set)
+            document = self._prefilled(self._fitting(options, text), config)
+            document.conversation.replay_turns(replay_turns, self._stop.is_set)
         except Stopped:
-            self._reading = None
+            self.opened = None
             self._emit(Cancelled("prefill"))
         except BaseException:
-            self._reading = None
+            self.opened = None
             raise
         else:
-            self._emit(reading.done)
+            self._emit(document.done)
 
     def count(self, options: OpenOptions, text: bool = False) -> None:
         """See `base.Engine`.  Raises DocumentError, ModelError or UsageError."""
@@ -94,84 +80,79 @@ class LocalEngine:
                 counted, proposal = fitted(counted, proposal, self.tokenizer), ()
             self._emit(counted.event(proposal))
             if text:
-                self._tell(counted)
+                self._emit_text(counted)
         except Stopped:
             self._emit(Cancelled("count"))
 
-    def ask(self, ask_id: str, question: str, replaces_last: bool = False) -> None:
+    def ask(self, question: str, replaces_last: bool = False) -> None:
         """See `base.Engine`.  Raises UsageError or ContextOverflow."""
         self._stop.clear()
         _check_question(question)
-        assert self._reading is not None, "asked before a document was open"
-        conversation = self._reading.conversation
-        conversation.ask(ask_id, question, self._emit, self._stop.is_set, replaces_last)
+        assert self.opened is not None, "asked before a document was open"
+        conversation = self.opened.conversation
+        conversation.ask(question, self._emit, self._stop.is_set, replaces_last)
 
     def compare(
-        self, ask_id: str, question: str, attention: str, recall: tuple[PastTurn, ...] = ()
+        self, question: str, attention: str, replay_turns: tuple[PastTurn, ...] = ()
     ) -> None:
-        """See `base.Engine`.  The second reading is kept for the next time, but where it fails.
+        """See `base.Engine`.  The second document is kept for the next time, unless it fails.
 
         Raises UsageError, ContextOverflow or EngineError.
         """
         self._stop.clear()
         _check_question(question)
-        assert self._reading is not None, "compared before a document was open"
-        config = in_other_mode(self._config, attention, self._reading.attention)
+        assert self.opened is not None, "compared before a document was open"
+        config = in_other_mode(self._config, attention, self.opened.attention)
         try:
-            second = self._second or self._read_again(self._reading, config)
+            second = self.second or self._prefilled_again(self.opened, config)
             self._emit(second.done)
-            second.conversation.forget_turns()
-            second.conversation.recall(recall, self._stop.is_set)
-            second.conversation.ask(ask_id, question, self._say_compared, self._stop.is_set)
+            second.conversation.reset_turns()
+            second.conversation.replay_turns(replay_turns, self._stop.is_set)
+            second.conversation.ask(question, self._emit_compared, self._stop.is_set)
         except Stopped:
             self._emit(Cancelled("compare"))
-        except (MemoryError, RuntimeError):  # there may be no room for both readings
-            self._second = None
+        except (MemoryError, RuntimeError):  # there may be no room for both
+            self.second = None
             raise
 
-    def forget_turns(self) -> None:
+    def reset_turns(self) -> None:
         """The next question is the first again; the document stays in the cache."""
-        assert self._reading is not None, "no document is open"
-        self._reading.conversation.forget_turns()
+        assert self.opened is not None, "no document is open"
+        self.opened.conversation.reset_turns()
 
     def reconfigured(self, config: EngineConfig) -> LocalEngine:
         """An engine of another configuration over the same model, loaded now if it was not.
 
         Only what concerns attention, budget and answers may differ.
         """
-        for name in ("model", "device", "gpus", "kv_cache_dtype", "max_context"):
-            assert getattr(config, name) == getattr(self._config, name), name
-        other = LocalEngine(config, self._emit)
-        other._source = self._find_model()
-        other._tokenizer = self._load_tokenizer(other._source)
-        other._loaded = self._load_model()
-        return other
+        self.model.load(self._emit, self._progress("model"))
+        return LocalEngine(config, self._emit, self.model.reconfigured(config))
 
     @property
     def tokenizer(self) -> Tokenizer:
         """The model's; loaded now if it was not.  Raises ModelError."""
-        return self._load_tokenizer(self._find_model())
+        return self.model.tokenizer
 
     @property
     def context_tokens(self) -> int:
         """What the model reads, or fewer if so configured.  Raises ModelError or UsageError."""
-        return context_of(self._config, self._find_model())
+        return self.model.context_tokens
 
     def cancel(self) -> None:
         self._stop.set()
 
     def stats(self) -> tuple[DeviceUse, ...]:
-        readings = (self._reading, self._second)
-        return device_use(self._loaded, *(each.cache for each in readings if each is not None))
+        documents = (self.opened, self.second)
+        caches = (each.runner.cache for each in documents if each is not None)
+        return device_use(self.model.loaded, *caches)
 
     def close(self) -> None:
-        self._reading = self._second = None
-        self._loaded = None
-        self._resources.close()
+        self.opened = self.second = None
+        self.model.close()
 
-    def _fitting(self, options: OpenOptions, text: bool) -> Counted:
+    def _fitting(self, options: OpenOptions, text: bool) -> CountedDocument:
         """The document, counted and told, if it fits."""
-        check_model(self._config)
+        self.model.check()
         counted = self._count(options)
         proposal: tuple[Drop, ...] = ()
         if counted.excess_tokens > 0:
@@ -187,66 +168,26 @@ class LocalEngine:
         self._emit(counted.ready())
         self._check_cancelled()
         if text:
-            self._tell(counted)
+            self._emit_text(counted)
         return counted
 
-    def _tell(self, counted: Counted) -> None:
+    def _emit_text(self, counted: CountedDocument) -> None:
         for event in counted.texts():
             self._check_cancelled()
             self._emit(event)
 
-    def _count(self, options: OpenOptions) -> Counted:
+    def _count(self, options: OpenOptions) -> CountedDocument:
         """All that the options name, parsed and counted."""
-        check_model(self._config)
+        self.model.check()
         what = replace(options, drop=(), fit=False)
         if self._parsed is None or self._parsed[0] != what:
             self._parsed = (what, open_documents(what, self._progress("parse")))
         self._check_cancelled()
-        context = context_of(self._config, self._find_model())
+        context = self.model.context_tokens
         progress = self._progress("tokenize")
         reserve = self._reserve(context)
         documents = self._parsed[1]
         return count(documents, options, self.tokenizer, context, reserve, progress)
-
-    def _find_model(self) -> str:
-        """The model's folder or hub id."""
-        if self._source is None:
-            if self._config.model == EMBEDDED_MODEL:
-                self._source = str(reader_folder(self._resources))
-            else:
-                self._source = str(local_folder(self._config.model) or self._config.model)
-        return self._source
-
-    def _load_tokenizer(self, source: str) -> Tokenizer:
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(source, vocabulary_of(source))
-        return self._tokenizer
-
-    def _load_model(self, tokens: int = 0) -> LoadedModel:
-        """With room on its GPUs for a cache of so many tokens."""
-        if self._loaded is None:
-            began = time.perf_counter()
-            self._emit(LoadProgress("model", 0.0, 0.0))
-            from ..model import load_model
-
-            report = self._progress("model")
-            self._loaded = load_model(
-                self._config, progress=lambda _, part: report(part), tokens=tokens
-            )
-            loaded = self._loaded
-            self._emit(
-                ModelReady(
-                    name=loaded.name,
-                    parameters=loaded.parameters,
-                    layers=loaded.layers,
-                    heads=loaded.heads,
-                    context_tokens=loaded.context_tokens,
-                    dtype=str(loaded.dtype).removeprefix("torch."),
-                    device=", ".join(map(str, loaded.devices)),
-                    load_s=time.perf_counter() - began,
-                )
-            )
-        return self._loaded
 
     def _reserve(self, context: int) -> int:
         wanted = self._config.reserve_tokens
@@ -271,40 +212,40 @@ class LocalEngine:
 
         return report
 
-    def _read(self, counted: Counted, config: EngineConfig) -> Reading:
-        """The document's own reading; told of while it goes on.
+    def _prefilled(self, counted: CountedDocument, config: EngineConfig) -> PrefilledDocument:
+        """The document in a cache of its own, `opened` from the beginning on.
 
         What is open already, token for token, is not read again.
         """
         capacity = min(counted.context_tokens, len(counted.prompt.ids) + counted.reserve_tokens)
-        before, self._reading = self._reading, None
-        if before is not None and before.is_of(counted.prompt, capacity, config):
-            before.conversation.forget_turns()
-            self._reading = before
+        before, self.opened = self.opened, None
+        if before is not None and before.holds(counted.prompt, capacity, config):
+            before.conversation.reset_turns()
+            self.opened = before
             return before
         del before  # before there is another cache
-        loaded = self._load_model(capacity)
-        from .reading import Book, Reading
+        loaded = self.model.load(self._emit, self._progress("model"), capacity)
+        from .prefilled import PrefilledDocument, PromptContext
 
         self._check_cancelled()
-        book = Book(loaded, self.tokenizer, counted.prompt, capacity)
-        self._reading = Reading(book, config)
-        self._reading.prefill(self._emit, self._stop.is_set, self.stats)
-        return self._reading
+        context = PromptContext(loaded, self.tokenizer, counted.prompt, capacity)
+        self.opened = PrefilledDocument(context, config)
+        self.opened.prefill(self._emit, self._stop.is_set, self.stats)
+        return self.opened
 
-    def _read_again(self, first: Reading, config: EngineConfig) -> Reading:
-        """A second reading of the same, beside the first; none is kept where this fails."""
-        from .reading import Reading
+    def _prefilled_again(self, first: PrefilledDocument, config: EngineConfig) -> PrefilledDocument:
+        """The same document beside the first; none is kept where this fails."""
+        from .prefilled import PrefilledDocument
 
-        self._second = Reading(first.book, config)
+        self.second = PrefilledDocument(first.context, config)
         try:
-            self._second.prefill(self._emit, self._stop.is_set, self.stats)
+            self.second.prefill(self._emit, self._stop.is_set, self.stats)
         except BaseException:
-            self._second = None
+            self.second = None
             raise
-        return self._second
+        return self.second
 
-    def _say_compared(self, event: Event) -> None:
+    def _emit_compared(self, event: Event) -> None:
         stopped = isinstance(event, Answer) and event.stop_reason == "cancelled"
         self._emit(Cancelled("compare") if stopped else event)
 

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from sa_chat.engine.attention import NAME, register
-from sa_chat.engine.model.loaded import LoadedModel
+from sa_chat.engine.model.loaded import LoadedModel, loaded_model
 from sa_chat.engine.sparsity import CostModel, SelectionSettings
 
 VOCABULARY = 97
@@ -60,17 +60,8 @@ def _as_loaded(
     model: PreTrainedModel, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> LoadedModel:
     """The engine's view of a model that a test has built."""
-    return LoadedModel(
-        model=model.to(device=device, dtype=dtype),
-        name="tiny",
-        parameters=sum(p.numel() for p in model.parameters()),
-        layers=model.config.num_hidden_layers,
-        heads=model.config.num_attention_heads,
-        context_tokens=model.config.max_position_embeddings,
-        dtype=dtype,
-        devices=(torch.device(device),),
-        load_s=0.0,
-        folder=None,
+    return loaded_model(
+        model.to(device=device, dtype=dtype), "tiny", dtype=dtype, devices=(torch.device(device),)
     )
 
 

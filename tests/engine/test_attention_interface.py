@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers.masking_utils import create_causal_mask
 
-from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run
+from sa_chat.engine.attention import CONTEXT_KEYWORD, NAME, AttentionStats, ForwardContext
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.model.keywords import cache_keyword
@@ -33,12 +33,12 @@ def test_the_cache_goes_by_the_name_that_the_model_has_for_it():
 def test_dense_forward_equals_transformers(family, other, token_ids, build_model):
     tokens = torch.tensor([token_ids(150)])
     model, twin = build_model(family), build_model(family, other)
-    cache, run = KVCache(3, 150), Run()
+    cache, stats = KVCache(3, 150), AttentionStats()
     with torch.inference_mode():
-        arguments = {cache_keyword(model): cache, RUN_KEYWORD: run}
+        arguments = {cache_keyword(model): cache, CONTEXT_KEYWORD: ForwardContext(stats=stats)}
         out = model(tokens, use_cache=True, **arguments).logits
         expected = twin(tokens).logits
-    assert run.calls == 3
+    assert stats.calls == 3
     torch.testing.assert_close(out, expected, atol=2e-4, rtol=1e-3)
 
 
@@ -90,7 +90,7 @@ def test_first_chunk_has_nothing_before_its_first_tile(striped, small_settings):
     assert (out - expected).norm() / expected.norm() < 0.15
 
 
-def test_a_model_that_hands_no_run_on_is_refused(token_ids, build_model):
+def test_a_model_that_hands_no_context_on_is_refused(token_ids, build_model):
     model = build_model("qwen3")
     with torch.inference_mode(), pytest.raises(ModelError, match="no keyword arguments"):
         model(torch.tensor([token_ids(8)]))
@@ -102,7 +102,7 @@ def test_a_model_that_hands_no_run_on_is_refused(token_ids, build_model):
 )
 def test_what_is_not_computed_is_refused_by_name(token_ids, keyword, name, build_model):
     model = build_model("llama")
-    extra = {RUN_KEYWORD: Run(), keyword: 4}
+    extra = {CONTEXT_KEYWORD: ForwardContext(), keyword: 4}
     with torch.inference_mode(), pytest.raises(ModelError, match=name):
         model(torch.tensor([token_ids(8)]), **extra)
 
@@ -110,8 +110,10 @@ def test_what_is_not_computed_is_refused_by_name(token_ids, keyword, name, build
 def test_window_and_sinks_are_handed_through(token_ids, build_model):
     model, tokens = build_model("llama"), torch.tensor([token_ids(60)])
     with torch.inference_mode():
-        plain = model(tokens, **{RUN_KEYWORD: Run()}).logits
+        plain = model(tokens, **{CONTEXT_KEYWORD: ForwardContext()}).logits
         for extra in ({"sliding_window": 7}, {"s_aux": torch.full((4,), 2.0)}):
-            run = Run()
-            assert not torch.allclose(model(tokens, **{RUN_KEYWORD: run}, **extra).logits, plain)
-            assert set(run.windows.values()) == ({7} if "sliding_window" in extra else set())
+            stats = AttentionStats()
+            context = ForwardContext(stats=stats)
+            changed = model(tokens, **{CONTEXT_KEYWORD: context}, **extra).logits
+            assert not torch.allclose(changed, plain)
+            assert set(stats.windows.values()) == ({7} if "sliding_window" in extra else set())

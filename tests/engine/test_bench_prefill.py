@@ -8,9 +8,9 @@ import torch
 from bench_shapes import SHAPES, add_presets
 from local_models import write_book, write_model
 
+from running import prefill as run_prefill
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cli import main
-from sa_chat.engine.runtime.prefill import prefill as run_prefill
 from sa_chat.engine.sparsity import SelectionSettings
 from sa_chat.engine.tokens import load_tokenizer
 from sa_chat.engine.tools.bench.models.random_model import random_model
@@ -244,7 +244,7 @@ def test_on_a_gpu_peaks_are_pytorchs_and_the_drivers(tmp_path):
 def test_two_gpus_compute_what_one_does():
     devices = tuple(torch.device("cuda", index) for index in range(2))
     split = random_model(SHAPES["qwen3"], devices, torch.float32, context=600)
-    assert split.cuda_devices == (0, 1)
+    assert split.devices == devices
     whole = random_model(SHAPES["qwen3"], devices[:1], torch.float32, context=600)
     whole.model.load_state_dict(split.model.state_dict())
     logits = []
@@ -253,5 +253,7 @@ def test_two_gpus_compute_what_one_does():
         ids = RandomIds(loaded, 600).read(600)[0]
         result = run_prefill(loaded, cache, ids, mode="dense", alpha=1.0, chunk=256)
         logits.append(result.last_logits.cpu())
-        assert {layer.buffers[0].device.index for layer in cache.layers} == set(loaded.cuda_devices)
+        assert {layer.buffers[0].device.index for layer in cache.layers} == {
+            device.index for device in loaded.devices
+        }
     torch.testing.assert_close(*logits, atol=1e-4, rtol=1e-3)

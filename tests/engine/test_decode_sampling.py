@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from sa_chat.engine.runtime.generate import greedy
+from sa_chat.engine.runtime import greedy
 from sa_chat.engine.runtime.sampling import Sampling
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import UsageError

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from running import extend
 from sa_chat.engine.cache import KVCache
-from sa_chat.engine.runtime.extend import extend
 from sa_chat.engine.session.memory import device_use
-from sa_chat.protocol.events import DeviceUse
+from sa_chat.protocol.values import DeviceUse
 
 CPU = torch.device("cpu")
 

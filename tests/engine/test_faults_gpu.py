@@ -2,23 +2,21 @@
 and nothing stays behind."""
 
 import gc
-import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from sa_chat.engine.attention import context as run_module
+from running import decode, extend, no_graph, prefill
+from sa_chat.engine.attention import sparse
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.model import load_model
-from sa_chat.engine.runtime import step as step_module
-from sa_chat.engine.runtime.extend import extend
-from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.platform.devices import ACCELERATORS
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.runtime.graphs import GraphStep
-from sa_chat.engine.runtime.prefill import prefill
-from sa_chat.engine.runtime.step import step_for
 from sa_chat.engine.sparsity import SelectionSettings
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import EngineError, ModelError
@@ -220,7 +218,8 @@ def test_weights_that_do_not_fit_are_told_and_leave_nothing(
     folder, limit, gpus, token_ids, monkeypatch
 ):
     """Where another process took the memory after it was measured; else the plan tells it."""
-    monkeypatch.setattr("sa_chat.engine.model.placement._free", lambda device: 2**40)
+    (cuda,) = ACCELERATORS
+    monkeypatch.setattr(cuda, "free", lambda device: 2**40)
     level = _used()
     for index in range(torch.cuda.device_count()):
         limit(index, 8 * MIB)
@@ -298,7 +297,7 @@ def test_thrown_once_in_the_prefill_halves_its_chunks_and_changes_nothing(
 
 
 def _throw_in_selection(monkeypatch, device, fault):
-    select = run_module.select
+    select = sparse.select
 
     def select_or_fail(q, k, **options):
         selected = select(q, k, **options)
@@ -306,7 +305,7 @@ def _throw_in_selection(monkeypatch, device, fault):
             fault()
         return selected
 
-    monkeypatch.setattr(run_module, "select", select_or_fail)
+    monkeypatch.setattr(sparse, "select", select_or_fail)
 
 
 @WHERE
@@ -323,7 +322,7 @@ def test_thrown_in_a_selection_that_leaves_pairs_out_counts_none_twice(
     assert cache.length == TOKENS
     assert logits.isfinite().all()
     assert 0.1 < result.density < 0.5
-    assert 0.0 < result.coverage.mean <= 1.0 + 1e-3
+    assert 0.0 < result.recall.mean <= 1.0 + 1e-3
     del result
     assert _is_back_at(level)
 
@@ -348,7 +347,8 @@ def test_memory_for_smaller_chunks_only_is_enough(models, token_ids, limit, capl
 def test_memory_that_is_used_up_is_told_once_and_leaves_whole_chunks(
     models, token_ids, limit, monkeypatch, gpus, at
 ):
-    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", CHUNK // 2)
+    (cuda,) = ACCELERATORS
+    monkeypatch.setattr(cuda, "sizes", replace(cuda.sizes, smallest_chunk=CHUNK // 2))
     loaded, ids = models(gpus), token_ids(TOKENS)
     cache, expected, level = _prepared(loaded, ids, chunk=CHUNK)
 
@@ -387,7 +387,7 @@ def test_memory_that_is_used_up_is_told_once_and_leaves_whole_chunks(
 def _answer(loaded, cache, ids):
     cache.truncate(0)
     logits = extend(loaded, cache, ids)
-    return [*generate(loaded, cache, logits, stop_ids=(), max_tokens=12)]
+    return [*decode(loaded, cache, logits, stop_ids=(), max_tokens=12)]
 
 
 @WHERE
@@ -401,38 +401,39 @@ def test_thrown_while_an_answer_is_captured_changes_no_token(
     _answer(loaded, KVCache(loaded.layers, capacity), ids)  # what is allocated once, is
     with monkeypatch.context() as patch:
         if times == 2:  # it is tried again once, then calls follow one another
-            patch.setattr(step_module, "_graph", lambda loaded, cache: None)
+            patch.setattr("sa_chat.engine.runtime.runner.captured_step", no_graph)
         expected = _answer(loaded, KVCache(loaded.layers, capacity), ids)
     level = _used()
     cache = KVCache(loaded.layers, capacity)
-    logits = extend(loaded, cache, ids)
+    runner = ModelRunner(loaded, cache)
+    logits = runner.extend(ids)
     fault = Fault(*(call * attempt for attempt in range(1, times + 1)))
     with _thrown_in("mlp", _layer_on(loaded, at), fault):
-        tokens = [*generate(loaded, cache, logits, stop_ids=(), max_tokens=12)]
+        tokens = [*runner.decode(logits, stop_ids=(), max_tokens=12)]
     assert fault.thrown == times
-    assert isinstance(step_for(loaded, cache), GraphStep) == (times == 1)
-    assert ("without a CUDA graph" in caplog.text) == (times == 2)
+    assert isinstance(runner.graph, GraphStep) == (times == 1)
+    assert ("without a device graph" in caplog.text) == (times == 2)
     assert all(layer.position is None for layer in cache.layers)
     assert tokens == expected
     assert cache.length == 40 + 12
-    assert loaded.model not in step_module._uncapturable
+    assert not loaded.decode_graphs.failed
     other = KVCache(loaded.layers, capacity)
     _answer(loaded, other, ids)
-    assert isinstance(step_for(loaded, other), GraphStep)
-    del cache, other, logits
+    assert isinstance(ModelRunner(loaded, other).graph, GraphStep)
+    del cache, other, logits, runner
     assert _is_back_at(level)
 
 
 @WHERE
 def test_thrown_in_a_step_leaves_the_tokens_before_it(models, token_ids, monkeypatch, gpus, at):
-    monkeypatch.setattr(step_module, "_graph", lambda loaded, cache: None)
+    monkeypatch.setattr("sa_chat.engine.runtime.runner.captured_step", no_graph)
     loaded, ids = models(gpus), token_ids(40)
     cache = KVCache(loaded.layers, 100)
     expected = _answer(loaded, cache, ids)
     level = _used()
     cache.truncate(0)
     logits = extend(loaded, cache, ids)
-    answer = generate(loaded, cache, logits, stop_ids=(), max_tokens=12)
+    answer = decode(loaded, cache, logits, stop_ids=(), max_tokens=12)
     tokens = []
     with (
         _thrown_in("attention", _layer_on(loaded, at), Fault(5)),

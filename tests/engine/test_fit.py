@@ -18,9 +18,10 @@ from transformers import (
 )
 
 from sa_chat.engine.model import placement
-from sa_chat.engine.model.fit import Room, fitted, most_tokens
-from sa_chat.engine.model.placement import candidates, resolve_device, resolve_dtype, rooms
+from sa_chat.engine.model.fit import DeviceBudget, most_tokens, place_stages
+from sa_chat.engine.model.placement import device_budgets, resolve_dtype
 from sa_chat.engine.model.structure import needs_of, structure_of
+from sa_chat.engine.platform.devices import candidates, resolve_device
 from sa_chat.protocol.errors import ModelError
 
 GIB = 2**30
@@ -53,9 +54,9 @@ def _needs(config, dtype=torch.bfloat16):
     return needs_of(model, structure_of(model), "The model m")
 
 
-def _rooms(*gib, speeds=(1.0, 1.0)):
+def _budgets(*gib, speeds=(1.0, 1.0)):
     return [
-        Room(torch.device("cuda", at), "card", int(each * GIB), speed)
+        DeviceBudget(torch.device("cuda", at), "card", int(each * GIB), speed)
         for at, (each, speed) in enumerate(zip(gib, speeds, strict=False))
     ]
 
@@ -96,11 +97,11 @@ def test_eight_billion_parameters_and_128k_tokens_are_split_over_two_cards_of_24
     needs = _needs(LLAMA_8B)
     assert needs.weights == pytest.approx(16.06e9, rel=0.01)
     assert needs.kv_per_token * 32 == 128 * 1024
-    shares = fitted(needs, _rooms(23.5, 23.5), 131_072)
-    assert [share.layers for share in shares] == [range(16), range(16, 32)]
-    assert sum(share.weights for share in shares) == needs.weights
-    assert all(share.needed < 23.5 * GIB for share in shares)
-    assert "layers 16 to 31" in str(shares[1])
+    stages = place_stages(needs, _budgets(23.5, 23.5), 131_072)
+    assert [stage.layers for stage in stages] == [range(16), range(16, 32)]
+    assert sum(stage.weights for stage in stages) == needs.weights
+    assert all(stage.needed < 23.5 * GIB for stage in stages)
+    assert "layers 16 to 31" in str(stages[1])
 
 
 def test_what_does_not_fit_says_by_how_much_and_what_would():
@@ -108,35 +109,38 @@ def test_what_does_not_fit_says_by_how_much_and_what_would():
     with pytest.raises(
         ModelError, match=r"34\.\d GiB .*; 10\.\d are missing on cuda:0 .24\.0"
     ) as error:
-        fitted(needs, _rooms(24), 131_072)
-    most = most_tokens(needs, _rooms(24))
+        place_stages(needs, _budgets(24), 131_072)
+    most = most_tokens(needs, _budgets(24))
     assert f"{most:,} tokens would fit" in error.value.hint
     assert 0 < most < 131_072
-    fitted(needs, _rooms(24), most)
+    place_stages(needs, _budgets(24), most)
     with pytest.raises(ModelError):
-        fitted(needs, _rooms(24), most + 1024)
+        place_stages(needs, _budgets(24), most + 1024)
     with pytest.raises(ModelError, match="missing") as error:
-        fitted(needs, _rooms(8), 1024)
+        place_stages(needs, _budgets(8), 1024)
     assert "smaller model" in error.value.hint
 
 
 def test_the_faster_card_and_the_roomier_card_get_more_layers():
     needs = _needs(LLAMA_8B)
-    by_speed = fitted(needs, _rooms(80, 80, speeds=(1.0, 3.0)), 8192)
-    assert [len(share.layers) for share in by_speed] == [8, 24]
-    by_room = fitted(needs, _rooms(12, 40), 32_768)
+    by_speed = place_stages(needs, _budgets(80, 80, speeds=(1.0, 3.0)), 8192)
+    assert [len(stage.layers) for stage in by_speed] == [8, 24]
+    by_room = place_stages(needs, _budgets(12, 40), 32_768)
     assert len(by_room[0].layers) < 16
-    assert all(share.missing == 0 for share in by_room)
+    assert all(stage.missing == 0 for stage in by_room)
 
 
 def test_a_small_model_stays_on_one_card_and_a_card_without_room_is_left_out():
     small = _needs(LlamaConfig(**SMALL))
-    (share,) = fitted(small, _rooms(24, 24), 131_072)
-    assert share.layers == range(5)
+    (stage,) = place_stages(small, _budgets(24, 24), 131_072)
+    assert stage.layers == range(5)
     large = _needs(LLAMA_8B)
-    (share,) = fitted(large, _rooms(0.1, 80), 4096)
-    assert share.room.device.index == 1
-    assert fitted(replace(small, layer_weights=(GIB,) * 5), _rooms(24, 24), 1)[0].layers.stop < 5
+    (stage,) = place_stages(large, _budgets(0.1, 80), 4096)
+    assert stage.budget.device.index == 1
+    assert (
+        place_stages(replace(small, layer_weights=(GIB,) * 5), _budgets(24, 24), 1)[0].layers.stop
+        < 5
+    )
 
 
 class Cards:
@@ -163,41 +167,41 @@ class Cards:
 
 def test_of_three_cards_the_two_with_the_most_free_memory_are_used(monkeypatch):
     Cards(monkeypatch, ("a", 20, 24), ("a", 2, 24), ("a", 22, 24))
-    found = rooms(candidates("auto"), 2)
-    assert [room.device.index for room in found] == [0, 2]
-    assert [room.free_bytes / GIB for room in found] == [20, 22]
-    assert [room.speed for room in found] == [1.0, 1.0]
-    assert [room.device.index for room in rooms(candidates("auto"), 1)] == [2]
+    found = device_budgets(candidates("auto"), 2)
+    assert [budget.device.index for budget in found] == [0, 2]
+    assert [budget.free_bytes / GIB for budget in found] == [20, 22]
+    assert [budget.speed for budget in found] == [1.0, 1.0]
+    assert [budget.device.index for budget in device_budgets(candidates("auto"), 1)] == [2]
 
 
 def test_a_limit_counts_as_the_memory_that_is_free(monkeypatch):
     Cards(monkeypatch, ("a", 78, 80), ("a", 79, 80), fraction=0.3)
-    assert [room.free_bytes / GIB for room in rooms(candidates("cuda"), 2)] == [24, 24]
+    assert [budget.free_bytes / GIB for budget in device_budgets(candidates("cuda"), 2)] == [24, 24]
 
 
 def test_unlike_cards_are_compared_and_one_without_bfloat16_is_left_out(monkeypatch):
     speeds = {0: 1.0, 1: 2.5}
     monkeypatch.setattr(placement, "_speed", lambda device: speeds[device.index])
     Cards(monkeypatch, ("a", 20, 24), ("b", 40, 48))
-    assert [room.speed for room in rooms(candidates("auto"), 2)] == [1.0, 2.5]
+    assert [budget.speed for budget in device_budgets(candidates("auto"), 2)] == [1.0, 2.5]
     for cards, native in (
         ((("a", 10, 24), ("old", 30, 32, 7, 5)), 0),
         ((("old", 15, 16, 7, 0), ("a", 70, 80)), 1),
     ):
         Cards(monkeypatch, *cards)
-        (room,) = rooms(candidates("auto"), 2)
-        assert room.device.index == native
-        assert resolve_dtype(room.device) == torch.bfloat16
+        (budget,) = device_budgets(candidates("auto"), 2)
+        assert budget.device.index == native
+        assert resolve_dtype(budget.device) == torch.bfloat16
     Cards(monkeypatch, ("old", 15, 16, 7, 5), ("old", 14, 16, 7, 5))
-    assert len(rooms(candidates("auto"), 2)) == 2
+    assert len(device_budgets(candidates("auto"), 2)) == 2
 
 
 def test_a_hidden_card_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ModelError, match="No CUDA device was found"):
         resolve_device("cuda")
-    (room,) = rooms(candidates("auto"), 2)
-    assert room.device.type == "cpu"
+    (budget,) = device_budgets(candidates("auto"), 2)
+    assert budget.device.type == "cpu"
 
 
 def test_weights_are_counted_in_the_format_that_they_are_computed_in():
@@ -240,7 +244,7 @@ def test_latent_attention_keeps_whole_heads():
 
 
 def test_on_a_cpu_no_gpu_is_advised():
-    cpu = [Room(torch.device("cpu"), "cpu", 100)]
+    cpu = [DeviceBudget(torch.device("cpu"), "cpu", 100)]
     with pytest.raises(ModelError, match="missing on cpu") as error:
-        fitted(_needs(LLAMA_8B), cpu, 1024)
+        place_stages(_needs(LLAMA_8B), cpu, 1024)
     assert "GPU" not in error.value.hint

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from itertools import groupby
 
 import pytest
@@ -11,6 +12,8 @@ from local_models import CONTEXT, READER, write_book, write_model
 
 from sa_chat.engine.model.context import context_of
 from sa_chat.engine.session.local import LocalEngine
+from sa_chat.engine.sparsity import autotune
+from sa_chat.engine.sparsity.calibration import Calibration
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import (
     EXIT_CODES,
@@ -21,6 +24,7 @@ from sa_chat.protocol.errors import (
 )
 from sa_chat.protocol.events import (
     Answer,
+    CalibrationProgress,
     Cancelled,
     DocumentReady,
     LoadProgress,
@@ -51,9 +55,9 @@ class Session:
             lambda: self.engine.open(OpenOptions(tuple(map(str, paths)), **options))
         )
 
-    def ask(self, question, ask_id="q"):
+    def ask(self, question):
         """What was said while answering."""
-        return self._during(lambda: self.engine.ask(ask_id, question))
+        return self._during(lambda: self.engine.ask(question))
 
     def _during(self, work):
         before = len(self.said)
@@ -91,9 +95,64 @@ def no_weights(monkeypatch):
 
 
 def kinds(events):
-    """The types of events, repetitions folded; loading by its stage."""
-    names = (e.stage if isinstance(e, LoadProgress) else type(e).__name__ for e in events)
+    """The types of events, repetitions folded; loading by its stage.  Calibration is left out,
+    because which test comes first decides who waits for it."""
+    names = (
+        e.stage if isinstance(e, LoadProgress) else type(e).__name__
+        for e in events
+        if not isinstance(e, CalibrationProgress)
+    )
     return [name for name, _ in groupby(names)]
+
+
+@pytest.fixture
+def slow_calibration(tmp_path, monkeypatch):
+    """A machine that was never measured, and takes half a second for it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = Calibration(
+        dense_ns=1.0, kept_ns=1.0, gather_ns=1.0, query_block_ns=1.0, break_even=None
+    )
+
+    def measure(shape, progress):
+        progress(0.0)
+        time.sleep(0.5)
+        progress(1.0)
+        return found
+
+    monkeypatch.setattr(autotune, "measure", measure)
+    autotune.forget_calibrations()
+    yield
+    autotune.forget_calibrations()
+
+
+def test_the_machine_is_measured_once_before_the_prefill_and_not_in_its_time(
+    model, book, slow_calibration
+):
+    session = Session(model)
+    said = session.open(book)
+    told = [type(event) for event in said if not isinstance(event, LoadProgress)]
+    first = told.index(CalibrationProgress)
+    assert told[first - 1] == ModelReady
+    assert told[first : first + 3] == [CalibrationProgress, CalibrationProgress, PrefillProgress]
+    begun, ended = session.of(CalibrationProgress)
+    assert (begun.fraction, ended.fraction) == (0.0, 1.0)
+    assert 0.5 <= ended.seconds < 5.0
+    progress = session.of(PrefillProgress)
+    done = said[-1]
+    assert done.ttft.select_s + done.ttft.prefill_s >= progress[-1].seconds
+    assert abs(done.ttft.select_s + done.ttft.prefill_s - progress[-1].seconds) < 0.4
+    other = Session(model)
+    other.open(book)
+    assert not other.of(CalibrationProgress)
+
+
+def test_measuring_the_machine_can_be_cancelled(model, book, slow_calibration):
+    session = Session(model)
+    session.cancel_at = lambda event: isinstance(event, CalibrationProgress)
+    assert session.open(book)[-1] == Cancelled("prefill")
+    session.cancel_at = None
+    assert isinstance(session.open(book)[-1], PrefillDone)
+    assert len(session.of(CalibrationProgress)) == 3  # nothing was kept of the first
 
 
 def test_opening_says_each_stage_in_order(model, book):
@@ -315,6 +374,8 @@ import sys
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import DocumentError, ModelError
 from sa_chat.engine.session.local import LocalEngine
+from sa_chat.engine.sparsity import autotune
+from sa_chat.engine.sparsity.calibration import Calibration
 
 model, path = sys.argv[1:]
 try:

@@ -12,11 +12,11 @@ from sa_chat.protocol.events import (
     Answer,
     Cancelled,
     DocumentText,
-    PastTurn,
     PrefillDone,
     PrefillProgress,
     TextDelta,
 )
+from sa_chat.protocol.values import PastTurn
 
 QUESTION, NEXT = "Which ship left on day 3?", "And on day 40?"
 LAYERS = 2
@@ -38,10 +38,10 @@ class Session:
             self.engine.cancel()
 
     def ask(self, question):
-        return self._during(lambda: self.engine.ask("q", question))[-1]
+        return self._during(lambda: self.engine.ask(question))[-1]
 
-    def compare(self, question, attention="dense", recall=()):
-        return self._during(lambda: self.engine.compare("c", question, attention, recall))
+    def compare(self, question, attention="dense", replay_turns=()):
+        return self._during(lambda: self.engine.compare(question, attention, replay_turns))
 
     def _during(self, work):
         before = len(self.said)
@@ -54,7 +54,7 @@ class Session:
 
     @property
     def length(self):
-        return self.engine._reading.cache.length
+        return self.engine.opened.runner.cache.length
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_second_reading_is_that_of_the_other_mode(model, book, session):
     (done,), answer = of(PrefillDone, said), said[-1]
     assert (first.attention.mode, done.attention.mode) == ("sparse", "dense")
     assert done.attention.density == 1.0
-    assert (answer.ask_id, answer.question) == ("c", QUESTION)
+    assert answer.question == QUESTION
     assert answer.ttft.prefill_s == done.ttft.prefill_s != first.ttft.prefill_s
     assert answer.ttft.first_token_s == answer.question_ttft_s
     assert done.devices[0].kv_bytes == 2 * first.devices[0].kv_bytes == session.kv_bytes
@@ -110,22 +110,22 @@ def test_the_open_reading_is_as_it_was(model, book, session):
 
 def test_the_second_time_it_is_there_and_knows_only_what_it_is_told(model, book, session):
     past = (PastTurn(QUESTION, "Ship 111 did."),)
-    first = session.compare(NEXT, recall=past)
+    first = session.compare(NEXT, replay_turns=past)
     again = session.compare(NEXT)
     assert kinds(again) == [PrefillDone, TextDelta, Answer]
     assert of(PrefillDone, again) == of(PrefillDone, first)
     alone = Session(model, book, "dense")
     assert again[-1].text == alone.ask(NEXT).text
-    third = session.compare(NEXT, recall=past)
+    third = session.compare(NEXT, replay_turns=past)
     assert third[-1].text == first[-1].text != again[-1].text
 
 
 def test_both_readings_share_what_is_not_of_their_mode(session):
     session.compare(QUESTION)
-    first, second = session.engine._reading, session.engine._second
-    assert first.book is second.book
-    assert first.conversation._citations is second.conversation._citations
-    assert first.conversation._verbatim is second.conversation._verbatim
+    first, second = session.engine.opened, session.engine.second
+    assert first.context is second.context
+    assert first.context.citations is second.context.citations
+    assert first.context.verbatim is second.context.verbatim
 
 
 def test_the_next_opening_lets_both_go(book, session):
@@ -157,7 +157,7 @@ def test_cancelled_it_says_so_and_the_first_answers(model, book, session, moment
 
 def test_cancelled_while_it_is_told_of_earlier_turns(session):
     session.cancel_at = PrefillDone
-    said = session.compare(QUESTION, recall=(PastTurn(NEXT, "Ship 1480."),))
+    said = session.compare(QUESTION, replay_turns=(PastTurn(NEXT, "Ship 1480."),))
     assert kinds(said) == [PrefillProgress, PrefillDone, Cancelled]
 
 
@@ -190,12 +190,12 @@ def test_without_memory_for_it_the_first_answers(
     one, length = session.kv_bytes, session.length
     with monkeypatch.context() as patch:
         fault = Fault(error, call, lasting=raised is EngineError)
-        patch.setattr("sa_chat.engine.attention.context.sparse_attention", fault)
+        patch.setattr("sa_chat.engine.attention.dense.sparse_attention", fault)
         with pytest.raises(raised):
             session.compare(QUESTION)
         assert fault.left <= 0
     assert (session.kv_bytes, session.length) == (one, length)
-    assert session.engine._second is None
+    assert session.engine.second is None
     assert session.ask(NEXT).text == Session(model, book).ask(NEXT).text
     assert kinds(session.compare(QUESTION)) == [PrefillProgress, PrefillDone, TextDelta, Answer]
 
@@ -210,7 +210,7 @@ def test_what_is_impossible_is_refused_before_anything_is_read(session):
             session.compare(question, attention)
         assert raised.value.hint
     assert not of(PrefillProgress, session.said[-1:])
-    assert session.engine._second is None
+    assert session.engine.second is None
     with pytest.raises(UsageError, match="Unknown attention mode"):
         session.engine.open(OpenOptions(("a.txt",)), "thick")
 

@@ -7,8 +7,7 @@ stay real.
 import pytest
 from local_models import write_book, write_model
 
-from sa_chat.engine.runtime.generate import generate
-from sa_chat.engine.session import conversation
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.tokens import load_tokenizer
 from sa_chat.protocol.config import EngineConfig, OpenOptions
@@ -32,14 +31,14 @@ class Chat:
         self.said.append(event)
         self.on_event(event)
 
-    def ask(self, question, ask_id="q", replaces_last=False):
+    def ask(self, question, replaces_last=False):
         """The answer's deltas, and the answer."""
         before = len(self.said)
-        self.engine.ask(ask_id, question, replaces_last)
+        self.engine.ask(question, replaces_last)
         *deltas, answer = self.said[before:]
-        assert all(isinstance(delta, TextDelta) and delta.ask_id == ask_id for delta in deltas)
+        assert all(isinstance(delta, TextDelta) for delta in deltas)
         assert isinstance(answer, Answer)
-        assert (answer.ask_id, answer.question) == (ask_id, question)
+        assert answer.question == question
         return [delta.text for delta in deltas], answer
 
     def cancel_after(self, deltas):
@@ -84,10 +83,11 @@ def script(monkeypatch):
     def play(ids):
         left = iter(ids)
 
-        def scripted(*arguments, **options):
-            return generate(*arguments, **{**options, "choose": lambda logits: next(left)})
+        def scripted(runner, logits, **options):
+            return decode(runner, logits, **{**options, "choose": lambda logits: next(left)})
 
-        monkeypatch.setattr("sa_chat.engine.session.conversation.generate", scripted)
+        decode = ModelRunner.decode
+        monkeypatch.setattr(ModelRunner, "decode", scripted)
 
     return play
 
@@ -103,15 +103,15 @@ def end_of_answer(model):
 
 
 def cache_length(chat):
-    return chat.engine._reading.cache.length
+    return chat.engine.opened.runner.length
 
 
 def document_length(chat):
-    return chat.engine._reading.conversation._document_tokens
+    return chat.engine.opened.conversation.document_tokens
 
 
 def test_deltas_join_to_the_answer(chat):
-    deltas, answer = chat.ask("Which ship left on day 3?", "a7")
+    deltas, answer = chat.ask("Which ship left on day 3?")
     assert "".join(deltas).strip() == answer.text != ""
     assert all(deltas)
     assert (answer.tokens, answer.stop_reason) == (WORDS, "length")
@@ -184,7 +184,7 @@ def test_cancelled_in_the_middle_keeps_what_was_said(model, note, chat):
     assert later.stop_reason == "length"
     fresh = Chat(model, note, max_answer_tokens=answer.tokens)
     assert fresh.ask("Which ship left on day 3?")[1].text == answer.text
-    fresh.engine._reading.conversation._max_answer_tokens = WORDS
+    fresh.engine.opened.conversation.max_answer_tokens = WORDS
     assert fresh.ask("And on day 4?")[1].text == later.text
 
 
@@ -199,11 +199,11 @@ def test_cancelled_before_the_first_token_leaves_no_trace(model, note, chat, mon
         chat.engine.cancel()
         return logits
 
-    extend = conversation.extend
+    extend = ModelRunner.extend
     before = cache_length(chat)
     with monkeypatch.context() as patch:
         reading = moment == "while reading the question"
-        patch.setattr(conversation, "extend", cancelled_extend if reading else extend_then_cancel)
+        patch.setattr(ModelRunner, "extend", cancelled_extend if reading else extend_then_cancel)
         deltas, answer = chat.ask("Which ship left on day 3?")
     assert (deltas, answer.text, answer.tokens) == ([], "", 0)
     assert answer.stop_reason == "cancelled"
@@ -289,7 +289,7 @@ def test_an_answer_ends_where_the_room_does(model, note):
     _, answer = chat.ask("Which ship left on day 3?")
     assert answer.stop_reason == "length"
     assert 32 <= answer.tokens < 256
-    assert chat.engine._reading.cache.free == 0
+    assert chat.engine.opened.runner.cache.free == 0
 
 
 def test_a_question_too_long_is_refused_and_nothing_is_forgotten(model, note):
@@ -311,16 +311,16 @@ def test_a_question_in_the_place_of_the_last_forgets_it(model, note):
     straight.ask("Who is it?")
     _, expected = straight.ask("What is a bridge?")
     assert found.text == expected.text
-    assert edited.engine._reading.cache.length == straight.engine._reading.cache.length
+    assert edited.engine.opened.runner.cache.length == straight.engine.opened.runner.cache.length
 
 
 def test_what_left_no_turn_replaces_none(chat):
     chat.ask("Who is it?")
-    length = chat.engine._reading.cache.length
+    length = cache_length(chat)
     with pytest.raises(ContextOverflow):
-        chat.engine.ask("q", "stone " * 10_000, replaces_last=True)
-    assert chat.engine._reading.cache.length == length  # too long: the last turn is still there
-    chat.engine._reading.conversation.ask("q", "What is a stone?", lambda event: None, lambda: True)
-    assert chat.engine._reading.cache.length == length  # stopped before its first token
+        chat.engine.ask("stone " * 10_000, replaces_last=True)
+    assert cache_length(chat) == length  # too long: the last turn is still there
+    chat.engine.opened.conversation.ask("What is a stone?", lambda event: None, lambda: True)
+    assert cache_length(chat) == length  # stopped before its first token
     chat.ask("What is a stone?", replaces_last=True)
-    assert chat.engine._reading.cache.length > length
+    assert cache_length(chat) > length

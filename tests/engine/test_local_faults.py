@@ -2,23 +2,31 @@
 
 import json
 import shutil
-import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 from local_models import READER, write_book, write_model
 
 from sa_chat.engine.model import load_model
-from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.platform.devices import CPU
 from sa_chat.engine.server.worker import Worker
-from sa_chat.engine.session.conversation import _LEAST_ANSWER_TOKENS
+from sa_chat.engine.session.conversation import LEAST_ANSWER_TOKENS
 from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.engine.tokens import load_tokenizer
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import EXIT_CODES, ModelError
-from sa_chat.protocol.events import Answer, Closed, Failed, LoadProgress, PrefillDone, TextDelta
+from sa_chat.protocol.events import (
+    Answer,
+    Closed,
+    EngineFailed,
+    Failed,
+    LoadProgress,
+    PrefillDone,
+    TextDelta,
+)
 from sa_chat.protocol.requests import Ask, Open
 
 QUESTION, NEXT = "Which ship left on day 3?", "And on day 4?"
@@ -143,7 +151,7 @@ def test_a_tokenizer_that_cannot_be_used_is_told_before_weights(
     [
         ("{% if %}", "Expected an expression"),
         ([{"name": "rag", "template": "x"}], "multiple chat templates with no default"),
-        ("{{ messages[0].role }}", "it drops or repeats what is said"),
+        ("{{ messages[0].role }}", "it drops or repeats messages"),
     ],
 )
 def test_a_chat_template_that_cannot_be_used_is_one_sentence(
@@ -195,9 +203,7 @@ class Faults:
 @pytest.fixture
 def faults(monkeypatch):
     faults = Faults()
-    monkeypatch.setattr(
-        "sa_chat.engine.attention.context.sparse_attention", faults.sparse_attention
-    )
+    monkeypatch.setattr("sa_chat.engine.attention.dense.sparse_attention", faults.sparse_attention)
     return faults
 
 
@@ -209,10 +215,10 @@ class Hosted:
         self.engine = None
         self._worker = Worker(lambda emit: self._made(_config(model, **config), emit), self._hear)
         self._worker.start()
-        assert isinstance(self._done(Open(OpenOptions((str(note),))))[-1], PrefillDone)
+        assert isinstance(self._done(Open("o1", OpenOptions((str(note),))))[-1], PrefillDone)
 
-    def ask(self, question, ask_id="q"):
-        return self._done(Ask(ask_id, question))
+    def ask(self, question, request_id="q"):
+        return self._done(Ask(request_id, question))
 
     def close(self):
         self._worker.finish()
@@ -221,7 +227,7 @@ class Hosted:
 
     @property
     def cache_length(self):
-        return self.engine._reading.cache.length
+        return self.engine.opened.runner.length
 
     def _made(self, config, emit):
         self.engine = LocalEngine(config, emit)
@@ -279,16 +285,16 @@ def test_out_of_memory_in_a_question_or_its_answer_is_survived(
     assert faults.fired == 1
     assert isinstance(failed, Failed)
     assert failed.message == "The engine ran out of memory."
-    assert (failed.kind, failed.ask_id, failed.fatal) == ("engine", "q7", False)
+    assert (type(failed), failed.request_id, failed.fatal) == (EngineFailed, "q7", False)
     assert failed.hint
-    assert EXIT_CODES[failed.kind] == 5
+    assert failed.exception().exit_code == 5
     assert "out of memory" in capsys.readouterr().err  # the log has the whole of it
     assert all(isinstance(event, TextDelta) for event in said)
     assert bool(said) == deltas
     assert chat.cache_length == before
     assert (
-        chat.engine._reading.cache.layers[0].length
-        == chat.engine._reading.cache.layers[1].length
+        chat.engine.opened.runner.cache.layers[0].length
+        == chat.engine.opened.runner.cache.layers[1].length
         == before
     )
     *_, answer = chat.ask(NEXT)
@@ -305,17 +311,17 @@ def test_turns_forgotten_for_a_question_that_failed_are_told_with_the_next_answe
     chat = hosted(max_context=1024, max_answer_tokens=40)
     tokenizer = load_tokenizer(model)
     turn = len(tokenizer.chat.turn(tokenizer.encode(QUESTION), False))
-    while chat.engine._reading.cache.free >= turn + _LEAST_ANSWER_TOKENS:
+    while chat.engine.opened.runner.cache.free >= turn + LEAST_ANSWER_TOKENS:
         assert not chat.ask(QUESTION)[-1].forgot_turns
     faults.arm(1)
     assert isinstance(chat.ask(QUESTION)[-1], Failed)
-    assert chat.cache_length == chat.engine._reading.conversation._document_tokens
+    assert chat.cache_length == chat.engine.opened.conversation.document_tokens
     assert chat.ask(QUESTION)[-1].forgot_turns
     assert not chat.ask(QUESTION)[-1].forgot_turns
 
 
 def test_out_of_memory_in_the_prefill_is_survived_without_a_message(hosted, faults, monkeypatch):
-    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    monkeypatch.setattr(CPU, "sizes", replace(CPU.sizes, smallest_chunk=50))
     faults.arm(LAYERS + 2)  # loading tries the layers once
     chat = hosted()
     assert faults.fired == 1
@@ -329,13 +335,13 @@ def test_out_of_memory_that_cannot_be_mended_names_memory_and_lets_the_cache_go(
     worker = Worker(lambda emit: LocalEngine(_config(model), emit), said.append)
     faults.arm(*range(LAYERS + 1, 50))
     worker.start()
-    worker.submit(Open(OpenOptions((str(note),))))
+    worker.submit(Open("o1", OpenOptions((str(note),))))
     worker.submit(Ask("q", QUESTION))
     worker.finish()
     assert worker.join(60)
     failed, refused, closed = said[-3:]
     assert "memory of cpu is used up after 0 of" in failed.message
-    assert (failed.kind, refused.message) == ("engine", "No document is open.")
+    assert (type(failed), refused.message) == (EngineFailed, "No document is open.")
     assert isinstance(closed, Closed)
     assert worker.stats()[0].kv_bytes == 0
 
@@ -348,7 +354,7 @@ def test_out_of_memory_while_loading_names_model_and_memory(model, monkeypatch, 
 
     module = "sa_chat.engine.model"
     weights = f"{module}.load.load_reader" if name is None else f"{module}.pretrained._read"
-    attention = "sa_chat.engine.attention.context.sparse_attention"
+    attention = "sa_chat.engine.attention.dense.sparse_attention"
     monkeypatch.setattr(weights if stage == "weights" else attention, fails)
     config = EngineConfig(device="cpu") if name is None else _config(model)
     with pytest.raises(ModelError, match=r"does not fit into the memory of cpu\.$") as raised:

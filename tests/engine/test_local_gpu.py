@@ -4,10 +4,12 @@ import pytest
 import torch
 from local_models import write_book
 
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.session.local import LocalEngine
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import SaChatError
-from sa_chat.protocol.events import Answer, PastTurn, PrefillDone
+from sa_chat.protocol.events import Answer, PrefillDone
+from sa_chat.protocol.values import PastTurn
 
 pytestmark = [
     pytest.mark.gpu,
@@ -23,7 +25,7 @@ def engine(tmp_path):
     said = []
     engine = LocalEngine(EngineConfig(device="cuda"), said.append)
     book = write_book(tmp_path / "book.txt", 600)
-    engine.open(OpenOptions((str(book),)), recall=SAID)
+    engine.open(OpenOptions((str(book),)), replay_turns=SAID)
     engine.said = said
     yield engine
     engine.close()
@@ -34,7 +36,7 @@ def test_both_readings_answer_and_both_caches_are_told(engine):
     assert isinstance(done, PrefillDone)
     assert done.attention.mode == "sparse"
     kv_bytes = sum(device.kv_bytes for device in done.devices)
-    engine.compare("c1", QUESTION, "dense", SAID)
+    engine.compare(QUESTION, "dense", SAID)
     dense = next(e for e in reversed(engine.said) if isinstance(e, PrefillDone))
     assert dense.attention.mode == "dense"
     assert dense.attention.density == 1.0
@@ -42,23 +44,23 @@ def test_both_readings_answer_and_both_caches_are_told(engine):
     second = engine.said[-1]
     assert isinstance(second, Answer)
     assert second.tokens > 0
-    engine.ask("q1", QUESTION)
+    engine.ask(QUESTION)
     first = engine.said[-1]
     assert first.ttft.prefill_s == done.ttft.prefill_s  # the first reading is the one asked on
     assert first.tokens > 0
 
 
 def test_no_room_for_a_second_reading_leaves_the_first_as_it_was(engine, monkeypatch):
-    engine.ask("q1", QUESTION)
+    engine.ask(QUESTION)
     before = engine.said[-1].text
     held = torch.cuda.memory_allocated()
 
     def full(*arguments, **options):
         raise torch.OutOfMemoryError("no memory for this test")
 
-    monkeypatch.setattr("sa_chat.engine.session.reading.prefill", full)
+    monkeypatch.setattr(ModelRunner, "prefill", full)
     with pytest.raises((SaChatError, torch.OutOfMemoryError)):
-        engine.compare("c1", QUESTION, "dense", SAID)
+        engine.compare(QUESTION, "dense", SAID)
     assert torch.cuda.memory_allocated() - held < 2**21
-    engine.ask("q2", QUESTION, replaces_last=True)
+    engine.ask(QUESTION, replaces_last=True)
     assert engine.said[-1].text == before

@@ -3,36 +3,37 @@
 import pytest
 from local_models import write_book, write_model
 
-from sa_chat.engine.runtime.extend import extend
-from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.tokens import load_tokenizer
 from sa_chat.engine.tokens.turns import newest_turns
 from sa_chat.protocol.config import EngineConfig, OpenOptions
-from sa_chat.protocol.events import Cancelled, PastTurn, PrefillDone, PrefillProgress
+from sa_chat.protocol.events import Cancelled, PrefillDone, PrefillProgress
+from sa_chat.protocol.values import PastTurn
 
 SAID = (
     PastTurn("Which ship left on day 3?", "Ship 111 did."),
     PastTurn("And on day 4?", "It was ship 148."),
 )
 NEXT = "Which was first?"
+DECODE, EXTEND = ModelRunner.decode, ModelRunner.extend
 
 
 class Chat:
     """An engine with a document open, and what it said."""
 
-    def __init__(self, path, recall=(), **config):
+    def __init__(self, path, replay_turns=(), **config):
         self.said = []
         self.engine = LocalEngine(EngineConfig(device="cpu", **config), self.said.append)
-        self.engine.open(OpenOptions((str(path),)), recall=recall)
+        self.engine.open(OpenOptions((str(path),)), replay_turns=replay_turns)
 
     def ask(self, question, **how):
-        self.engine.ask("q", question, **how)
+        self.engine.ask(question, **how)
         return self.said[-1]
 
     @property
     def cache(self):
-        return self.engine._reading.cache
+        return self.engine.opened.runner.cache
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +58,10 @@ def say(monkeypatch):
     def play(ids):
         left = iter(ids)
 
-        def scripted(*arguments, **options):
-            return generate(*arguments, **{**options, "choose": lambda logits: next(left)})
+        def scripted(runner, logits, **options):
+            return DECODE(runner, logits, **{**options, "choose": lambda logits: next(left)})
 
-        monkeypatch.setattr("sa_chat.engine.session.conversation.generate", scripted)
+        monkeypatch.setattr(ModelRunner, "decode", scripted)
 
     return play
 
@@ -70,11 +71,11 @@ def read(monkeypatch):
     """The tokens that were put behind a document, but for those of answers as they were said."""
     ids = []
 
-    def recording(loaded, cache, more, **options):
+    def recording(runner, more, **options):
         ids.extend(more)
-        return extend(loaded, cache, more, **options)
+        return EXTEND(runner, more, **options)
 
-    monkeypatch.setattr("sa_chat.engine.session.conversation.extend", recording)
+    monkeypatch.setattr(ModelRunner, "extend", recording)
     return ids
 
 
@@ -96,7 +97,7 @@ def test_what_is_recalled_equals_what_was_said(request, note, say, read, monkeyp
     assert read == said
     assert isinstance(recalled.said[-1], PrefillDone)
     assert recalled.cache.length == told.cache.length
-    monkeypatch.setattr("sa_chat.engine.session.conversation.generate", generate)
+    monkeypatch.setattr(ModelRunner, "decode", DECODE)
     answer = recalled.ask(NEXT)
     assert answer.text == told.ask(NEXT).text != Chat(note, **config).ask(NEXT).text
     assert not answer.forgot_turns
@@ -123,7 +124,7 @@ def test_the_newest_that_fit_are_recalled_and_the_rest_is_told(model, note):
     config = {"model": str(model), "max_context": 1024, "max_answer_tokens": 8}
     many = tuple(PastTurn(f"What of day {n}?", f"Nothing of note on day {n}.") for n in range(50))
     chat = Chat(note, many, **config)
-    room = chat.cache.capacity - len(chat.engine._reading.book.prompt.ids)
+    room = chat.cache.capacity - len(chat.engine.opened.context.prompt.ids)
     assert room // 4 <= chat.cache.free < room // 4 + 40
     some = Chat(note, many[-3:], **config)
     assert chat.cache.length > some.cache.length
@@ -138,7 +139,7 @@ def test_the_newest_that_fit_are_recalled_and_the_rest_is_told(model, note):
 
 def test_where_no_turn_fits_the_document_is_alone(model, note):
     chat = Chat(note, (PastTurn("Why?", "word " * 3000),), model=str(model), max_context=1024)
-    assert chat.cache.length == len(chat.engine._reading.book.prompt.ids)
+    assert chat.cache.length == len(chat.engine.opened.context.prompt.ids)
     alone = Chat(note, model=str(model), max_context=1024)
     assert chat.ask(NEXT).text == alone.ask(NEXT).text
 
@@ -148,15 +149,15 @@ def test_cancelled_while_recalling_is_a_cancelled_opening(model, note, monkeypat
 
     def cancel_then_extend(*arguments, **options):
         chat.engine.cancel()
-        return extend(*arguments, **options)
+        return EXTEND(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("sa_chat.engine.session.conversation.extend", cancel_then_extend)
-        chat.engine.open(OpenOptions((str(note),)), recall=SAID)
+        patch.setattr(ModelRunner, "extend", cancel_then_extend)
+        chat.engine.open(OpenOptions((str(note),)), replay_turns=SAID)
     assert chat.said[-1] == Cancelled("prefill")
     assert len([event for event in chat.said if isinstance(event, PrefillDone)]) == 1
     assert chat.engine.stats()[0].kv_bytes == 0
-    chat.engine.open(OpenOptions((str(note),)), recall=SAID)
+    chat.engine.open(OpenOptions((str(note),)), replay_turns=SAID)
     assert chat.ask(NEXT).text == Chat(note, SAID, model=str(model)).ask(NEXT).text
 
 

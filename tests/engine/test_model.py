@@ -22,11 +22,11 @@ from transformers import (
     T5Config,
 )
 
-from sa_chat.engine.attention import NAME, RUN_KEYWORD, Run, register
+from sa_chat.engine.attention import CONTEXT_KEYWORD, NAME, ForwardContext, register
 from sa_chat.engine.model import check_model, load_model, local_folder
 from sa_chat.engine.model.embedded import load_reader
-from sa_chat.engine.model.placement import resolve_device
 from sa_chat.engine.model.support import refuse_unsupported
+from sa_chat.engine.platform.devices import resolve_device
 from sa_chat.engine.session.memory import device_use
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import ModelError
@@ -106,7 +106,7 @@ def test_reader_computes_what_transformers_computes(quantised, token_ids):
     model = load_reader(folder, torch.device("cpu"), torch.float32, lambda part: None)
     tokens = torch.tensor([token_ids(90)])
     with torch.inference_mode():
-        out = model(tokens, use_cache=False, **{RUN_KEYWORD: Run()}).logits
+        out = model(tokens, use_cache=False, **{CONTEXT_KEYWORD: ForwardContext()}).logits
         expected = twin(tokens).logits
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-3)
 

@@ -21,13 +21,11 @@ from transformers import (
     SmolLM3Config,
 )
 
+from running import decode, extend, prefill
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cancellation import Stopped
 from sa_chat.engine.model import load_model
 from sa_chat.engine.model.pretrained import measured
-from sa_chat.engine.runtime.extend import extend
-from sa_chat.engine.runtime.generate import generate
-from sa_chat.engine.runtime.prefill import prefill
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import ModelError
 
@@ -124,7 +122,7 @@ def test_logits_and_tokens_are_those_of_transformers(config, tmp_path):
     torch.testing.assert_close(result.last_logits, expected[249], atol=1e-3, rtol=1e-3)
     logits = extend(loaded, cache, ids[250:].tolist())
     torch.testing.assert_close(logits, expected[-1], atol=1e-3, rtol=1e-3)
-    mine = [*generate(loaded, cache, logits, stop_ids=(), max_tokens=8)]
+    mine = [*decode(loaded, cache, logits, stop_ids=(), max_tokens=8)]
     assert mine[: len(tokens)] == tokens.tolist()
 
 

@@ -7,17 +7,14 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
+from running import decode, extend, no_graph, prefill
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cancellation import Stopped
 from sa_chat.engine.kernels import attend
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.model import load_model
-from sa_chat.engine.runtime import step as step_module
-from sa_chat.engine.runtime.extend import extend
-from sa_chat.engine.runtime.generate import generate
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.runtime.graphs import GraphStep
-from sa_chat.engine.runtime.prefill import prefill
-from sa_chat.engine.runtime.step import step_for
 from sa_chat.engine.session.memory import device_use
 from sa_chat.engine.sparsity import SelectionSettings, held_out_recall, select
 from sa_chat.engine.sparsity.sparse_attention import sparse_attention
@@ -99,7 +96,7 @@ def test_decoding_equals_that_on_cpu(device, tiny, token_ids, build_model, as_lo
     for loaded in (tiny, as_loaded(build_model("qwen3"), device=device)):
         cache = KVCache(loaded.layers, 80)
         logits = extend(loaded, cache, token_ids(40))
-        answers.append([*generate(loaded, cache, logits, stop_ids=(), max_tokens=12)])
+        answers.append([*decode(loaded, cache, logits, stop_ids=(), max_tokens=12)])
     assert answers[0] == answers[1]
 
 
@@ -134,14 +131,15 @@ def _check_graph(in_bfloat16, exact, kept, token_ids, monkeypatch):
         cache = KVCache(loaded.layers, 120, kept)
         extend(loaded, cache, token_ids(40))
         if not graphs:
-            monkeypatch.setattr(step_module, "_graph", lambda loaded, cache: None)
-        step = step_for(loaded, cache)
-        assert isinstance(step, GraphStep) == graphs
-        found = [step(cache, token).float().clone() for token in token_ids(30)]
-        cache.truncate(50)  # the graph follows
-        found += [step(cache, token).float().clone() for token in token_ids(30)]
-        assert cache.length == 80
-        assert step_for(loaded, cache) is step
+            monkeypatch.setattr("sa_chat.engine.runtime.runner.captured_step", no_graph)
+        runner = ModelRunner(loaded, cache)
+        graph = runner.graph
+        assert isinstance(graph, GraphStep) == graphs
+        found = [runner.step(token).float().clone() for token in token_ids(30)]
+        runner.truncate(50)  # the graph follows
+        found += [runner.step(token).float().clone() for token in token_ids(30)]
+        assert runner.length == cache.length == 80
+        assert runner.graph is graph
         logits[loaded.dtype, graphs] = torch.stack(found).cpu()
     expected = logits[torch.float32, False]
     graph, calls = (
@@ -209,7 +207,7 @@ def test_two_gpus_in_a_pipeline_read_what_one_reads(
         assert done == sorted(set(done))
         assert done[-1] == 30_000
         assert reports[-1].density == pytest.approx(result.density)
-        tokens = generate(loaded, cache, result.last_logits, stop_ids=(), max_tokens=20)
+        tokens = decode(loaded, cache, result.last_logits, stop_ids=(), max_tokens=20)
         found.append((result.last_logits.float().cpu(), result.density, [*tokens]))
     one, *others = found
     for logits, density, tokens in others:
@@ -229,9 +227,7 @@ def test_graphs_over_two_gpus_write_what_single_calls_write(
     loaded = _load(saved_model, 2, monkeypatch)
     cache = KVCache(loaded.layers, 50, kept)
     extend(loaded, cache, token_ids(40))
-    step = step_for(loaded, cache)
-    devices = [stretch.device for stretch in step._stretches]
-    assert devices == list(loaded.devices)
+    assert ModelRunner(loaded, cache).graph.devices == loaded.devices
     exact = _load(saved_model, 2, monkeypatch, torch.float32)
     _check_graph(loaded, exact, kept, token_ids, monkeypatch)
 
@@ -256,8 +252,8 @@ def test_a_tied_head_goes_back_to_the_first_gpu(tmp_path, kept, token_ids, monke
     loaded = _load(tmp_path, 2, monkeypatch)
     cache = KVCache(loaded.layers, 50, kept)
     extend(loaded, cache, token_ids(40))
-    devices = [stretch.device.index for stretch in step_for(loaded, cache)._stretches]
-    assert devices == [0, 1, 0]
+    devices = ModelRunner(loaded, cache).graph.devices
+    assert [device.index for device in devices] == [0, 1, 0]
     exact = _load(tmp_path, 2, monkeypatch, torch.float32)
     _check_graph(loaded, exact, kept, token_ids, monkeypatch)
 

@@ -1,6 +1,5 @@
 """The chunk loop: equal to one dense pass where it must be, and honest about what it skipped."""
 
-import sys
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -8,15 +7,14 @@ from itertools import pairwise
 import pytest
 import torch
 
-from sa_chat.engine.attention import Coverage
-from sa_chat.engine.attention.context import Counted
+from running import extend, prefill
+from sa_chat.engine.attention import PairCounts, RecallSummary
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.cache.layers import KVLayer
 from sa_chat.engine.cancellation import Stopped
+from sa_chat.engine.platform.devices import ACCELERATORS, CPU
 from sa_chat.engine.runtime.chunks import chunk_spans, even_keys, pipelined_spans
-from sa_chat.engine.runtime.extend import extend
-from sa_chat.engine.runtime.inflight import Ahead
-from sa_chat.engine.runtime.prefill import prefill
+from sa_chat.engine.runtime.inflight import InflightChunks
 from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.protocol.errors import ContextOverflow, EngineError
 
@@ -42,7 +40,7 @@ def test_dense_and_alpha_one_equal_one_pass(tiny, token_ids, small_settings, who
         tiny, token_ids(400), mode=mode, alpha=1.0, chunk=chunk, settings=settings
     )
     torch.testing.assert_close(result.last_logits, whole, atol=3e-4, rtol=1e-3)
-    assert (result.density, result.coverage) == (1.0, Coverage(1.0, 1.0, 1.0))
+    assert (result.density, result.recall) == (1.0, RecallSummary(1.0, 1.0, 1.0))
     assert cache.length == 400
 
 
@@ -52,19 +50,18 @@ def test_likelihood_is_of_each_token_after_all_before_it(tiny, token_ids, build_
     with torch.inference_mode():
         logits = build_model("qwen3", "eager")(ids[None]).logits[0]
     expected = torch.nn.functional.cross_entropy(logits[:-1], ids[1:]).item()
-    _, result = _prefill(tiny, token_ids(400), mode="dense", chunk=chunk, likelihood=True)
+    _, result = _prefill(tiny, token_ids(400), mode="dense", chunk=chunk, document_nll=True)
     assert result.nll == pytest.approx(expected, rel=1e-5)
     torch.testing.assert_close(result.last_logits, logits[-1], atol=3e-4, rtol=1e-3)
 
 
 def test_likelihood_is_measured_only_when_asked_for(tiny, token_ids):
     assert _prefill(tiny, token_ids(50))[1].nll is None
-    assert _prefill(tiny, token_ids(1), likelihood=True)[1].nll == 0.0
+    assert _prefill(tiny, token_ids(1), document_nll=True)[1].nll == 0.0
 
 
 def test_time_includes_what_the_device_has_queued(tiny, token_ids, monkeypatch):
-    module = sys.modules["sa_chat.engine.runtime.prefill"]
-    monkeypatch.setattr(module, "wait_for", lambda device: time.sleep(0.5))
+    monkeypatch.setattr(CPU, "synchronize", lambda device: time.sleep(0.5))
     _, result = _prefill(tiny, token_ids(10), mode="dense")
     assert result.prefill_s >= 0.5
 
@@ -74,8 +71,8 @@ def test_sparse_skips_pairs_and_says_so(tiny, token_ids, small_settings):
     _, result = _prefill(tiny, token_ids(400), settings=small_settings, on_chunk=reports.append)
     assert 0.1 < result.density < 0.95
     assert result.select_s > 0.0
-    assert 0.0 < result.coverage.minimum <= result.coverage.p5 <= result.coverage.mean
-    assert 0.4 < result.coverage.mean < 1.0
+    assert 0.0 < result.recall.minimum <= result.recall.p5 <= result.recall.mean
+    assert 0.4 < result.recall.mean < 1.0
     assert [r.tokens_done for r in reports] == [128, 256, 384, 400]
     assert {r.tokens_total for r in reports} == {400}
     assert [r.seconds for r in reports] == sorted(r.seconds for r in reports)
@@ -156,6 +153,11 @@ def test_bfloat16_runs_and_stays_close(token_ids, small_settings, build_model, a
     assert cosine > 0.95
 
 
+def _small_chunks(monkeypatch):
+    """Chunks that do not fit are halved down to 50 tokens."""
+    monkeypatch.setattr(CPU, "sizes", replace(CPU.sizes, smallest_chunk=50))
+
+
 def _out_of_memory_beyond(monkeypatch, rows, at_call=0):
     """Attention of more than so many rows fails, from a certain call on."""
     calls = []
@@ -166,7 +168,7 @@ def _out_of_memory_beyond(monkeypatch, rows, at_call=0):
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return sparse_attention(q, k, v, plan, scale=scale)
 
-    monkeypatch.setattr("sa_chat.engine.attention.context.sparse_attention", execute_or_fail)
+    monkeypatch.setattr("sa_chat.engine.attention.dense.sparse_attention", execute_or_fail)
     return calls
 
 
@@ -174,7 +176,7 @@ def _out_of_memory_beyond(monkeypatch, rows, at_call=0):
 def test_out_of_memory_halves_the_chunk_and_goes_on(
     tiny, token_ids, whole, monkeypatch, caplog, at_call
 ):
-    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    _small_chunks(monkeypatch)
     _out_of_memory_beyond(monkeypatch, 100, at_call)
     reports = []
     cache, result = _prefill(
@@ -191,7 +193,7 @@ def test_out_of_memory_halves_the_chunk_and_goes_on(
 def test_out_of_memory_in_the_smallest_chunk_is_told_and_leaves_whole_chunks(
     tiny, token_ids, monkeypatch
 ):
-    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    _small_chunks(monkeypatch)
     _out_of_memory_beyond(monkeypatch, 0, 6)  # after two chunks of three layers
     cache = KVCache(tiny.layers, 400)
     with pytest.raises(EngineError, match="memory of cpu is used up after 200 of 400 tokens"):
@@ -202,7 +204,7 @@ def test_out_of_memory_in_the_smallest_chunk_is_told_and_leaves_whole_chunks(
 def test_out_of_memory_in_a_short_tail_still_tries_the_smallest_chunk(
     tiny, token_ids, monkeypatch, caplog
 ):
-    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    _small_chunks(monkeypatch)
     _out_of_memory_beyond(monkeypatch, 60)
     cache, result = _prefill(tiny, token_ids(80), mode="dense", alpha=1.0, chunk=100)
     assert "chunks of 50 tokens now" in caplog.text
@@ -214,7 +216,7 @@ def test_a_cache_that_cannot_be_allocated_is_told_and_works_when_it_can(
     tiny, token_ids, whole, monkeypatch, times
 ):
     """Its layers are allocated one by one, in the first chunk."""
-    monkeypatch.setattr(sys.modules[prefill.__module__], "_SMALLEST_CHUNK", 50)
+    _small_chunks(monkeypatch)
     allocate, cache, failed = KVLayer.lazy_initialization, KVCache(tiny.layers, 400), []
 
     def allocate_or_fail(layer, keys, values):
@@ -252,7 +254,7 @@ def test_chunks_over_two_gpus_begin_and_end_short():
 @pytest.mark.parametrize("even", [20_000.0, 150_000.0, 1e9])
 @pytest.mark.parametrize("end", [1, 4095, 4096, 9000, 40_000, 131_056])
 def test_chunks_over_two_stages_cost_the_same(end, even):
-    spans = pipelined_spans(end, even)
+    spans = pipelined_spans(end, even, torch.device("cuda", 0))
     assert spans[0][0] == 0
     assert spans[-1][1] == end
     assert all(one[1] == other[0] for one, other in pairwise(spans))
@@ -272,18 +274,18 @@ def test_the_host_is_told_of_chunks_in_order(monkeypatch):
     told = []
     events = []
 
-    class Event:
-        def record(self, stream):
+    class Marker:
+        def __init__(self):
             events.append("recorded")
 
-        def synchronize(self):
+        def wait(self):
             events.append("waited")
 
-    monkeypatch.setattr(torch.cuda, "Event", Event)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
+    (cuda,) = ACCELERATORS
+    monkeypatch.setattr(cuda, "mark", lambda device: Marker())
     devices = torch.device("cuda", 0), torch.device("cuda", 1)
-    ahead = Ahead(devices, lambda tokens, counted: told.append(tokens))
-    nothing = Counted((), ())
+    ahead = InflightChunks(devices, lambda tokens, counted: told.append(tokens))
+    nothing = PairCounts((), ())
     ahead.add(10, nothing)
     assert (told, events) == ([], ["recorded"] * 2)
     ahead.add(20, nothing)

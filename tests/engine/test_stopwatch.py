@@ -4,33 +4,33 @@ import time
 
 import torch
 
+from running import prefill
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.platform.stopwatch import Stopwatch
-from sa_chat.engine.runtime.prefill import prefill
 
 CUDA = torch.device("cuda", 0), torch.device("cuda", 1)
 
 
-class Event:
-    """A point in a GPU's queue, reached or not; `at` in milliseconds."""
+class Marker:
+    """A point in a GPU's queue, reached or not; `at` in seconds."""
 
     def __init__(self, at, reached):
-        self.at, self.reached, self.waited = at, reached, False
+        self.at, self.done, self.waited = at, reached, False
 
-    def query(self):
-        return self.reached
+    def reached(self):
+        return self.done
 
-    def synchronize(self):
-        self.reached = self.waited = True
+    def wait(self):
+        self.done = self.waited = True
 
-    def elapsed_time(self, end):
-        assert self.reached
-        assert end.reached
-        return end.at - self.at
+    def seconds_since(self, earlier):
+        assert self.done
+        assert earlier.done
+        return self.at - earlier.at
 
 
 def piece(device, began, ended, reached):
-    return device, Event(began, reached), Event(ended, reached)
+    return device, Marker(began, reached), Marker(ended, reached)
 
 
 def test_on_a_cpu_both_are_the_clock_s():
@@ -44,12 +44,13 @@ def test_on_a_cpu_both_are_the_clock_s():
 
 def test_what_has_ended_is_told_without_waiting_and_counts_once():
     watch = Stopwatch()
-    done = piece(CUDA[0], 0, 1000, reached=True)
-    running = piece(CUDA[0], 1000, 3000, reached=False)
-    watch._events = [done, running]
+    done = piece(CUDA[0], 0, 1.0, reached=True)
+    running = piece(CUDA[0], 1.0, 3.0, reached=False)
+    watch.add(*done)
+    watch.add(*running)
     assert watch.ended_seconds == watch.ended_seconds == 1.0
     assert not running[2].waited
-    running[1].reached = True
+    running[1].done = True
     assert watch.seconds == watch.ended_seconds == 3.0
     assert running[2].waited
     assert not done[2].waited
@@ -57,13 +58,12 @@ def test_what_has_ended_is_told_without_waiting_and_counts_once():
 
 def test_of_two_devices_the_longer_time_counts():
     watch = Stopwatch()
-    watch._events = [
-        piece(CUDA[0], 0, 1000, reached=False),
-        piece(CUDA[1], 0, 500, reached=True),
-        piece(CUDA[1], 500, 700, reached=True),
-    ]
-    assert watch.ended_seconds == 0.7
-    watch._events[0][1].reached = True
+    longest = piece(CUDA[0], 0, 1.0, reached=False)
+    watch.add(*longest)
+    watch.add(*piece(CUDA[1], 0, 0.5, reached=True))
+    watch.add(*piece(CUDA[1], 0.5, 0.75, reached=True))
+    assert watch.ended_seconds == 0.75
+    longest[1].done = True
     assert watch.seconds == 1.0
 
 

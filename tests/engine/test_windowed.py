@@ -6,13 +6,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import AttentionInterface
 
-from sa_chat.engine.attention import Run
+from sa_chat.engine.attention import (
+    CONTEXT_KEYWORD,
+    NAME,
+    AttentionStats,
+    DenseBackend,
+    ForwardContext,
+    RecallSummary,
+    SparseBackend,
+    register,
+)
 from sa_chat.engine.attention import sliding_window as windowed
 from sa_chat.engine.attention.sink_logits import with_sink_logits
-from sa_chat.engine.attention.sliding_window import attend_windowed, windowed_pairs
+from sa_chat.engine.attention.sliding_window import sliding_window_attention, windowed_pairs
 from sa_chat.engine.kernels import attend
-from sa_chat.engine.tools.bench.prefill.check import ReferenceRun
+from sa_chat.engine.sparsity.prefill_config import PrefillConfig
+from sa_chat.engine.tools.bench.prefill.check import ReferenceBackend
 
 SCALE = 0.3
 CASES = [  # rows, keys, window
@@ -58,7 +69,7 @@ def _definition(q, k, v, window, sink_logits=None):
 
 
 def _check(q, k, v, window, atol=1e-5):
-    out, lse = attend_windowed(q, k, v, window=window, scale=SCALE)
+    out, lse = sliding_window_attention(q, k, v, window=window, scale=SCALE)
     expected, expected_lse = _definition(q, k, v, window)
     assert out.dtype == q.dtype
     torch.testing.assert_close(out.double(), expected, atol=atol, rtol=atol)
@@ -94,7 +105,7 @@ def test_in_bfloat16_with_values_of_another_size_and_a_view_of_a_cache():
 @pytest.mark.parametrize("window", [300, 301, 10_000])
 def test_a_window_over_all_keys_is_causal_attention(window):
     q, k, v = _inputs(120, 300)
-    out, lse = attend_windowed(q, k, v, window=window, scale=SCALE)
+    out, lse = sliding_window_attention(q, k, v, window=window, scale=SCALE)
     expected, expected_lse = attend(q, k, v, causal=True, scale=SCALE)
     assert torch.equal(out, expected)
     assert torch.equal(lse, expected_lse)
@@ -107,7 +118,7 @@ def test_keys_before_the_window_change_nothing(rows, window):
     found = []
     for value in (0.0, 1e4):
         k[:, before] = v[:, before] = value
-        found.append(attend_windowed(q, k, v, window=window, scale=SCALE))
+        found.append(sliding_window_attention(q, k, v, window=window, scale=SCALE))
     assert torch.equal(found[0][0], found[1][0])
     assert torch.equal(found[0][1], found[1][1])
 
@@ -123,7 +134,9 @@ def test_pairs_within_a_window_are_counted(start, rows, window):
 def test_sinks_take_their_share_of_the_softmax(window, dtype):
     q, k, v = _inputs(50, 90)
     sink_logits = torch.tensor([-30.0, 0.5, 3.0, 40.0], dtype=dtype)
-    out = Run().attention(0, q, k, v, SCALE, window=window, sink_logits=sink_logits)
+    out, _ = DenseBackend().attend(
+        0, q, k, v, None, scale=SCALE, window=window, sink_logits=sink_logits
+    )
     expected, _ = _definition(q, k, v, window or 90, sink_logits)
     torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
 
@@ -132,7 +145,9 @@ def test_sinks_take_their_share_of_the_softmax(window, dtype):
 def test_what_the_benchmark_checks_against_is_the_definition(window):
     q, k, v = _inputs(50, 90)
     sink_logits = torch.tensor([-30.0, 0.5, 3.0, 40.0])
-    out = ReferenceRun().attention(0, q, k, v, SCALE, window=window, sink_logits=sink_logits)
+    out, _ = ReferenceBackend().attend(
+        0, q, k, v, None, scale=SCALE, window=window, sink_logits=sink_logits
+    )
     expected, _ = _definition(q, k, v, window or 90, sink_logits)
     torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
 
@@ -143,28 +158,45 @@ def test_sinks_keep_the_type_of_the_output():
     assert (out == 0.5).all()
 
 
+def _attend(context, layer, q, k, v, **extra):
+    """As a model's attention layer is called; [H, C, D]."""
+    module = torch.nn.Module().eval()
+    module.layer_idx = layer
+    function = AttentionInterface()[NAME]
+    extra[CONTEXT_KEYWORD] = context
+    out, _ = function(module, q[None], k[None], v[None], None, scaling=SCALE, **extra)
+    return out[0].transpose(0, 1)
+
+
+def _sparse(settings):
+    return ForwardContext(SparseBackend(PrefillConfig(selection=settings)), AttentionStats())
+
+
 def test_a_sliding_layer_is_never_selected_from_and_counts_its_window(striped, small_settings):
+    register()
     q, k, v, _ = striped()
-    run = Run(selection=replace(small_settings, alpha=0.5))
-    out = run.attention(0, q, k, v, SCALE, window=100)
-    assert run.kept_mass == []
-    assert run.windows == {0: 100}
-    counted = run.count()
-    assert counted.causal == (128 * 100,)
-    assert counted.density == 1.0
+    context = _sparse(replace(small_settings, alpha=0.5))
+    out = _attend(context, 0, q, k, v, sliding_window=100)
+    stats = context.stats
+    assert stats.recall == RecallSummary(1.0, 1.0, 1.0)  # no row was held out
+    assert stats.windows == {0: 100}
+    counts = stats.counts()
+    assert counts.causal == (128 * 100,)
+    assert counts.density == 1.0
     expected, _ = _definition(q, k, v, 100)
     torch.testing.assert_close(out.double(), expected, atol=1e-5, rtol=1e-5)
-    run.attention(1, q, k, v, SCALE)
-    assert run.count().density < 1.0
-    assert run.windows == {0: 100}
+    _attend(context, 1, q, k, v)
+    assert stats.counts().density < 1.0
+    assert stats.recall.minimum < 1.0
+    assert stats.windows == {0: 100}
 
 
 def test_sinks_behind_a_sparse_layer(striped, small_settings):
+    register()
     q, k, v, _ = striped()
-    runs = [Run(selection=replace(small_settings, alpha=0.6)) for _ in range(2)]
-    plain = runs[0].attention(0, q, k, v, SCALE)
-    sink_logits = torch.full((4,), -200.0)
-    found = runs[1].attention(0, q, k, v, SCALE, sink_logits=sink_logits)
-    assert runs[1].count().density < 1.0
-    assert runs[1].coverage == runs[0].coverage
+    contexts = [_sparse(replace(small_settings, alpha=0.6)) for _ in range(2)]
+    plain = _attend(contexts[0], 0, q, k, v)
+    found = _attend(contexts[1], 0, q, k, v, s_aux=torch.full((4,), -200.0))
+    assert contexts[1].stats.counts().density < 1.0
+    assert contexts[1].stats.recall == contexts[0].stats.recall
     torch.testing.assert_close(found, plain)

@@ -4,13 +4,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, GptOssConfig, MistralConfig
 
-from sa_chat.engine.attention.sliding_window import attend_windowed
+from running import extend, no_graph, prefill
+from sa_chat.engine.attention.sliding_window import sliding_window_attention
 from sa_chat.engine.cache import KVCache
 from sa_chat.engine.model import load_model
-from sa_chat.engine.runtime import step as step_module
-from sa_chat.engine.runtime.extend import extend
-from sa_chat.engine.runtime.prefill import prefill
-from sa_chat.engine.runtime.step import step_for
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.sparsity import SelectionSettings
 from sa_chat.protocol.config import EngineConfig
 
@@ -72,7 +70,7 @@ def test_a_window_is_computed_as_defined(rows, keys, window, dtype):
     q = torch.randn(8, rows, 64, device="cuda", dtype=dtype)
     k, v = torch.randn(2, 2, keys + 100, 64, device="cuda", dtype=dtype)
     k, v = k[:, :keys], v[:, :keys]
-    out, lse = attend_windowed(q, k, v, window=window, scale=0.2)
+    out, lse = sliding_window_attention(q, k, v, window=window, scale=0.2)
     expected, expected_lse = _definition(q, k, v, window, 0.2)
     assert out.dtype == dtype
     atol = TOLERANCE[dtype]
@@ -85,7 +83,7 @@ def test_many_rows_take_little_memory():
     k, v = torch.randn(2, 8, 32_768, 128, device="cuda", dtype=torch.bfloat16)
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
-    attend_windowed(q, k, v, window=1024, scale=0.1)
+    sliding_window_attention(q, k, v, window=1024, scale=0.1)
     assert torch.cuda.max_memory_allocated() - before < 3 * q.nbytes
 
 
@@ -93,7 +91,7 @@ def _loaded(config, folder, dtype, device="cuda"):
     torch.manual_seed(5)
     model = AutoModelForCausalLM.from_config(config)
     for name, parameter in model.named_parameters():
-        if name.endswith("sink_logits"):
+        if name.endswith("sinks"):
             torch.nn.init.normal_(parameter, std=2.0)
     model.save_pretrained(folder)
     told = EngineConfig(model=str(folder), device=device, gpus=1)
@@ -127,12 +125,12 @@ def test_a_graph_writes_what_single_calls_write(config, tmp_path, token_ids, mon
         cache = KVCache(loaded.layers, 400)
         extend(loaded, cache, token_ids(100))
         if not graphs:
-            monkeypatch.setattr(step_module, "_graph", lambda loaded, cache: None)
-        step = step_for(loaded, cache)
-        assert isinstance(step, step_module._Eager) != graphs
-        found = [step(cache, token).float().clone() for token in token_ids(80)]
-        cache.truncate(90)  # the graph follows
-        found += [step(cache, token).float().clone() for token in token_ids(80)]
+            monkeypatch.setattr("sa_chat.engine.runtime.runner.captured_step", no_graph)
+        runner = ModelRunner(loaded, cache)
+        assert (runner.graph is not None) == graphs
+        found = [runner.step(token).float().clone() for token in token_ids(80)]
+        runner.truncate(90)  # the graph follows
+        found += [runner.step(token).float().clone() for token in token_ids(80)]
         logits[loaded.dtype, graphs] = torch.stack(found).cpu()
     expected = logits[torch.float32, False]
     graph, calls = (

@@ -76,6 +76,7 @@ def write_config(shape: Shape, folder: Path) -> None:
         "eos_token_id": special["<|im_end|>"],
         "pad_token_id": special["<|endoftext|>"],
         "dtype": "bfloat16",
+        "quotes_only": True,
     }
     generation = {
         "do_sample": False,

@@ -6,13 +6,11 @@ import argparse
 from pathlib import Path
 
 from sa_chat.protocol.arguments import Parser, add_kv_cache_argument, method_name
-from sa_chat.protocol.config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS
+from sa_chat.protocol.config import DEFAULT_ALPHA, DEVICES, EMBEDDED_MODEL, METHODS
 
 from .attention.arguments import add_attention_arguments
 from .options import density, lengths, positive, share
 from .presets import PRESETS
-
-_DEVICES = ("auto", "cpu", "cuda")
 
 
 def add_bench_arguments(parser: Parser) -> None:
@@ -87,7 +85,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounds", type=positive, default=3, metavar="N", help="of each measurement (default: 3)"
     )
-    parser.add_argument("--device", choices=_DEVICES, default="auto", help="(default: auto)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="(default: auto)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write JSON, tables and pictures there"
     )

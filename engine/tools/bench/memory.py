@@ -5,16 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from sa_chat.protocol.errors import UsageError
 
-from ...platform.stopwatch import wait_for
-from ...session.memory import device_use
-
-_RESET_PEAK = "5"  # proc(5), clear_refs: the resident peak starts anew
+from ...platform.devices import platform_of
 
 
 @dataclass(frozen=True)
@@ -41,53 +37,47 @@ def limit_memory(devices: Sequence[torch.device], gib: float | None) -> None:
     if gib is None:
         return
     for device in devices:
-        if device.type != "cuda":
+        total = platform_of(device).info(device).total_bytes
+        if not platform_of(device).queues_work:
             raise UsageError(
                 "--limit-memory imitates smaller GPUs, and this runs on CPU.",
-                "Leave --limit-memory out, or use --device cuda.",
+                "Leave --limit-memory out, or choose a GPU with --device.",
             )
-        total = torch.cuda.get_device_properties(device).total_memory
         if not 0.0 < gib * 2**30 <= total:
             raise UsageError(
                 f"{device} has {total / 2**30:.1f} GiB: its memory cannot be limited to {gib:g}.",
                 "Give fewer GiB with --limit-memory.",
             )
-        torch.cuda.set_per_process_memory_fraction(gib * 2**30 / total, device)
+        platform_of(device).limit_memory(device, int(gib * 2**30))
 
 
 def release(devices: Sequence[torch.device]) -> None:
     """Give back what nothing holds any more."""
     gc.collect()
     for device in devices:
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.empty_cache()
+        platform_of(device).release(device)
 
 
 def synchronize(devices: Sequence[torch.device]) -> None:
     """Let queued work end, so that a clock read next measures it."""
     for device in devices:
-        wait_for(device)
+        platform_of(device).synchronize(device)
 
 
 def reset_peaks(devices: Sequence[torch.device]) -> None:
     """Peaks start anew; on CPU only where Linux allows it, else they are since the start."""
     for device in devices:
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        elif (clear_refs := Path("/proc/self/clear_refs")).exists():
-            clear_refs.write_text(_RESET_PEAK)
+        platform_of(device).reset_peak(device)
 
 
 def peaks(devices: Sequence[torch.device]) -> tuple[Peak, ...]:
-    return tuple(_cuda_peak(device) if device.type == "cuda" else _cpu_peak() for device in devices)
+    """The peak of each device since `reset_peaks`."""
+    return tuple(_peak(device) for device in devices)
 
 
-def _cuda_peak(device: torch.device) -> Peak:
-    free, total = torch.cuda.mem_get_info(device)
-    return Peak(str(device), torch.cuda.max_memory_allocated(device), total - free, total)
-
-
-def _cpu_peak() -> Peak:
-    (use,) = device_use(None)
-    return Peak(use.name, use.peak_bytes, None, use.total_bytes)
+def _peak(device: torch.device) -> Peak:
+    platform = platform_of(device)
+    memory = platform.memory(device)
+    driver_bytes = memory.driver_bytes if platform.queues_work else None
+    name = str(device) if platform.queues_work else platform.label(device)
+    return Peak(name, memory.peak_bytes, driver_bytes, memory.total_bytes)

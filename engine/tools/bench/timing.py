@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ...platform.devices import platform_of
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -49,18 +51,18 @@ def measure_in_turns(
     drifts for all of them.
 
     After `warmup` rounds that do not count, rounds end after `repeats`, or when `budget_s`
-    seconds have gone, but not before `least`.  On CUDA a run is timed by events on the device's
+    seconds have gone, but not before `least`.  On a GPU a run is timed by events on the device's
     current stream, launches and waits of the host between them included; before each, a buffer
     of twice the L2 cache is written, so that no run reads what the last one left there.  On CPU
     it is the host's clock.
     """
     assert least >= 1
-    time_once = _cuda_timer(device) if device.type == "cuda" else _host_seconds
+    platform = platform_of(device)
+    time_once = _queue_timer(device) if platform.queues_work else _host_seconds
     for _ in range(warmup):
         for function in functions:
             function()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    platform.synchronize(device)
     rounds: list[list[float]] = []
     began = time.perf_counter()
     while len(rounds) < least or (len(rounds) < repeats and time.perf_counter() - began < budget_s):
@@ -77,19 +79,16 @@ def _host_seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _cuda_timer(device: torch.device) -> Callable[[Callable[[], object]], float]:
-    cache_bytes = torch.cuda.get_device_properties(device).L2_cache_size
-    flushed = torch.empty(2 * cache_bytes, dtype=torch.int8, device=device)
+def _queue_timer(device: torch.device) -> Callable[[Callable[[], object]], float]:
+    platform = platform_of(device)
+    flushed = torch.empty(2 * platform.cache_bytes(device), dtype=torch.int8, device=device)
 
     def seconds(function: Callable[[], object]) -> float:
-        with torch.cuda.device(device):
-            began = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            ended = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            flushed.zero_()
-            began.record()
-            function()
-            ended.record()
-            ended.synchronize()
-        return float(began.elapsed_time(ended)) / 1e3
+        flushed.zero_()
+        began = platform.mark(device)
+        function()
+        ended = platform.mark(device)
+        ended.wait()
+        return ended.seconds_since(began)
 
     return seconds

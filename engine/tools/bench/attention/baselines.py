@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
+from ....platform.devices import platform_of
 from .inputs import Inputs
 
 Attention = Callable[[Inputs], Tensor]
@@ -26,7 +27,7 @@ def dense_baselines(device: torch.device) -> dict[str, Attention]:
     On Hopper PyTorch itself would choose FlashAttention2 although cuDNN is faster there, so both
     are asked for by name.  On CPU there is one tiled kernel.
     """
-    if device.type == "cuda":
+    if platform_of(device).queues_work:
         return {
             "cuDNN": _through(SDPBackend.CUDNN_ATTENTION),
             "FlashAttention2": _through(SDPBackend.FLASH_ATTENTION),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sa_chat.protocol.errors import EngineError
 
-from ....attention import Coverage
+from ....attention import RecallSummary
 from .exact import exact_rows
 from .inputs import Inputs
 
@@ -23,7 +23,7 @@ class Checked:
     """What a method was found to compute."""
 
     error: float  # of the worst head, relative to the norm of its exact rows
-    coverage: dict[str, Any]  # of the checked rows over all heads: mean, p5, minimum
+    recall: dict[str, Any]  # of the checked rows over all heads: mean, p5, minimum
 
 
 class Checker:
@@ -68,6 +68,6 @@ def fill_freed_memory(inputs: Inputs) -> None:
     torch.full_like(inputs.q, torch.nan)
 
 
-def _spread(mass: Tensor) -> Coverage:
+def _spread(mass: Tensor) -> RecallSummary:
     mass = mass.flatten()
-    return Coverage(float(mass.mean()), float(mass.quantile(0.05)), float(mass.min()))
+    return RecallSummary(float(mass.mean()), float(mass.quantile(0.05)), float(mass.min()))

@@ -42,7 +42,7 @@ def exact_rows(
         q: [H, L, D]; k, v: [G, L, D].
         kept: [H, len(rows), L] bool; None is all keys.
     Returns:
-        out [H, len(rows), D] and coverage [H, len(rows)], the share of the row's softmax mass
+        out [H, len(rows), D] and recall [H, len(rows)], the share of the row's softmax mass
         under full attention that the kept keys hold; both float64.
     """
     shape, device = (q.shape[0], len(rows)), q.device

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
+from ....platform.devices import platform_of
 from ....sparsity import SparsePlan
 from .baselines import Unavailable, first_line
 from .inputs import Inputs
@@ -28,8 +29,8 @@ def compiled_flex(inputs: Inputs) -> Flex:
 
     Raises `Unavailable` where it does not run, and from its first call if it does not compile.
     """
-    if inputs.q.device.type != "cuda":
-        raise Unavailable("FlexAttention needs CUDA")
+    if not platform_of(inputs.q.device).queues_work:
+        raise Unavailable("FlexAttention needs a GPU")
     if inputs.length % BLOCK:
         raise Unavailable(f"the block mask needs a length that is a multiple of {BLOCK}")
     torch.compiler.reset()  # else a few lengths exhaust the compiler's limit of recompilations

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ....runtime.chunks import chunk_spans
 from ....sparsity import SelectionSettings, SparsePlan, query_blocks_of, select
-from ....sparsity.autotune import calibrated
+from ....sparsity.autotune import resolve
 from ....sparsity.plan import causal_pairs
+from ....sparsity.prefill_config import AttentionShape, PrefillConfig
 from ....sparsity.rows import sampled_positions
 from ....sparsity.sparse_attention import sparse_attention
 from .inputs import Inputs
@@ -34,7 +35,8 @@ def _chunks(inputs: Inputs) -> list[tuple[int, int]]:
 
 
 def select_all(inputs: Inputs, settings: SelectionSettings) -> Plans:
-    """Selection for every chunk, rows to measure its coverage included, as in a prefill."""
+    """Selection for every chunk, rows to measure its recall included, as in a prefill."""
+    settings = _tuned(inputs, settings)
     return tuple(_plan(inputs, chunk, settings) for chunk in _chunks(inputs))
 
 
@@ -54,13 +56,21 @@ def attend_each(inputs: Inputs, plans: Plans) -> None:
 
 def select_and_attend(inputs: Inputs, settings: SelectionSettings) -> None:
     """Selection and attention of one chunk after the other, as in a prefill."""
+    settings = _tuned(inputs, settings)
     for chunk in _chunks(inputs):
         _attend(inputs, chunk, _plan(inputs, chunk, settings))
 
 
+def _tuned(inputs: Inputs, settings: SelectionSettings) -> SelectionSettings:
+    """With what this machine takes, as before a prefill; measured once, and then kept."""
+    shapes = [AttentionShape.of(inputs.q, inputs.k)]
+    config = resolve(PrefillConfig(selection=settings), shapes, inputs.length)
+    return config.selection_for(inputs.q, inputs.k)
+
+
 def _plan(inputs: Inputs, chunk: tuple[int, int], settings: SelectionSettings) -> SparsePlan | None:
     q, k = inputs.q[:, slice(*chunk)], inputs.k[:, : chunk[1]]
-    selected = select(q, k, scale=inputs.scale, settings=calibrated(settings, q, k))
+    selected = select(q, k, scale=inputs.scale, settings=settings)
     return None if selected is None else selected[0]
 
 

@@ -18,7 +18,7 @@ NOTES = (
     "tokens, as in a prefill.",
     "Before a row was timed, {rows} query rows were compared with exact float64 attention over "
     "the keys that the method keeps; error is that of the worst head.",
-    "Times are medians.  Prepare is sa-chat's selection with the measuring of its coverage, and "
+    "Times are medians.  Prepare is sa-chat's selection with the measuring of its recall, and "
     "FlexAttention's building of a block mask from our plan, selection not included.  Total is "
     "sa-chat's both, chunk by chunk as in a prefill, timed in one; FlexAttention's is the sum.",
     "Density is computed pairs / causal pairs.  Where it is asked for it is forced: the columns "
@@ -31,7 +31,7 @@ NOTES = (
     "timed in turns with the method, to the method's total.",
 )
 
-_HEADINGS = ("tokens", "method", "asked", "density", "coverage", "error")
+_HEADINGS = ("tokens", "method", "asked", "density", "recall", "error")
 _TIMES = ("prepare ms", "attention ms", "total ms", "TFLOP/s")
 
 
@@ -64,7 +64,7 @@ def measured(
         "outcome": MEASURED,
         "asked": kept.asked,
         "density": kept.density,
-        "coverage": checked.coverage,
+        "recall": checked.recall,
         "error": checked.error,
         "prepare": None if prepare is None else asdict(prepare),
         "attention": asdict(attention),
@@ -96,7 +96,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         *head,
         density,
-        f"{row['coverage']['mean']:.4f} ({row['coverage']['p5']:.3f})",
+        f"{row['recall']['mean']:.4f} ({row['recall']['p5']:.3f})",
         f"{row['error']:.0e}",
         "" if prepare is None else f"{1e3 * prepare['median_s']:,.2f}",
         f"{1e3 * attention['median_s']:,.2f}",

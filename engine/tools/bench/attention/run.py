@@ -8,8 +8,8 @@ from dataclasses import asdict
 import torch
 
 from ....info.environment import describe
-from ....model.placement import resolve_device, resolve_dtype
-from ....runtime.chunks import chunk_tokens
+from ....model.placement import resolve_dtype
+from ....platform.devices import platform_of, resolve_device
 from ....sparsity import SelectionSettings
 from ..memory import release
 from ..presets import PRESETS, HeadShape
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises `EngineError` where a method does not compute what it should.
     """
     device = resolve_device(arguments.device)
-    on_gpu = device.type == "cuda"
+    on_gpu = platform_of(device).queues_work
     shape: HeadShape = arguments.shape or PRESETS["llama-3.1-8b" if on_gpu else "reader"]
     lengths = sorted(set(arguments.lengths or (GPU_LENGTHS if on_gpu else CPU_LENGTHS)))
     dtype = resolve_dtype(device)
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{shape.name}: {shape.heads} query heads over {shape.kv_heads} kv heads of "
         f"{shape.head_size}, {dtype_name}, on {device}; {arguments.inputs} inputs, "
         f"seed {arguments.seed}.",
-        *(note.format(chunk=chunk_tokens(device), rows=CHECKED_ROWS) for note in NOTES),
+        *(note.format(chunk=platform_of(device).sizes.chunk, rows=CHECKED_ROWS) for note in NOTES),
     ]
     print(describe(), *notes, sep="\n", flush=True)
     settings = {

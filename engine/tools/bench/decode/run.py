@@ -16,8 +16,7 @@ from ....cache import KVCache
 from ....cache.layers import KVLayer
 from ....info.environment import describe
 from ....model import LoadedModel
-from ....runtime.extend import extend
-from ....runtime.generate import generate
+from ....runtime import ModelRunner
 from ..memory import peaks, release, reset_peaks
 from ..models.subject import find_devices, load_subject
 from ..results import Report, Row, table
@@ -115,7 +114,7 @@ def filled_cache(
     own, by which each layer's buffers are allocated where the layer is.
     """
     cache = KVCache(loaded.layers, capacity, kv_cache_dtype)
-    extend(loaded, cache, [0])
+    ModelRunner(loaded, cache).extend([0])
     for layer in cache.layers:
         assert isinstance(layer, KVLayer)
         layer.update(*(_drawn(buffer, filled - 1, loaded.dtype) for buffer in layer.buffers[:2]))
@@ -131,8 +130,9 @@ def _drawn(buffer: Tensor, tokens: int, dtype: torch.dtype) -> Tensor:
 def token_times(loaded: LoadedModel, cache: KVCache, tokens: int) -> list[float]:
     """Seconds from each token to the next, `tokens` times; the cache is then as it was."""
     before = cache.length
-    logits = extend(loaded, cache, [0])
-    answer = generate(loaded, cache, logits, stop_ids=(), max_tokens=tokens + 1)
+    runner = ModelRunner(loaded, cache)
+    logits = runner.extend([0])
+    answer = runner.decode(logits, stop_ids=(), max_tokens=tokens + 1)
     times = []
     for _ in answer:  # a token is chosen on the host, which waits for the device
         times.append(time.perf_counter())

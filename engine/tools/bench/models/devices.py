@@ -6,20 +6,20 @@ import torch
 
 from sa_chat.protocol.errors import UsageError
 
-from ....model.placement import resolve_device
+from ....platform.devices import CPU, candidates, platform_of
 
 
 def chosen_devices(device: str, gpus: int) -> tuple[torch.device, ...]:
     """The devices for --device and --gpus.
 
-    Raises `UsageError` if there are not so many GPUs, `ModelError` for CUDA where there is none.
+    Raises `UsageError` if there are not so many GPUs, `ModelError` for a kind of device
+    that is not there.
     """
-    first = resolve_device(device)
-    if first.type == "cpu":
+    there = candidates(device)
+    if platform_of(there[0]) is CPU:
         if gpus > 1:
             raise UsageError("--gpus 2 needs two CUDA devices.", "Leave --gpus out.")
-        return (first,)
-    there = torch.cuda.device_count()
-    if gpus > there:
-        raise UsageError(f"There is only {there} CUDA device, not {gpus}.", "Leave --gpus out.")
-    return tuple(torch.device("cuda", index) for index in range(gpus))
+        return there
+    if gpus > len(there):
+        raise UsageError(f"There is only {len(there)} CUDA device, not {gpus}.", "Leave --gpus out.")
+    return there[:gpus]

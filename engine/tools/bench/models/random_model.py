@@ -21,9 +21,9 @@ from transformers import (
 from ....attention import NAME, register
 from ....model.fused import fuse
 from ....model.links import connect
-from ....model.loaded import LoadedModel
+from ....model.loaded import LoadedModel, loaded_model
 from ....model.structure import structure_of
-from ....model.support import probe
+from ....platform.devices import platform_of
 from ..presets import Shape
 
 _FAMILIES: dict[str, tuple[Callable[..., PretrainedConfig], type[PreTrainedModel]]] = {
@@ -89,21 +89,15 @@ def random_model(
     model.tie_weights()
     _compute_rotary(model, config, devices[0])
     model.requires_grad_(False).train(False)
-    if devices[0].type == "cuda":
+    if platform_of(devices[0]).fuses:
         fuse(model)
-    connect(model, parts)
-    probe(model, devices[0])
-    return LoadedModel(
-        model=model,
-        name=f"{shape.name}, random weights",
-        parameters=sum(p.numel() for p in model.parameters()),
-        layers=shape.layers,
-        heads=shape.heads,
-        context_tokens=context,
+    return loaded_model(
+        model,
+        f"{shape.name}, random weights",
         dtype=dtype,
         devices=tuple(devices),
         load_s=time.perf_counter() - began,
-        folder=None,
+        links=connect(model, parts),
     )
 
 

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from sa_chat.protocol.errors import EngineError
 
-from ....attention import Run
+from ....attention import ForwardContext
+from ....attention.backend import AttentionBackend, Selection
 from ....attention.sink_logits import with_sink_logits
 from ....cache import KVCache
 from ....kernels.reference import attend_reference
 from ....model import LoadedModel
-from ....runtime.forward import forward, on_device
+from ....runtime import ModelRunner
 from ....sparsity import SelectionSettings
 from ..results import Row
 from .reading import Reader
@@ -24,23 +25,26 @@ REFERENCE_TOKENS = 4096  # of the slow definition, whose scores are all in memor
 _REFERENCE_CHUNK = 512
 
 
-class ReferenceRun(Run):
+class ReferenceBackend(AttentionBackend):
     """Dense attention by its definition, in float32."""
 
-    def attention(
+    def attend(
         self,
         layer: int,
         q: Tensor,
         k: Tensor,
         v: Tensor,
-        scale: float,
+        selection: Selection | None,
         *,
+        scale: float,
         window: int | None = None,
         sink_logits: Tensor | None = None,
-    ) -> Tensor:
-        """See `Run.attention`."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """See `AttentionBackend.attend`."""
         out, lse = attend_reference(q, k, v, causal=True, scale=scale, window=window)
-        return (out if sink_logits is None else with_sink_logits(out, lse, sink_logits)).to(q.dtype)
+        if sink_logits is not None:
+            out = with_sink_logits(out, lse, sink_logits)
+        return out.to(q.dtype), lse
 
 
 def check_equality(reader: Reader, length: int) -> Row:
@@ -84,13 +88,14 @@ def check_equality(reader: Reader, length: int) -> Row:
 
 
 def reference_logits(loaded: LoadedModel, ids: Sequence[int]) -> Tensor:
-    """Logits [vocabulary] after the last id, in float32 on CPU, by `ReferenceRun`."""
-    cache, run = KVCache(loaded.layers, len(ids)), ReferenceRun()
+    """Logits [vocabulary] after the last id, in float32 on CPU, by `ReferenceBackend`."""
+    runner = ModelRunner(loaded, KVCache(loaded.layers, len(ids)))
+    context = ForwardContext(ReferenceBackend())
     logits: Tensor | None = None
-    tokens = on_device(ids, loaded)
+    tokens = torch.tensor(ids, device=loaded.device)
     for start in range(0, len(ids), _REFERENCE_CHUNK):
         end = min(start + _REFERENCE_CHUNK, len(ids))
-        logits = forward(loaded, cache, tokens[start:end], run, logits=int(end == len(ids)))
+        logits = runner.forward(tokens[start:end], context, logits=int(end == len(ids)))
     assert logits is not None
     return logits[-1].float().cpu()
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ....attention import Coverage
+from ....attention import RecallSummary
 from ....cache import KVCache
 from ....model import LoadedModel
-from ....runtime.extend import extend
-from ....runtime.generate import generate, greedy
-from ....runtime.prefill import prefill
+from ....runtime import ModelRunner, greedy
 from ....sparsity import SelectionSettings
+from ....sparsity.prefill_config import PrefillConfig
 from ..memory import Peak, peaks, reset_peaks, synchronize
 from .material import Material
 
@@ -32,7 +31,7 @@ class Reading:
     first_token_s: float  # from the question to the first token of its answer
     density: float
     density_by_layer: tuple[float, ...]
-    coverage: Coverage
+    recall: RecallSummary
     logits: Tensor  # [vocabulary] float32 on CPU, after the document's last token
     memory: tuple[Peak, ...]
     answer_tokens_per_s: float  # of the tokens after the first; 0 where there are none
@@ -73,26 +72,23 @@ class Reader:
         ids, tokenize_s = self.document(length)
         room = len(ids) + len(question) + self.answer_tokens
         cache = KVCache(self.loaded.layers, room, self.kv_cache_dtype)
-        settings = settings or self.settings
+        runner = ModelRunner(self.loaded, cache)
+        config = runner.tune(
+            PrefillConfig("dense" if mode == "dense" else "sparse", settings or self.settings,
+                          self.chunk),
+            len(ids),
+        )  # fmt: skip
         reset_peaks(self.devices)
         synchronize(self.devices)
         began = time.perf_counter()
-        result = prefill(
-            self.loaded,
-            cache,
-            ids,
-            mode=mode,
-            alpha=settings.alpha,
-            chunk=self.chunk,
-            settings=settings,
-        )
+        result = runner.prefill(ids, config)
         synchronize(self.devices)
         read = time.perf_counter()
-        logits = extend(self.loaded, cache, question)
+        logits = runner.extend(question)
         greedy(logits)
         answered = time.perf_counter()
-        tokens = cache.length
-        rate = self._answer(cache, logits)
+        tokens = runner.length
+        rate = self._answer(runner, logits)
         return Reading(
             tokens=tokens,
             tokenize_s=tokenize_s,
@@ -101,16 +97,16 @@ class Reader:
             first_token_s=answered - read,
             density=result.density,
             density_by_layer=tuple(sum(heads) / len(heads) for heads in result.density_by_head),
-            coverage=result.coverage,
+            recall=result.recall,
             logits=result.last_logits.float().cpu(),
             memory=peaks(self.devices),
             answer_tokens_per_s=rate,
         )
 
-    def _answer(self, cache: KVCache, logits: Tensor) -> float:
+    def _answer(self, runner: ModelRunner, logits: Tensor) -> float:
         """The rest of the answer; its tokens a second, without what the first of them costs."""
         times = []
-        answer = generate(self.loaded, cache, logits, stop_ids=(), max_tokens=self.answer_tokens)
+        answer = runner.decode(logits, stop_ids=(), max_tokens=self.answer_tokens)
         for _ in answer:
             times.append(time.perf_counter())
             if len(times) == self.answer_tokens:

@@ -37,7 +37,7 @@ def measured(
         "growth_exponent": None,
         "density": reading.density,
         "density_by_layer": reading.density_by_layer,
-        "coverage": asdict(reading.coverage),
+        "recall": asdict(reading.recall),
         "answer_tokens_per_s": statistics.median(each.answer_tokens_per_s for each in readings),
         "memory": [asdict(max(peaks, key=lambda peak: peak.peak_bytes)) for peaks in by_device],
         "rounds": [
@@ -65,7 +65,7 @@ def times_table(rows: Sequence[Row]) -> str:
     """Medians by length and mode, with the range of TTFT over the rounds."""
     headings = ("tokens", "mode", "attention", "TTFT s", "range s", "tokenize s", "select s")
     return table(
-        (*headings, "prefill s", "first token s", "growth", "density", "coverage"),
+        (*headings, "prefill s", "first token s", "growth", "density", "recall"),
         [_times(row) for row in rows],
     )
 
@@ -83,7 +83,7 @@ def _times(row: Row) -> list[str]:
         *(f"{row[part]:.3f}" for part in PARTS),
         "" if growth is None else f"{growth:.2f}",
         f"{row['density']:.3f}",
-        f"{row['coverage']['mean']:.4f}",
+        f"{row['recall']['mean']:.4f}",
     ]
 
 

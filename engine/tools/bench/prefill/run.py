@@ -11,7 +11,7 @@ import torch
 from sa_chat.protocol.errors import UsageError
 
 from ....info.environment import describe
-from ....runtime.chunks import chunk_tokens
+from ....platform.devices import platform_of
 from ....sparsity import SelectionSettings
 from ....tokens import load_tokenizer
 from ..memory import release
@@ -179,7 +179,7 @@ def _reader(subject: Subject, arguments: argparse.Namespace, settings: Selection
 def _chunks(reader: Reader) -> str:
     if reader.chunk is not None:
         return f"chunks of {reader.chunk:,} tokens"
-    usual = f"{chunk_tokens(reader.loaded.device):,} tokens"
+    usual = f"{platform_of(reader.loaded.device).sizes.chunk:,} tokens"
     if len(reader.devices) > 1:
         return f"chunks of about {usual}, later ones smaller, so that each costs the same"
     return f"chunks of {usual}, the first apart"
@@ -197,7 +197,7 @@ def _notes(reader: Reader, subject: Subject) -> list[str]:
     ]
     if subject.random:
         notes.append(
-            "The weights are random: times and memory are those of the shape, coverage and next "
+            "The weights are random: times and memory are those of the shape, recall and next "
             "tokens are no model's."
         )
     return notes
