@@ -1,1 +1,1 @@
-"""The document as the model read it, made searchable and laid out for the screen."""
+"""The text that the model reads, searchable, with the place of every row."""

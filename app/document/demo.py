@@ -1,4 +1,4 @@
-"""The demonstration: the project's own handbook, and the source code of its engine's core."""
+"""The documents of the demonstration: the handbook, and the source code of the engine's core."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sa_chat.protocol.errors import DocumentError
 
 SOURCE_FILES = ("*.py",)  # of the folders
 
-# What reads a document.  All sources together would not fit the reader.
+# What runs during a prefill.  All sources together would not fit the reader's context.
 _CORE = (
     "attention",
     "runtime",
@@ -18,7 +18,7 @@ _CORE = (
 
 
 def demo_paths() -> tuple[str, ...]:
-    """The handbook, and folders and files of the installed engine.
+    """Paths of the handbook and of folders of the installed engine.
 
     Raises `DocumentError` if the installation lacks one of them.
     """

@@ -1,4 +1,4 @@
-"""One file as the model read it, cleaned for the screen, with the place of every row."""
+"""One file as the model reads it, cleaned for the screen, with the place of every row."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from sa_chat.protocol.events import DocumentText
 
 from ..report.text import clean
 
-LEAF_CHARS = 64_000  # to wrap them anew takes some 15 ms
-_SEAM = "\0"  # `clean` leaves none in a text
-_OVER_SEAMS = rf"\n*{_SEAM}[\n{_SEAM}]*"  # between pages blank lines are as many as may be
+LEAF_CHARS = 64_000  # wrapping this many anew takes some 15 ms
+_SEAM = "\0"  # never in a text: `clean` removes it
+_OVER_SEAMS = rf"\n*{_SEAM}[\n{_SEAM}]*"  # any number of blank lines between pages
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Text with one place, behind its marker.  Offsets are those of the file's shown text."""
+class TextBlock:
+    """A block of text on one page, after its marker.  Offsets are into `FileText.text`."""
 
     start: int  # of the marker
     begin: int  # of the text
     page: str | None
     line: int  # of the first row of the text, from 1
-    lines: tuple[int, ...]  # of each row, from 0, where rows and lines differ; else empty
+    lines: tuple[int, ...]  # line of each row, from 0, if rows and lines differ; else empty
 
 
 @dataclass(frozen=True, eq=False)
 class FileText:
-    """What is shown of a file: its stretches, each behind its marker, joined."""
+    """The text of a file as it is shown: its blocks, each after its marker."""
 
     path: str
     text: str
-    stretches: tuple[Stretch, ...]
+    blocks: tuple[TextBlock, ...]
 
     @cached_property
     def words(self) -> str:
-        """The text at the same offsets, with markers blotted out: they are no words of it."""
+        """`text` with the markers, which are not the file's words, blanked out."""
         pieces: list[str] = []
         at = 0
-        for stretch in self.stretches:
-            pieces += (self.text[at : stretch.start], _SEAM * (stretch.begin - stretch.start))
-            at = stretch.begin
+        for block in self.blocks:
+            pieces += (self.text[at : block.start], _SEAM * (block.begin - block.start))
+            at = block.begin
         return "".join((*pieces, self.text[at:]))
 
     @cached_property
@@ -53,7 +53,7 @@ class FileText:
 
     @cached_property
     def cuts(self) -> list[int]:
-        """Where its leaves start: at line ends, or at blanks in a line that is too long."""
+        """Offsets where the leaves start: at line ends, or at blanks in lines that are too long."""
         cuts = [0]
         while (rest := len(self.text) - cuts[-1]) > LEAF_CHARS:
             size = -(-rest // -(-rest // LEAF_CHARS))
@@ -63,31 +63,31 @@ class FileText:
         return cuts
 
     def place(self, offset: int) -> tuple[str | None, int]:
-        """Page and line of a character; of a marker those of what it announces."""
-        stretch = self.stretches[self._stretch(offset)]
-        row = self.text.count("\n", stretch.begin, max(offset, stretch.begin))
-        return stretch.page, stretch.line + (stretch.lines[row] if stretch.lines else row)
+        """Page and line of the character at `offset`; for a marker, those of its block."""
+        block = self.blocks[self._block_at(offset)]
+        row = self.text.count("\n", block.begin, max(offset, block.begin))
+        return block.page, block.line + (block.lines[row] if block.lines else row)
 
     def is_marker(self, offset: int) -> bool:
-        return offset < self.stretches[self._stretch(offset)].begin
+        return offset < self.blocks[self._block_at(offset)].begin
 
     def offset_of(self, page: str | None, line: int, title: str = "") -> int | None:
-        """Where the row begins that this line starts with; the marker of a page without text;
-        None if neither is there.
+        """Offset of the row in which a line starts, or of the marker of a page without text.
 
-        Of several pages with one label the first counts that has the line and the title.
+        None if there is neither.  If several pages have the same label, the first one that has
+        the line and contains `title` is taken.
         """
-        found = [i for i, s in enumerate(self.stretches) if s.page == page and s.line <= line]
+        found = [i for i, s in enumerate(self.blocks) if s.page == page and s.line <= line]
         if not found:
             return self._marker_of(page)
-        index = min(found, key=lambda i: (not self._has(i, line), not self._says(i, title)))
+        index = min(found, key=lambda i: (not self._has(i, line), not self._contains(i, title)))
         if not self._has(index, line):
             index = found[-1]
-        stretch = self.stretches[index]
-        row = line - stretch.line
-        if stretch.lines:
-            row = bisect_left(stretch.lines, row)
-        at, end = stretch.begin, self._end(index)
+        block = self.blocks[index]
+        row = line - block.line
+        if block.lines:
+            row = bisect_left(block.lines, row)
+        at, end = block.begin, self._end(index)
         for _ in range(row):
             following = self.text.find("\n", at, end - 1) + 1
             if not following:
@@ -96,7 +96,7 @@ class FileText:
         return at
 
     def find(self, passage: str, start: int) -> tuple[int, int] | None:
-        """Begin and end of the first place from `start` on that has these very characters."""
+        """Begin and end of the first exact occurrence of `passage` from `start` on."""
         wanted = clean(passage).strip("\n")
         if not wanted.strip():
             return None
@@ -106,46 +106,48 @@ class FileText:
         return match.span() if match else None
 
     def _marker_of(self, page: str | None) -> int | None:
-        """Where the label of a page without text stands."""
+        """Offset of the label of a page without text."""
         row = f"[page {clean(page or '')}]\n"
         places = (match.start() for match in re.finditer(re.escape(row), self.text))
         return next((at for at in places if self.is_marker(at)), None)
 
-    def _stretch(self, offset: int) -> int:
-        return bisect_right(self.stretches, offset, key=lambda s: s.start) - 1
+    def _block_at(self, offset: int) -> int:
+        return bisect_right(self.blocks, offset, key=lambda s: s.start) - 1
 
     def _end(self, index: int) -> int:
-        following = self.stretches[index + 1 : index + 2]
+        following = self.blocks[index + 1 : index + 2]
         return following[0].start if following else len(self.text)
 
     def _has(self, index: int, line: int) -> bool:
-        stretch = self.stretches[index]
-        if stretch.lines:
-            return line - stretch.line <= stretch.lines[-1]
-        return line - stretch.line <= self.text.count("\n", stretch.begin, self._end(index))
+        block = self.blocks[index]
+        if block.lines:
+            return line - block.line <= block.lines[-1]
+        return line - block.line <= self.text.count("\n", block.begin, self._end(index))
 
-    def _says(self, index: int, title: str) -> bool:
-        return title in self.text[self.stretches[index].begin : self._end(index)]
+    def _contains(self, index: int, title: str) -> bool:
+        return title in self.text[self.blocks[index].begin : self._end(index)]
 
 
 def fold(text: str) -> str:
-    """In lower case, each character for one.  (`lower` alone makes two of a dotted capital I,
-    and has two small sigmas.)"""
+    """`text` in lower case, character by character, so that offsets stay valid.
+
+    (`str.lower` turns a dotted capital I into two characters, and has two small sigmas.)
+    """
     return text.replace("\u0130", "i").lower().replace("\u03c2", "\u03c3")
 
 
-def files_of(said: Iterable[DocumentText]) -> tuple[FileText, ...]:
-    """Stretches by file, in the order in which files come first."""
+def files_of(events: Iterable[DocumentText]) -> tuple[FileText, ...]:
+    """The texts of all files, in the order in which the files first occur."""
     by_path: dict[str, list[DocumentText]] = {}
-    for event in _whole_lines(said):
+    for event in _whole_lines(events):
         by_path.setdefault(event.path, []).append(event)
-    return tuple(_file(path, events) for path, events in by_path.items())
+    return tuple(_file(path, whole) for path, whole in by_path.items())
 
 
-def _whole_lines(said: Iterable[DocumentText]) -> Iterator[DocumentText]:
-    """What was cut inside a line joined again: an escape sequence may have been cut."""
+def _whole_lines(events: Iterable[DocumentText]) -> Iterator[DocumentText]:
+    """The events, joined where one ends inside a line: an escape sequence may be cut there."""
     last: DocumentText | None = None
-    for event in said:
+    for event in events:
         if not event.head and not event.text:
             continue
         open_line = last is not None and last.text and not last.text.endswith("\n")
@@ -161,19 +163,19 @@ def _whole_lines(said: Iterable[DocumentText]) -> Iterator[DocumentText]:
 
 def _file(path: str, events: Sequence[DocumentText]) -> FileText:
     pieces: list[str] = []
-    stretches: list[Stretch] = []
+    blocks: list[TextBlock] = []
     at = 0
     for event in events:
         head, text = clean(event.head), clean(event.text)
         pieces += (head, text)
         lines = () if text.count("\n") == event.text.count("\n") else tuple(_lines(event.text))
-        stretches.append(Stretch(at, at + len(head), event.page, event.line, lines))
+        blocks.append(TextBlock(at, at + len(head), event.page, event.line, lines))
         at += len(head) + len(text)
-    return FileText(path, "".join(pieces), tuple(stretches))
+    return FileText(path, "".join(pieces), tuple(blocks))
 
 
 def _lines(text: str) -> Iterator[int]:
-    """The line that each row of the cleaned text is of: form feeds end rows, but no lines."""
+    """The line of each row of the cleaned text: form feeds end rows, but not lines."""
     for index, line in enumerate(text.split("\n")):
         for _ in range(clean(line.removesuffix("\r")).count("\n") + 1):
             yield index

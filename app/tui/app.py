@@ -1,4 +1,4 @@
-"""The Textual application: themes, keys, the way from screen to screen, and the engine's end."""
+"""The Textual application: themes, keys, and switching between screens, documents and models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.events import Event, InputEvent
 from textual.screen import Screen
@@ -22,16 +23,17 @@ from ..session.session import ClientFactory, Session
 from ..session.state import Phase
 from ..settings.launch import Launch
 from .collector import Collector
+from .messages import CopyRequested
 from .screens.main import MainScreen
 from .theme import THEMES
 
 _QUIT_WITHIN_S = 2.0
-_COLLECTED_EACH_S = 1.0
-_UNTOLD = ("scroll-up", "scroll-down")  # bindings that are no commands
+_COLLECT_INTERVAL_S = 1.0
+_NO_COMMANDS = ("scroll-up", "scroll-down")  # bindings that are left out of the palette
 
 
 class SaChatApp(App[None]):
-    """Shows one session.  `client_factory` makes the engine's client, and makes it again."""
+    """The screen over one session.  `client_factory` creates a client for each engine."""
 
     TITLE = "sa-chat"
     CSS_PATH = Path(__file__).with_name("sa_chat.tcss")
@@ -58,12 +60,12 @@ class SaChatApp(App[None]):
 
     @property
     def session(self) -> Session:
-        """The conversation; only once a document was given."""
-        assert self._session is not None, "no document was given yet"
+        """The current session; there is none before a document is opened."""
+        assert self._session is not None, "no document is open yet"
         return self._session
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own colour names, for themes that do not know them."""
+        """Defaults of our own colour names, for themes that do not define them."""
         return THEMES["dark"].variables
 
     async def on_mount(self) -> None:
@@ -76,18 +78,18 @@ class SaChatApp(App[None]):
             self.action_open()
         self._check_keys()
         self._collector.begin()
-        self.set_interval(_COLLECTED_EACH_S, self._collector.collect_if_idle)
+        self.set_interval(_COLLECT_INTERVAL_S, self._collector.collect_if_idle)
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
-            self._collector.note()
+            self._collector.note_activity()
         await super().on_event(event)
 
-    def on_engine_said(self) -> None:
-        self._collector.note()
+    def on_event_received(self) -> None:
+        self._collector.note_activity()
 
     def _unlocked(self, options: OpenOptions) -> OpenOptions:
-        """With the password that was given to this program; none is ever kept."""
+        """The options with this run's password; passwords are never saved."""
         return replace(options, password=self.launch.password)
 
     def _check_keys(self) -> None:
@@ -106,10 +108,10 @@ class SaChatApp(App[None]):
         self.keeper.close()
 
     async def _show(self, options: OpenOptions, saved: Saved | None = None) -> None:
-        """Open documents: the first ones with a new engine, later ones with the same."""
+        """Open documents: the first with a new engine, later ones with the running one."""
         if self._session is not None:
             await self._session.switch(options, saved)
-            if self._session.state.phase is Phase.STARTING:  # there is no engine any more
+            if self._session.state.phase is Phase.STARTING:  # the engine has ended
                 self.main.listen()
             await self.main.draw()
             self.main.restore_draft(saved)
@@ -130,7 +132,7 @@ class SaChatApp(App[None]):
         return next(screen for screen in self.screen_stack if isinstance(screen, MainScreen))
 
     def _to_resume(self) -> Saved | None:
-        """The newest conversation, if that was asked for; of the documents that were given."""
+        """The newest conversation about the given documents, if `--resume` asks for it."""
         history, options = self.keeper.history, self.launch.options
         if not self.launch.resume or history is None:
             return None
@@ -142,7 +144,7 @@ class SaChatApp(App[None]):
             return None
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Everything that a key does, for the command palette."""
+        """Commands of the palette: everything that has a key."""
         from .screens.help import key_name
 
         for active in screen.active_bindings.values():
@@ -150,7 +152,7 @@ class SaChatApp(App[None]):
             if (
                 active.enabled
                 and binding.id
-                and binding.id not in _UNTOLD
+                and binding.id not in _NO_COMMANDS
                 and active.node is screen
             ):
                 action = binding.action
@@ -175,14 +177,14 @@ class SaChatApp(App[None]):
         self.theme = names[(at + 1) % len(names)]
 
     def action_open(self) -> None:
-        """Documents by their path, recent ones, or the demonstration."""
+        """Let the user open a document by its path, a recent one, or the demonstration."""
         from .screens.start import StartScreen
 
         self._leave()
         self.push_screen(StartScreen(self.keeper), self._opened)
 
     def _leave(self) -> None:
-        """Perhaps another conversation is chosen."""
+        """Save the conversation, in case another one is chosen."""
         if self._session is not None:
             self.main.leave()
 
@@ -216,7 +218,7 @@ class SaChatApp(App[None]):
         try:
             config = replace(self.session.config, model=model)
         except UsageError as error:
-            self.main.tell(error)
+            self.main.show_error(error)
             return
         await self._begin_again(config)
 
@@ -225,8 +227,15 @@ class SaChatApp(App[None]):
         self.main.listen()
         await self.main.draw()
 
+    @work(group="clipboard")
+    async def on_copy_requested(self, message: CopyRequested) -> None:
+        from .clipboard import copy
+
+        outcome = await copy(message.text, self.copy_to_clipboard)
+        self.notify(f"{message.name} {outcome}", markup=False, timeout=3)
+
     def action_help_quit(self) -> None:
-        """Ctrl+C says how to quit; a second one right after it quits."""
+        """Show how to quit; a second call within two seconds quits."""
         now = monotonic()
         if now - self._quit_asked_at < _QUIT_WITHIN_S:
             self.exit()

@@ -1,6 +1,6 @@
-"""Into the clipboard by what there is: the terminal (OSC 52), and the desktop's own tool.
+"""Copy to the clipboard through the terminal (OSC 52) and through the desktop's own tool.
 
-A terminal does not say whether it took OSC 52, so both ways are gone where both are open.
+A terminal does not report whether it accepted OSC 52, so both are used where both exist.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import asyncio
 import os
 from collections.abc import Callable
 
-_OSC_52_BYTES = 74_994  # what xterm and tmux take, before base64
+_OSC_52_BYTES = 74_994  # the limit of xterm and tmux, before base64
 
 
 async def copy(text: str, to_terminal: Callable[[str], None]) -> str:
-    """How it went, as the end of a sentence."""
+    """Copy `text`; returns the outcome as the end of a sentence."""
     fits = len(text.encode("utf-8", "replace")) <= _OSC_52_BYTES
     if fits:
         to_terminal(text)
@@ -26,7 +26,7 @@ async def copy(text: str, to_terminal: Callable[[str], None]) -> str:
 
 
 def _to_desktop(text: str) -> bool:
-    """Whether a tool such as wl-copy, xclip or pbcopy took it."""
+    """Copy with a tool such as wl-copy, xclip or pbcopy; False if that is not possible."""
     import pyperclip
 
     try:

@@ -1,8 +1,8 @@
-"""Garbage is collected when nobody waits.
+"""Collect garbage while the screen is idle.
 
-A full collection looks at every object, and a screen has hundreds of thousands: a quarter of a
-second, felt as a stutter while one scrolls or an answer streams.  Young objects are collected as
-always; all of them only after a rest.
+A full collection visits every object, and a screen has hundreds of thousands: it takes a quarter
+of a second, noticeable while the user scrolls or an answer streams.  Young objects are collected
+as usual, all objects only after a pause.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import gc
 from collections.abc import Callable
 from time import monotonic
 
-_YOUNG = (5_000, 20, 100_000)  # of `gc.set_threshold`: the last one is never reached in practice
+_YOUNG = (5_000, 20, 100_000)  # for `gc.set_threshold`; the last value is never reached in practice
 _REST_S = 2.0
 
 
 class Collector:
-    """`note` what happens; `collect_if_idle` now and then."""
+    """Runs a full collection once after each period of activity."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -25,17 +25,17 @@ class Collector:
         self._dirty = False
 
     def begin(self) -> None:
-        """What is there now stays: later collections pass it by."""
+        """Exclude all current objects from later collections."""
         gc.freeze()
         gc.set_threshold(*_YOUNG)
 
-    def note(self) -> None:
-        """A key, or an event of the engine."""
+    def note_activity(self) -> None:
+        """Record a key press or an event of the engine."""
         self._last = self._clock()
         self._dirty = True
 
     def collect_if_idle(self) -> bool:
-        """Whether it did: once after each time in which something happened."""
+        """Collect if there was activity, but none recently; returns whether it did."""
         if not self._dirty or self._clock() - self._last < _REST_S:
             return False
         self._dirty = False
@@ -43,6 +43,6 @@ class Collector:
         return True
 
     def end(self) -> None:
-        """As it was before."""
+        """Restore the previous settings."""
         gc.set_threshold(*self._before)
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""Which keys can be bound to others: the names of all bindings."""
+"""The names of all bindings, which the settings can bind to other keys."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from . import screens, widgets
 
 
 def unknown_keys(names: Iterable[str]) -> list[str]:
-    """Those that no binding has."""
+    """The names that no binding has, sorted."""
     wanted = set(names)
-    return sorted(wanted - set(_known())) if wanted else []
+    return sorted(wanted - set(_binding_ids())) if wanted else []
 
 
-def _known() -> Iterator[str]:
+def _binding_ids() -> Iterator[str]:
     for package in (screens, widgets):
         for module in iter_modules(package.__path__, f"{package.__name__}."):
             for value in vars(import_module(module.name)).values():

@@ -1,14 +1,15 @@
-"""What the parts of the screen say to each other: Textual messages, posted upwards."""
+"""Textual messages between the parts of the screen; all of them bubble up."""
 
 from __future__ import annotations
 
 from textual.message import Message
 
-from sa_chat.protocol.events import Citation, Event
+from sa_chat.protocol.events import Event
+from sa_chat.protocol.values import Citation
 
 
-class EngineSaid(Message):
-    """An event of the engine, on its way from the worker to the state."""
+class EventReceived(Message):
+    """The engine sent an event."""
 
     def __init__(self, event: Event) -> None:
         super().__init__()
@@ -16,7 +17,7 @@ class EngineSaid(Message):
 
 
 class QuestionAsked(Message):
-    """The user pressed Enter in the question box."""
+    """The user asked a question; with `replaces_last`, in place of the last one."""
 
     def __init__(self, question: str, *, replaces_last: bool = False) -> None:
         super().__init__()
@@ -24,12 +25,12 @@ class QuestionAsked(Message):
         self.replaces_last = replaces_last
 
 
-class LastQuestionWanted(Message):
-    """The user wants the last question back in the question box."""
+class LastQuestionRequested(Message):
+    """The user wants to edit the last question."""
 
 
 class DraftChanged(Message):
-    """The question being typed has rested for a moment."""
+    """The user has paused while typing a question."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -37,17 +38,17 @@ class DraftChanged(Message):
 
 
 class CitationOpened(Message):
-    """The user wants to see the passage that a quotation stands for."""
+    """The user wants to see the cited passage in the document."""
 
     def __init__(self, citation: Citation) -> None:
         super().__init__()
         self.citation = citation
 
 
-class CopyWanted(Message):
-    """`text` belongs in the clipboard; `what` names it in a sentence."""
+class CopyRequested(Message):
+    """Copy `text` to the clipboard; `name` is the subject of the notification's sentence."""
 
-    def __init__(self, text: str, what: str) -> None:
+    def __init__(self, text: str, name: str) -> None:
         super().__init__()
         self.text = text
-        self.what = what
+        self.name = name

@@ -9,7 +9,7 @@ from textual.theme import Theme
 
 @dataclass(frozen=True)
 class _Palette:
-    """Colours as hex strings; `heat` runs from density 0 to 1, `ttft` over its five parts."""
+    """Colours as hex strings; `heat` runs from density 0 to 1, `ttft` over the five parts."""
 
     background: str
     surface: str
@@ -124,4 +124,4 @@ DARK = _theme("sa-chat-dark", _NIGHT, dark=True)
 LIGHT = _theme("sa-chat-light", _DAY, dark=False)
 HIGH_CONTRAST = _theme("sa-chat-high-contrast", _STARK, dark=True)
 THEMES = {"dark": DARK, "light": LIGHT, "high-contrast": HIGH_CONTRAST}
-"""By the names that users give (`settings.THEME_NAMES`)."""
+"""By the names that the settings use (`THEME_NAMES`)."""

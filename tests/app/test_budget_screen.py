@@ -18,15 +18,15 @@ from sa_chat.app.tui.widgets.question_box import QuestionBox
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.events import (
     Cancelled,
+    ContextOverflowFailed,
     DocumentCounted,
-    Drop,
+    DroppedPartsFailed,
     Event,
-    Failed,
-    LeftOut,
     LoadProgress,
-    Section,
+    PasswordFailed,
 )
 from sa_chat.protocol.requests import Ask, Cancel, Count, Open
+from sa_chat.protocol.values import Drop, LeftOut, Section
 
 SnapCompare = Callable[..., bool]
 SECTIONS = (
@@ -42,8 +42,8 @@ LONG = DocumentCounted(
     "A project", ("project",), SECTIONS, LEFT_OUT, 131_002, 131_072, 8_192, 0, (STEP,)
 )
 SHORT = DocumentCounted("A project", ("project",), SECTIONS, LEFT_OUT, 131_002, 262_144, 8_192)
-OVERFLOW = Failed("The document is 8,122 tokens too long.", "Choose on the screen.", "overflow")
-LOCKED = Failed("book.pdf is password-protected.", "Give its password.", "password")
+OVERFLOW = ContextOverflowFailed("The document is 8,122 tokens too long.", "Choose on the screen.")
+LOCKED = PasswordFailed("book.pdf is password-protected.", "Give its password.")
 
 
 class ChoosingApp(StandInApp):
@@ -81,8 +81,8 @@ async def test_what_does_not_fit_is_chosen_and_read() -> None:
         await pilot.pause(0.2)
         options = OpenOptions(("book.pdf",), drop=("tests/test_core.py",))
         assert app.clients[0].sent == [
-            Open(OpenOptions(("book.pdf",)), text=True),
-            Open(options, text=True),
+            Open("o1", OpenOptions(("book.pdf",)), text=True),
+            Open("o1", options, text=True),
         ]
         assert app.session.state.phase is Phase.LOADING
 
@@ -147,7 +147,7 @@ async def test_choosing_counts_first_and_questions_wait() -> None:
     app = ChoosingApp()
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause()
-        assert app.clients[0].sent == [Count(OpenOptions(("book.pdf",)))]
+        assert app.clients[0].sent == [Count("n1", OpenOptions(("book.pdf",)))]
         app.screen.query_one(QuestionBox).text = "Who?"
         await press(pilot, "enter")
         await said(pilot, SHORT)
@@ -156,7 +156,7 @@ async def test_choosing_counts_first_and_questions_wait() -> None:
         await press(pilot, "r")
         await pilot.pause(0.2)
         sent = app.clients[0].sent[1:]
-    assert sent == [Open(OpenOptions(("book.pdf",)), text=True), Ask("q1", "Who?")]
+    assert sent == [Open("o1", OpenOptions(("book.pdf",)), text=True), Ask("q1", "Who?")]
 
 
 @pytest.mark.asyncio
@@ -168,8 +168,8 @@ async def test_a_document_being_read_is_read_again_with_another_choice() -> None
         assert "the conversation stays" in screen_text(app)
         await press(pilot, "down", "space", "r")
         await pilot.pause(0.2)
-        dropped = Open(OpenOptions(("book.pdf",), drop=("book.pdf#One@1:1",)), text=True)
-        assert app.clients[0].sent[1:] == [Cancel(queued=True), dropped]
+        dropped = Open("o1", OpenOptions(("book.pdf",), drop=("book.pdf#One@1:1",)), text=True)
+        assert app.clients[0].sent[1:] == [Cancel("x1", queued=True), dropped]
         await said(pilot, Cancelled("prefill"), LoadProgress("parse", 0.5, 1.0))
         assert app.session.state.phase is Phase.LOADING
 
@@ -191,10 +191,10 @@ async def test_a_part_that_is_gone_is_not_asked_for_again() -> None:
         await said(pilot, LONG, OVERFLOW)
         await press(pilot, "f", "r")
         await pilot.pause(0.2)
-        await said(pilot, Failed("The document has no such part.", "Open it again.", "usage"))
+        await said(pilot, DroppedPartsFailed("The document has no such part.", "Open it again."))
         await press(pilot, "ctrl+r")
         await pilot.pause(0.2)
-        assert app.clients[0].sent[-1] == Open(OpenOptions(("book.pdf",)), text=True)
+        assert app.clients[0].sent[-1] == Open("o1", OpenOptions(("book.pdf",)), text=True)
 
 
 @pytest.mark.asyncio
@@ -209,7 +209,7 @@ async def test_a_password_is_asked_until_it_is_right() -> None:
         await press(pilot, "enter")
         await pilot.pause(0.2)
         opened = app.clients[0].sent[-1]
-        assert opened == Open(OpenOptions(("book.pdf",), password="secret"), text=True)
+        assert opened == Open("o1", OpenOptions(("book.pdf",), password="secret"), text=True)
         assert "secret" not in repr(opened)
         await said(pilot, LOCKED)
         assert "That password was wrong. Try again." in screen_text(app)

@@ -11,10 +11,10 @@ def test_it_collects_once_after_a_rest() -> None:
     now = [0.0]
     collector = Collector(lambda: now[0])
     assert not collector.collect_if_idle()  # nothing has happened
-    collector.note()
+    collector.note_activity()
     now[0] = 1.0
     assert not collector.collect_if_idle()
-    collector.note()
+    collector.note_activity()
     now[0] = 2.5
     assert not collector.collect_if_idle()
     now[0] = 3.0

@@ -36,8 +36,18 @@ REFUSAL = {"question": "", "text": "I could not find that in the document.\n"}
 REPLIES = [WHALE, ENDLESS, CRASH, REFUSAL]
 
 
-def chat(script: str) -> SaChatApp:
-    return SaChatApp(Launch(OpenOptions(("moby.pdf",)), EngineConfig(), script))
+class Chat(SaChatApp):
+    """The real screen over the fake engine; `engines[-1]` is the process in use."""
+
+    def __init__(self, script: str) -> None:
+        self.engines: list[EngineProcess] = []
+        self._script = script
+        launch = Launch(OpenOptions(("moby.pdf",)), EngineConfig(), script)
+        super().__init__(launch, self._start_engine)
+
+    def _start_engine(self, config: EngineConfig) -> EngineProcess:
+        self.engines.append(EngineProcess(config, self._script))
+        return self.engines[-1]
 
 
 def settled(state: ChatState) -> bool:
@@ -52,11 +62,10 @@ def alive(pid: int) -> bool:
     return True
 
 
-def engine_pid(app: SaChatApp) -> int:
-    client = app.session._client
-    assert isinstance(client, EngineProcess)
-    assert client.pid is not None
-    return client.pid
+def engine_pid(app: Chat) -> int:
+    pid = app.engines[-1].pid
+    assert pid is not None
+    return pid
 
 
 async def ask(pilot: Pilot[None], *questions: str) -> None:
@@ -66,7 +75,7 @@ async def ask(pilot: Pilot[None], *questions: str) -> None:
 
 
 async def test_the_whole_conversation(write_script: WriteScript) -> None:
-    app = chat(
+    app = Chat(
         write_script(replies=REPLIES, pace=1.0, chunk_tokens=250, chunk_s=0.15, token_s=0.01)
     )
     async with app.run_test(size=(120, 40)) as pilot:
@@ -115,7 +124,7 @@ async def test_the_whole_conversation(write_script: WriteScript) -> None:
 
 
 async def test_death_in_mid_answer_and_a_restart(write_script: WriteScript) -> None:
-    app = chat(write_script(replies=REPLIES, pace=0.3))
+    app = Chat(write_script(replies=REPLIES, pace=0.3))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, settled)
         await ask(pilot, "whale", "endless", "a third one")
@@ -143,7 +152,7 @@ async def test_death_in_mid_answer_and_a_restart(write_script: WriteScript) -> N
 
 
 async def test_a_crash_of_the_engine_is_told_once(write_script: WriteScript) -> None:
-    app = chat(write_script(replies=REPLIES))
+    app = Chat(write_script(replies=REPLIES))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, settled)
         await ask(pilot, "crash")
@@ -155,7 +164,7 @@ async def test_a_crash_of_the_engine_is_told_once(write_script: WriteScript) -> 
 
 async def test_a_document_that_cannot_be_opened(write_script: WriteScript) -> None:
     failure = {"kind": "document", "message": "moby.pdf [x] is encrypted.", "hint": "Unlock it."}
-    app = chat(write_script(open_failure=failure))
+    app = Chat(write_script(open_failure=failure))
     async with app.run_test(size=(120, 40)) as pilot:
         await ask(pilot, "whale")
         await until(pilot, lambda state: state.phase is Phase.FAILED)
@@ -172,7 +181,7 @@ async def test_a_document_that_cannot_be_opened(write_script: WriteScript) -> No
 
 
 async def test_stopping_the_prefill_and_taking_it_up_again(write_script: WriteScript) -> None:
-    app = chat(write_script(replies=REPLIES, pace=0.4))
+    app = Chat(write_script(replies=REPLIES, pace=0.4))
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda state: state.progress)
         await pilot.press("escape")
@@ -200,7 +209,7 @@ async def test_the_document_text_is_never_markup(write_script: WriteScript) -> N
     script = write_script(
         title=evil, replies=[failing, reply], left_out=left_out, model="[red]m[/red]"
     )
-    app = chat(script)
+    app = Chat(script)
     async with app.run_test(size=(200, 60)) as pilot:
         await until(pilot, settled)
         await ask(pilot, evil)

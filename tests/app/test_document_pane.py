@@ -14,12 +14,14 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from sa_chat.app.document import file as document_file
+from sa_chat.app.tui.messages import CopyRequested
 from sa_chat.app.tui.theme import THEMES
 from sa_chat.app.tui.widgets.document_pane import NOT_HERE, DocumentPane
 from sa_chat.app.tui.widgets.document_view import DocumentView
 from sa_chat.app.tui.widgets.outline_tree import OutlineTree
 from sa_chat.app.tui.widgets.search_line import SearchLine
-from sa_chat.protocol.events import Citation, DocumentReady, DocumentText, LeftOut, Section
+from sa_chat.protocol.events import DocumentReady, DocumentText
+from sa_chat.protocol.values import Citation, LeftOut, Section
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
 CODE = "".join(f"def f{number}():\n\treturn {number}\n" for number in range(40))
@@ -74,7 +76,7 @@ class PaneApp(App[None]):
         pane.display = self._begins_shown
         yield pane
 
-    def on_document_pane_copied(self, message: DocumentPane.Copied) -> None:
+    def on_copy_requested(self, message: CopyRequested) -> None:
         self.got.append(message.text)
 
     def on_document_pane_closed(self) -> None:

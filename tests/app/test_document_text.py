@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from sa_chat.app.document import file as document_file
 from sa_chat.app.document.file import fold
-from sa_chat.app.document.text import BookText, Hit, Place, Position, Span
+from sa_chat.app.document.text import Hit, Place, Position, Span, TextIndex
 from sa_chat.app.report.text import clean
-from sa_chat.protocol.events import DocumentText, Section
+from sa_chat.protocol.events import DocumentText
+from sa_chat.protocol.values import Section
 
 START = Position(0, 0, 0)
 
 
-def book(*events: DocumentText) -> BookText:
-    text = BookText()
+def book(*events: DocumentText) -> TextIndex:
+    text = TextIndex()
     for event in events:
         text.add(event)
     return text
@@ -39,7 +40,7 @@ def pages(*texts: str, path: str = "book.pdf") -> list[DocumentText]:
     return said
 
 
-def shown(text: BookText, span: Span) -> str:
+def shown(text: TextIndex, span: Span) -> str:
     """The characters of a span, without markers."""
     rows: list[str] = []
     for index in range(span.begin.leaf, span.end.leaf + 1):
@@ -54,7 +55,7 @@ def shown(text: BookText, span: Span) -> str:
     return "\n".join(rows)
 
 
-def located(text: BookText, passage: str, page: str | None, line: int, path: str) -> str:
+def located(text: TextIndex, passage: str, page: str | None, line: int, path: str) -> str:
     span = text.locate(path, page, line, passage)
     assert span is not None
     return shown(text, span)
@@ -74,8 +75,8 @@ def test_all_that_is_said_is_shown() -> None:
         text.leaves[0].text == "A title\n[page 1]\none\n[page 2]\n[page 3]\nthree\n[page 4]\nfour"
     )
     assert [row for row in range(8) if text.leaves[0].is_marker(row)] == [0, 1, 3, 4, 6]
-    assert not BookText().leaves
-    assert BookText().locate("f.py", None, 1, "pass") is None
+    assert not TextIndex().leaves
+    assert TextIndex().locate("f.py", None, 1, "pass") is None
 
 
 def test_a_passage_is_found_from_its_place_on_and_then_elsewhere() -> None:
@@ -136,7 +137,7 @@ def test_line_numbers_are_those_of_the_file() -> None:
     assert lines == [1, 1, 1, 2, 3, 3, 4, 9, 10]
     for line, row in ((1, 1), (2, 3), (3, 4), (4, 6), (9, 7), (10, 8)):
         section = Section("x", "a.txt", 1, None, line, 1)
-        span = text.of_section(section)
+        span = text.locate_section(section)
         assert span is not None
         assert span.begin == Position(0, row, 0)
         assert span.end == Position(0, row, len(rows[row]))
@@ -150,7 +151,7 @@ def test_where_sections_begin() -> None:
     )
 
     def row(*section: object) -> Position | None:
-        span = text.of_section(Section(*section, 1))  # type: ignore[arg-type]
+        span = text.locate_section(Section(*section, 1))  # type: ignore[arg-type]
         return span and span.begin
 
     assert row("book", "book.pdf", 0, "1", 1) == START
@@ -180,7 +181,7 @@ def test_long_files_are_cut_at_line_ends(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(text.leaves) > 8
     assert all(len(leaf.text) <= 40 for leaf in text.leaves)
     assert "\n".join(leaf.text for leaf in text.leaves) + "\n" == "T\n" + lines
-    assert [(leaf.number, leaf.of) for leaf in text.leaves][:2] == [
+    assert [(leaf.number, leaf.total) for leaf in text.leaves][:2] == [
         (1, len(text.leaves)),
         (2, len(text.leaves)),
     ]
@@ -247,7 +248,7 @@ def test_search_goes_round_both_ways_and_counts() -> None:
     for _ in range(5):
         hit = text.search("kim", at)
         assert isinstance(hit, Hit)
-        forwards.append((hit.span.begin, hit.number, hit.of))
+        forwards.append((hit.span.begin, hit.number, hit.total))
         at = hit.span.begin
     assert forwards == [
         (Position(0, 2, 0), 1, 4),
@@ -269,7 +270,7 @@ def test_search_goes_round_both_ways_and_counts() -> None:
     assert text.count("kim") == 4
     assert text.count("nobody") == text.count(" ") == 0
     assert text.search("", START) is None
-    assert BookText().search("kim", START) is None
+    assert TextIndex().search("kim", START) is None
 
 
 def test_markers_are_no_words_of_the_document() -> None:

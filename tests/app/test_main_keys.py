@@ -33,6 +33,7 @@ from sa_chat.app.tui.widgets.choice_list import ChoiceList
 from sa_chat.app.tui.widgets.citations import CitationLine
 from sa_chat.app.tui.widgets.conversation import Conversation
 from sa_chat.app.tui.widgets.document_pane import DocumentPane
+from sa_chat.app.tui.widgets.document_view import DocumentView
 from sa_chat.app.tui.widgets.question_box import QuestionBox
 from sa_chat.protocol import events
 from sa_chat.protocol.requests import Ask
@@ -68,11 +69,6 @@ async def ask(pilot: Pilot[None], question: str) -> None:
     pilot.app.screen.query_one(QuestionBox).text = question
     await pilot.press("enter")
     await pilot.pause()
-
-
-def told(app: StandInApp) -> str:
-    """The messages at the edge of the screen, which a test does not draw."""
-    return "\n".join(notification.message for notification in app._notifications)
 
 
 def box(app: StandInApp) -> QuestionBox:
@@ -150,7 +146,7 @@ async def test_a_quotation_opens_the_document_at_its_passage() -> None:
         pane = app.screen.query_one(DocumentPane)
         assert pane.display
         assert pane.has_focus_within
-        assert pane._span is not None
+        assert pane.query_one(DocumentView).marked is not None
         assert "page 12 · line 3" in screen_text(app)
         await pilot.press("escape")
         await pilot.pause()
@@ -160,12 +156,12 @@ async def test_a_quotation_opens_the_document_at_its_passage() -> None:
 
 async def test_an_unverified_quotation_opens_nothing() -> None:
     app = StandInApp()
-    async with app.run_test(size=(160, 45)) as pilot:
+    async with app.run_test(size=(160, 45), notifications=True) as pilot:
         await answered(pilot)
         await pilot.press("ctrl+t", "j", "enter")
         await pilot.pause(0.2)
         assert not app.screen.query_one(DocumentPane).display
-        assert "does not have this quotation" in told(app)
+        assert "does not have this quotation" in screen_text(app)
 
 
 async def test_the_document_stands_beside_or_in_place_of_the_conversation() -> None:
@@ -251,9 +247,9 @@ async def test_keys_can_be_bound_to_others_and_the_help_tells_them() -> None:
 
 async def test_a_key_of_no_binding_is_told() -> None:
     app = StandInApp(replace(LAUNCH, settings=Settings(keys={"documnet": "f5"})))
-    async with app.run_test(size=(120, 36)) as pilot:
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
         await answered(pilot)
-        assert "documnet" in told(app)
+        assert "documnet" in screen_text(app)
 
 
 async def test_the_palette_has_every_command() -> None:
@@ -274,8 +270,9 @@ async def test_a_failure_stands_in_a_banner_until_it_is_taken_away() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await answered(pilot)
         box(app).text = "half"
-        await app.say(pilot, events.Failed("Too long.", "Ask less.", "overflow", "q9"))
-        await app.say(pilot, events.Failed("It broke.", "Try again.", "engine", "q9"))
+        too_long = events.ContextOverflowFailed("Too long.", "Ask less.", request_id="q9")
+        await app.say(pilot, too_long)
+        await app.say(pilot, events.EngineFailed("It broke.", "Try again.", request_id="q9"))
         banner = app.screen.query_one("#banner")
         assert banner.display
         assert "Try again." in screen_text(app)

@@ -21,17 +21,17 @@ from sa_chat.app.tui.screens.main import MainScreen
 from sa_chat.app.tui.screens.sessions import SessionsScreen
 from sa_chat.app.tui.screens.start import StartScreen, completed
 from sa_chat.app.tui.widgets.question_box import QuestionBox
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.config import OpenOptions
-from sa_chat.protocol.events import PastTurn
 from sa_chat.protocol.requests import Ask, Compare, Open
+from sa_chat.protocol.values import PastTurn
 
 START = replace(LAUNCH, options=None)
 KEPT = OpenOptions((os.path.abspath("book.pdf"),))  # as it can be opened from any folder
 DENSE = replace(
     DONE,
-    ttft=events.Ttft(0.4, 0.2, 0.0, 120.0),
-    attention=events.AttentionFigures("dense", 0.95, 1.0, 1.0),
+    ttft=values.Ttft(0.4, 0.2, 0.0, 120.0),
+    attention=values.AttentionFigures("dense", 0.95, 1.0, 1.0),
 )
 
 
@@ -78,7 +78,7 @@ async def test_a_conversation_is_gone_on_with_where_it_was_left() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause(0.3)
         said = (PastTurn("Who?", "Ishmael."), PastTurn("Where?", "At sea."))
-        assert app.clients[0].sent == [Open(KEPT, recall=said, text=True)]
+        assert app.clients[0].sent == [Open("o1", KEPT, replay_turns=said, text=True)]
         assert app.screen.query_one(QuestionBox).text == "And wh"
         await app.say(pilot, DOCUMENT, MODEL, DONE)
         assert "At sea." in screen_text(app)
@@ -102,7 +102,7 @@ async def test_what_was_not_answered_is_asked_when_it_is_gone_on() -> None:
     app = StandInApp(replace(LAUNCH, resume=True), keeper())
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause(0.3)
-        assert app.clients[0].sent == [Open(KEPT, text=True), Ask("q1", "Too early?")]
+        assert app.clients[0].sent == [Open("o1", KEPT, text=True), Ask("q1", "Too early?")]
 
 
 @pytest.mark.asyncio
@@ -167,7 +167,7 @@ async def test_another_session_takes_the_place_of_this_one() -> None:
         await pilot.pause(0.3)
         assert isinstance(app.screen, MainScreen)
         said = (PastTurn("Who is Ahab?", "The captain."),)
-        assert app.clients[0].sent[-1] == Open(KEPT, recall=said, text=True)
+        assert app.clients[0].sent[-1] == Open("o1", KEPT, replay_turns=said, text=True)
         shown = screen_text(app)
         assert "The captain." in shown
         assert "At sea." not in shown
@@ -216,7 +216,7 @@ async def test_start_lists_recent_documents_and_forgets_them() -> None:
         await pilot.press("down", "enter")
         await pilot.pause(0.3)
         (opened,) = app.clients[0].sent
-        assert opened == Open(KEPT, text=True)
+        assert opened == Open("o1", KEPT, text=True)
     app = StandInApp(START, keeper())
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause(0.2)
@@ -237,7 +237,7 @@ async def test_leaving_the_first_screen_ends_the_program() -> None:
         await pilot.pause(0.2)
         await pilot.press("escape")
         await pilot.pause(0.2)
-        assert app._exit
+        assert app.return_code == 0
     assert not app.clients
 
 
@@ -270,7 +270,7 @@ async def test_another_model_reads_the_document() -> None:
         assert app.session.config.model == "org/model"
         assert app.clients[0].stopped
         said = (PastTurn("Who?", "Ishmael."),)
-        assert app.clients[1].sent == [Open(LAUNCH.documents, recall=said, text=True)]
+        assert app.clients[1].sent == [Open("o1", LAUNCH.documents, replay_turns=said, text=True)]
         assert "Ishmael." in screen_text(app)
 
 
@@ -288,10 +288,10 @@ async def test_the_price_is_told_before_the_other_mode_reads() -> None:
         assert len(app.clients[0].sent) == sent  # nothing has begun
         await pilot.press("enter")
         await pilot.pause(0.2)
-        assert app.clients[0].sent[-1] == Compare("cq2", "Who?", "dense", ())
+        assert app.clients[0].sent[-1] == Compare("c1", "Who?", "dense", ())
         await app.say(pilot, progress(65_536, 60.0))
         assert "65,536 / 131,002 tokens" in screen_text(app)
-        await app.say(pilot, DENSE, answer("cq2", "It is Ahab."))
+        await app.say(pilot, DENSE, answer("c1", "It is Ahab."))
         await pilot.pause(0.3)
         shown = screen_text(app)
         assert "The answers differ in 1 word" in shown
@@ -310,7 +310,7 @@ async def test_a_comparison_that_fails_or_is_stopped_loses_nothing() -> None:
         await talked(pilot, ("Who?", "Ishmael."))
         await pilot.press("f6", "enter")
         await pilot.pause(0.2)
-        await app.say(pilot, events.Failed("No memory.", "Close.", "engine", "cq2"))
+        await app.say(pilot, events.EngineFailed("No memory.", "Close.", request_id="c1"))
         await pilot.pause(0.2)
         assert "No memory." in screen_text(app)
         assert app.session.state.phase is Phase.READY
@@ -393,14 +393,14 @@ async def test_another_session_starts_an_engine_where_the_old_one_has_ended() ->
     app = StandInApp(keeper=keeper())
     async with app.run_test(size=(120, 36)) as pilot:
         await talked(pilot, ("Where?", "At sea."))
-        await app.say(pilot, events.Failed("It died.", "Again.", "engine", fatal=True))
+        await app.say(pilot, events.EngineFailed("It died.", "Again.", fatal=True))
         assert app.session.state.phase is Phase.DEAD
         await pilot.press("f7")
         await pilot.pause(0.2)
         await pilot.press("j", "enter")
         await pilot.pause(0.5)
         said = (PastTurn("Who is Ahab?", "The captain."),)
-        assert app.clients[1].sent == [Open(KEPT, recall=said, text=True)]
+        assert app.clients[1].sent == [Open("o1", KEPT, replay_turns=said, text=True)]
 
 
 @pytest.mark.asyncio

@@ -16,17 +16,18 @@ from sa_chat.app.session.reducer import apply
 from sa_chat.app.session.state import ChatState
 from sa_chat.app.tui.widgets.density_map import DensityMap
 from sa_chat.app.tui.widgets.lines import Lines
-from sa_chat.app.tui.widgets.panel import FigureStrip, LivePanel
+from sa_chat.app.tui.widgets.panel import LivePanel
 from sa_chat.app.tui.widgets.prefill_bar import PrefillBar
 from sa_chat.app.tui.widgets.question_box import QuestionBox
-from sa_chat.app.tui.widgets.ttft import TtftParts, TtftSplit
-from sa_chat.app.tui.widgets.ttft_split import split_of
-from sa_chat.protocol import events
+from sa_chat.app.tui.widgets.stats_strip import StatsStrip
+from sa_chat.app.tui.widgets.ttft import TtftParts, TtftView
+from sa_chat.app.tui.widgets.ttft_breakdown import breakdown_of
+from sa_chat.protocol import events, values
 
 pytestmark = pytest.mark.asyncio
 SIZES = [(80, 24), (100, 30), (120, 40), (160, 45), (200, 60), (240, 70)]
-LONG = events.Ttft(3.4, 1.2, 24.0, 190.6, 0.0)
-FIGURES = events.AttentionFigures("sparse", 0.95, 0.208, 0.975, 0.937, 0.81)
+LONG = values.Ttft(3.4, 1.2, 24.0, 190.6, 0.0)
+FIGURES = values.AttentionFigures("sparse", 0.95, 0.208, 0.975, 0.937, 0.81)
 READ = replace(DONE, ttft=LONG, attention=FIGURES)
 OPENED = (
     events.LoadProgress("parse", 1.0, 3.4),
@@ -79,7 +80,7 @@ async def tell(pilot: Pilot[None], *said: events.Event) -> None:
     app = pilot.app
     assert isinstance(app, StandInApp)
     await app.say(pilot, *said)
-    for widget in (LivePanel, PrefillBar, FigureStrip):
+    for widget in (LivePanel, PrefillBar, StatsStrip):
         app.screen.query_one(widget).show(app.session.state)
     await pilot.pause()
 
@@ -92,7 +93,7 @@ async def ask(pilot: Pilot[None]) -> None:
 
 def total(app: StandInApp, text: str) -> str:
     """The total time, told in large digits or in a line of its own."""
-    split = app.screen.query_one(TtftSplit)
+    split = app.screen.query_one(TtftView)
     digits = split.query_one(Digits)
     if digits.display and digits.region.height:
         return digits.value
@@ -121,7 +122,7 @@ async def test_every_figure_is_whole_at_every_size(size: tuple[int, int]) -> Non
         assert total(app, text) in ("3:40", "3 min 40 s")
     assert "…" not in text
     for figure in (
-        *("of attention skipped", "density  20.8%", "coverage 97.5%", "131,002 tokens"),
+        *("of attention skipped", "density  20.8%", "recall   97.5%", "131,002 tokens"),
         *("3.40 s", "1.20 s", "24.0 s", "3 min 11 s", "1.25 s"),
         *("CPU process memory", "768 MiB / 16.0 GiB", "64 MiB", "512 MiB", "192 MiB", "3.2 GiB"),
         *("12.0 GiB", "1.0 GiB", "610 tok/s", "33.3 tok/s", "sparse, alpha 0.95"),
@@ -151,7 +152,7 @@ async def test_the_line_of_the_reading_is_never_cut(size: tuple[int, int]) -> No
 async def test_a_large_model_on_two_devices_is_pooled(size: tuple[int, int]) -> None:
     matrix = tuple(tuple(((layer + head) % 10) / 10 for head in range(64)) for layer in range(80))
     devices = tuple(
-        events.DeviceUse(
+        values.DeviceUse(
             f"NVIDIA RTX [A5000] {n}", 20 * GIB, 22 * GIB, 24 * GIB, 21 * GIB, 9 * GIB, 8 * GIB
         )
         for n in range(2)
@@ -191,7 +192,7 @@ async def test_layers_are_higher_where_there_is_room() -> None:
 
 
 async def test_memory_before_the_model_is_that_of_the_process() -> None:
-    use = events.DeviceUse("CPU", GIB // 4, GIB // 4, 16 * GIB, GIB // 4 + 2**20, 0, 0)
+    use = values.DeviceUse("CPU", GIB // 4, GIB // 4, 16 * GIB, GIB // 4 + 2**20, 0, 0)
     app = StillApp()
     async with app.run_test(size=(120, 36)) as pilot:
         await tell(pilot, DOCUMENT, events.DeviceStats((use,)))
@@ -203,7 +204,7 @@ async def test_memory_before_the_model_is_that_of_the_process() -> None:
 
 
 async def test_dense_is_called_by_its_name() -> None:
-    dense = events.AttentionFigures("dense", 0.95, 1.0, 1.0)
+    dense = values.AttentionFigures("dense", 0.95, 1.0, 1.0)
     app = StillApp()
     async with app.run_test(size=(120, 40)) as pilot:
         await tell(pilot, *OPENED, replace(DONE, attention=dense))
@@ -215,7 +216,7 @@ async def test_dense_is_called_by_its_name() -> None:
 
 
 async def test_a_short_document_is_told_to_be_read_densely() -> None:
-    short = events.AttentionFigures("sparse", 0.95, 1.0, 1.0)
+    short = values.AttentionFigures("sparse", 0.95, 1.0, 1.0)
     app = StillApp()
     async with app.run_test(size=(120, 40)) as pilot:
         await tell(pilot, *OPENED, replace(DONE, attention=short))
@@ -228,14 +229,13 @@ async def test_the_running_part_counts_up_between_events() -> None:
     app = StandInApp()
     app.animation_level = "full"
     async with app.run_test(size=(120, 40)) as pilot:
-        split = app.screen.query_one(TtftSplit)
-        split._clock = lambda: now
+        app.screen.query_one(TtftView).clock = lambda: now
         await tell(pilot, *OPENED, chunk(65_536, 16.0))
         before = screen_text(app)
         now = 105.0
         await pilot.pause(0.6)
         after = screen_text(app)
-        await tell(pilot, events.Failed("It died.", "Again.", "engine", fatal=True))
+        await tell(pilot, events.EngineFailed("It died.", "Again.", fatal=True))
         now = 200.0
         await pilot.pause(0.6)
         stopped = screen_text(app)
@@ -250,7 +250,7 @@ async def test_writing_is_told_while_the_answer_is_written() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await tell(pilot, *OPENED, DONE)
         await ask(pilot)
-        await tell(pilot, events.TextDelta("q1", "He is", tokens=9, seconds=0.2))
+        await tell(pilot, events.TextDelta("He is", tokens=9, seconds=0.2, request_id="q1"))
         assert "40.0 tok/s" in screen_text(app)
 
 
@@ -306,4 +306,4 @@ async def test_no_row_is_wider_than_its_widget() -> None:
                 assert height == len(lines.rows(width))
         parts = app.screen.query_one(TtftParts)
         assert any("2 h 13 min" in row.plain for row in parts.rows(41))
-        assert split_of(state).read
+        assert breakdown_of(state).read

@@ -28,7 +28,7 @@ from textual.widgets import Input
 from sa_chat.app.history import Document, SavedTurn, open_history
 from sa_chat.app.session.recorder import Keeper
 from sa_chat.app.tui.widgets.question_box import QuestionBox
-from sa_chat.protocol import events
+from sa_chat.protocol import events, values
 from sa_chat.protocol.config import OpenOptions
 
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -38,8 +38,8 @@ BOOK = events.DocumentText(PAGE * 12, True, "book.pdf", "12", 1, "A short book\n
 FOUND = replace(VERIFIED, passage="Call me Ishmael.")
 DENSE = replace(
     DONE,
-    ttft=events.Ttft(0.4, 0.2, 0.0, 121.4),
-    attention=events.AttentionFigures("dense", 0.95, 1.0, 1.0),
+    ttft=values.Ttft(0.4, 0.2, 0.0, 121.4),
+    attention=values.AttentionFigures("dense", 0.95, 1.0, 1.0),
     devices=tuple(replace(d, kv_bytes=2 * d.kv_bytes) for d in DONE.devices),
 )
 SnapCompare = Callable[..., bool]
@@ -76,7 +76,7 @@ async def writing(pilot: Pilot[None]) -> None:
     await app.say(pilot, progress(131_002, 33.6), DONE)
     await ask(pilot, "Who tells the story?")
     await ask(pilot, "And where does it begin?")
-    await app.say(pilot, events.TextDelta("q1", TEXT[:70]))
+    await app.say(pilot, events.TextDelta(TEXT[:70], request_id="q1"))
 
 
 async def answered(pilot: Pilot[None]) -> None:
@@ -91,7 +91,7 @@ async def ended(pilot: Pilot[None]) -> None:
     await writing(pilot)
     app = pilot.app
     assert isinstance(app, StandInApp)
-    died = events.Failed("The engine process has ended.", "Start it again.", "engine", fatal=True)
+    died = events.EngineFailed("The engine process has ended.", "Start it again.", fatal=True)
     await app.say(pilot, died)
 
 
@@ -128,7 +128,7 @@ async def comparing(pilot: Pilot[Any]) -> None:
 async def compared(pilot: Pilot[Any]) -> None:
     await comparing(pilot)
     text = TEXT.replace("at once", "right away")
-    await stand_in(pilot).say(pilot, DENSE, answer("cq2", text, (FOUND, INVENTED)))
+    await stand_in(pilot).say(pilot, DENSE, answer("c1", text, (FOUND, INVENTED)))
     await pilot.pause(0.3)
 
 
@@ -158,7 +158,7 @@ async def rename(pilot: Pilot[Any]) -> None:
 
 
 async def password(pilot: Pilot[Any]) -> None:
-    locked = events.Failed("book.pdf is password-protected.", "Give its password.", "password")
+    locked = events.PasswordFailed("book.pdf is password-protected.", "Give its password.")
     await stand_in(pilot).say(pilot, locked)
     await resting(pilot)
 

@@ -87,17 +87,17 @@ async def test_the_conversation_follows_until_the_user_scrolls_up() -> None:
         await app.say(pilot, *READY)
         await ask(pilot, "Long?")
         conversation = app.screen.query_one(Conversation)
-        await app.say(pilot, events.TextDelta("q1", "A line.\n\n" * 30))
+        await app.say(pilot, events.TextDelta("A line.\n\n" * 30, request_id="q1"))
         await pilot.pause(0.2)
         assert conversation.scroll_y == conversation.max_scroll_y > 0
         await pilot.press("pageup")
         await pilot.pause(0.5)
         scrolled = conversation.scroll_y
-        await app.say(pilot, events.TextDelta("q1", "More.\n\n" * 30))
+        await app.say(pilot, events.TextDelta("More.\n\n" * 30, request_id="q1"))
         await pilot.pause(0.2)
         assert conversation.scroll_y == scrolled < conversation.max_scroll_y
         await pilot.press("ctrl+end")
-        await app.say(pilot, events.TextDelta("q1", "Even more.\n\n" * 10))
+        await app.say(pilot, events.TextDelta("Even more.\n\n" * 10, request_id="q1"))
         await pilot.pause(0.2)
         assert conversation.scroll_y == conversation.max_scroll_y
 
@@ -111,7 +111,7 @@ async def test_the_finished_answer_does_not_depend_on_its_pieces() -> None:
         await app.say(pilot, answer("q1", text))
         await ask(pilot, "two")
         for character in text:
-            app.clients[0].say(events.TextDelta("q2", character))
+            app.clients[0].say(events.TextDelta(character, request_id="q2"))
             await pilot.pause(0.002)
         await app.say(pilot, answer("q2", text))
         whole, streamed = app.screen.query("AnswerText").results()
@@ -131,12 +131,12 @@ async def test_escape_stops_the_answer_then_the_prefill_then_nothing() -> None:
         sent = app.clients[0].sent
         await app.say(pilot, DOCUMENT, progress(8_192, 2.0))
         await pilot.press("escape")
-        assert sent[-1] == Cancel()
+        assert sent[-1] == Cancel("x1")
         await app.say(pilot, events.Cancelled("prefill"))
         assert app.session.state.phase is Phase.PAUSED
         assert "Ctrl+R or a question starts over" in screen_text(app)
         await pilot.press("escape")
-        assert sent.count(Cancel()) == 1
+        assert sent.count(Cancel("x1")) == 1
         await pilot.press("ctrl+r")
         assert isinstance(sent[-1], Open)
 
@@ -166,7 +166,7 @@ async def test_control_characters_of_the_model_never_reach_the_terminal() -> Non
         await ask(pilot, "one")
         pieces = ("red \x1b[3", "1mtext\x1b]52;c;c2Vj", "\x07 end\u202e")
         for piece in pieces:
-            await app.say(pilot, events.TextDelta("q1", piece))
+            await app.say(pilot, events.TextDelta(piece, request_id="q1"))
         assert "red text end" in screen_text(app)
         await app.say(pilot, answer("q1", "".join(pieces)))
         assert "red text end" in screen_text(app)
@@ -178,10 +178,10 @@ async def test_ctrl_c_twice_quits() -> None:
     app = StandInApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+c")
-        assert app._exit is False
+        assert app.return_code is None
         await pilot.press("ctrl+c")
         await pilot.pause()
-        assert app._exit is True
+        assert app.return_code == 0
     assert app.clients[0].stopped
 
 

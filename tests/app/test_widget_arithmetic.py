@@ -10,15 +10,15 @@ from textual.content import Content
 
 from sa_chat.app.tui.widgets.answer_text import inert_parser
 from sa_chat.app.tui.widgets.citations import place
-from sa_chat.app.tui.widgets.density_map import pool, pool_rows, rows_a_layer
+from sa_chat.app.tui.widgets.density_map import pool, pool_rows, rows_per_layer
 from sa_chat.app.tui.widgets.lines import fitting, grid, spread
 from sa_chat.app.tui.widgets.memory import parts_of
 from sa_chat.app.tui.widgets.prefill_bar import bar
 from sa_chat.app.tui.widgets.sparsity_curve import columns, value_at
 from sa_chat.app.tui.widgets.stacked import Part, shares, stacked
 from sa_chat.app.tui.widgets.ttft import clock_digits
-from sa_chat.app.tui.widgets.ttft_split import Split
-from sa_chat.protocol.events import Citation, DeviceUse, Ttft
+from sa_chat.app.tui.widgets.ttft_breakdown import Breakdown
+from sa_chat.protocol.values import Citation, DeviceUse, Ttft
 
 SHARES = st.lists(st.floats(0.0, 1e4), min_size=1, max_size=6).map(tuple)
 
@@ -74,7 +74,7 @@ def test_pooling_rows() -> None:
 
 @given(st.integers(1, 200), st.integers(1, 32), st.integers(1, 100))
 def test_layers_fit_their_rows(layers: int, cells: int, rows: int) -> None:
-    each = rows_a_layer(layers, cells, rows)
+    each = rows_per_layer(layers, cells, rows)
     assert each * layers <= rows
     assert each <= max(cells / 2, 1)
     assert each > 0 or layers > rows
@@ -117,14 +117,14 @@ def test_large_times(value: float, digits: str) -> None:
 
 
 def test_time_goes_into_the_part_that_runs() -> None:
-    split = Split(Ttft(1.0, 2.0, 3.0, 9.0), "prefill_s", 40.0)
+    split = Breakdown(Ttft(1.0, 2.0, 3.0, 9.0), "prefill_s", 40.0)
     assert split.after(4.0).ttft == Ttft(1.0, 2.0, 4.0, 12.0)
-    assert Split(Ttft(1.0), "tokenize_s").after(2.0).ttft == Ttft(1.0, 2.0)
-    assert Split(Ttft(1.0)).after(2.0).ttft == Ttft(1.0)
+    assert Breakdown(Ttft(1.0), "tokenize_s").after(2.0).ttft == Ttft(1.0, 2.0)
+    assert Breakdown(Ttft(1.0)).after(2.0).ttft == Ttft(1.0)
     assert [split.value(name) for name in ("select_s", "first_token_s")] == [3.0, None]
-    assert Split(Ttft(1.0), "prefill_s").value("select_s") == 0.0
-    assert Split(Ttft(1.0, 0.0, 0.0, 5.0), read=True).value("select_s") == 0.0
-    assert Split(Ttft(1.0)).value("select_s") is None
+    assert Breakdown(Ttft(1.0), "prefill_s").value("select_s") == 0.0
+    assert Breakdown(Ttft(1.0, 0.0, 0.0, 5.0), read=True).value("select_s") == 0.0
+    assert Breakdown(Ttft(1.0)).value("select_s") is None
 
 
 @given(*[st.integers(0, 100)] * 5)

@@ -1,1 +1,1 @@
-"""The screens: the conversation, and the help over it."""
+"""The screens: start, the conversation, and the dialogs over it."""

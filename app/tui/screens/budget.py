@@ -1,4 +1,4 @@
-"""The context budget: which parts are read, with the sum live, before anything is."""
+"""The context budget: choose which parts of the document are read, with a live token sum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static, Tree
 
-from sa_chat.protocol.events import Drop, LeftOut
+from sa_chat.protocol.values import Drop, LeftOut
 
 from ...report.text import count, one_line, plural
 from ...session.part_tree import Budget, Node
@@ -20,9 +20,9 @@ _STEPS_SHOWN = 5
 
 
 class BudgetScreen(Screen[bool]):
-    """Changes the budget; the result says whether to read what is chosen now.
+    """Changes the budget; the result says whether to read the chosen parts now.
 
-    `consequence` says what reading does to what was read before; `read` whether anything was.
+    `read` says whether something was read before, and `consequence` what happens to that.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,7 +63,7 @@ class BudgetScreen(Screen[bool]):
         self._note()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the proposal where there is none."""
+        """Hide the key of the proposal if there is none."""
         return action != "accept" or bool(self._proposal)
 
     def action_accept(self) -> None:
@@ -77,7 +77,7 @@ class BudgetScreen(Screen[bool]):
         self._draw()
 
     def action_read(self) -> None:
-        """Only what fits can be read."""
+        """Read the chosen parts, if they fit."""
         if self._budget.empty:
             self.notify("Nothing is chosen. Take a part in first.", markup=False)
         elif self._budget.free_tokens < 0:
@@ -87,7 +87,7 @@ class BudgetScreen(Screen[bool]):
             self.dismiss(True)
 
     def action_leave(self) -> None:
-        """Marks stay until something was read; then they say what that was."""
+        """Go back; the marks of a document that was read show again what was read."""
         if self._read:
             self._budget.restore(self._before)
         self.dismiss(False)

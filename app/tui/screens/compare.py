@@ -1,6 +1,6 @@
 """Dense or sparse: the same question in both attention modes, side by side.
 
-The price of the second reading is told first; nothing begins before the user agrees.
+The cost of the second prefill is shown first; nothing begins before the user agrees.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...session.session import Session
 from ...session.state import Turn
 from ..widgets.prefill_bar import bar
 
-_LOOK_S = 0.15  # between two looks at the session
+_POLL_S = 0.15
 _PENDING = "-"
 
 
@@ -49,9 +49,9 @@ class CompareScreen(Screen[None]):
 
     @property
     def _is_new(self) -> bool:
-        """Whether the last answer has not been compared yet."""
+        """Whether the last answer was not compared yet."""
         last, shown = self._session.comparable, self._session.state.comparison
-        return last is not None and (shown is None or shown.turn_id != last.ask_id)
+        return last is not None and (shown is None or shown.turn_id != last.request_id)
 
     def compose(self) -> ComposeResult:
         yield Static("dense or sparse", classes="page-title", markup=False)
@@ -66,7 +66,7 @@ class CompareScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._draw()
-        self.set_interval(_LOOK_S, self._draw)
+        self.set_interval(_POLL_S, self._draw)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         comparison = self._session.state.comparison
@@ -91,12 +91,12 @@ class CompareScreen(Screen[None]):
         await self._session.cancel()
 
     def action_again(self) -> None:
-        """Offer once more: after a stop, or of another answer."""
+        """Offer a comparison again: after a stop, or for a newer answer."""
         self._offer = True
         self._draw()
 
     def action_leave(self) -> None:
-        """What was begun goes on."""
+        """Close the screen; a running comparison continues."""
         self.dismiss(None)
 
     def action_scroll(self, lines: int) -> None:
@@ -120,9 +120,9 @@ class CompareScreen(Screen[None]):
         assert turn.answer is not None
         price = price_of(self._session)
         self._question(turn.question)
-        told = [Content(sentence) for sentence in price.sentences()]
-        ways = Content.styled("Enter reads it so · Esc leaves", "$accent")
-        self.query_one("#compare-state", Static).update(Content("\n").join([*told, ways]))
+        sentences = [Content(sentence) for sentence in price.sentences()]
+        keys = Content.styled("Enter reads it so · Esc leaves", "$accent")
+        self.query_one("#compare-state", Static).update(Content("\n").join([*sentences, keys]))
         answer = turn.answer
         self._side("first", _figures(prefill.attention.mode, prefill, answer, _memory(prefill)),
                    Content(clean(answer.text)))  # fmt: skip
@@ -165,7 +165,7 @@ def _figures(
     answer: Answer | None,
     memory: tuple[int, int] | None,
 ) -> Content:
-    """Mode, then one line a figure; what is not known yet is pending."""
+    """The mode, then one figure per line; a dash stands for what is not known yet."""
     rows: list[tuple[str, str]] = []
     if prefill is not None:
         ttft = prefill.ttft
@@ -179,11 +179,11 @@ def _figures(
             ("  selection", seconds(ttft.select_s)),
             ("  first token", seconds(first_s) if first_s is not None else _PENDING),
             ("density", percent(attention.density)),
-            ("coverage", percent(attention.coverage)),
+            ("recall", percent(attention.recall)),
         ]
     else:
         rows = [(name, _PENDING) for name in ("TTFT", "  reading", "  selection", "  first token",
-                                              "density", "coverage")]  # fmt: skip
+                                              "density", "recall")]  # fmt: skip
     rows.append(("keys, values", size(memory[0]) if memory else _PENDING))
     rows.append(("engine", f"{size(memory[1])} in use" if memory else _PENDING))
     written = answer is not None and answer.tokens > 0
@@ -198,7 +198,7 @@ def _figures(
 
 
 def _status(comparison: Comparison, width: int) -> Content:
-    """What happens now, or what came of it."""
+    """The progress, or the result."""
     match comparison.status:
         case Progress.WAITING:
             return Content.styled("Waiting for the engine…", "$accent")
@@ -208,14 +208,14 @@ def _status(comparison: Comparison, width: int) -> Content:
             left_s = progress.seconds / max(progress.tokens_done, 1) * (
                 progress.tokens_total - progress.tokens_done
             )  # fmt: skip
-            told = (
+            figures = (
                 f"  {count(progress.tokens_done)} / {count(progress.tokens_total)} tokens · "
                 f"{seconds(left_s)} left or more"
             )
-            filled, empty = bar(part, max(min(width - len(told) - 16, 60), 4))
+            filled, empty = bar(part, max(min(width - len(figures) - 16, 60), 4))
             return Content.assemble(
                 ("Reading  ", "$accent"), (filled, "$accent on $panel"), (empty, "on $panel"),
-                (told, "$label"),
+                (figures, "$label"),
             )  # fmt: skip
         case Progress.READING | Progress.WRITING:
             return Content.styled("Answering…", "$accent")

@@ -1,4 +1,4 @@
-"""Which part of an answer to copy: all of it, a quotation, a block of code."""
+"""Choose a part of an answer to copy: all of it, a quotation, or a code block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..widgets.choice_list import ChoiceList
 
 
 class CopyScreen(ModalScreen[tuple[str, str] | None]):
-    """The result is the text and what it is; None if the user leaves."""
+    """The result is the text and its name; None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Leave", id="copy.back"),
@@ -45,7 +45,7 @@ class CopyScreen(ModalScreen[tuple[str, str] | None]):
 
 
 def parts(turn: Turn) -> list[tuple[str, str]]:
-    """Each part that can be copied, and its name."""
+    """The text and the name of each part that can be copied."""
     found = [(clean(turn.text), "The answer")]
     citations = turn.answer.citations if turn.answer is not None else ()
     found += [(clean(c.quote), f"Quotation {n}") for n, c in enumerate(citations, start=1)]

@@ -1,4 +1,4 @@
-"""Help: the keys at the place where the user is, and what each number on the screen means."""
+"""Help: the keys for the focused widget, and what each number on the screen means."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NUMBERS = (
     ("sparsity", "the share of attention that was skipped: 1 - density"),
     ("density", "computed (query, key) pairs / all causal pairs, over the document's tokens"),
     (
-        "coverage",
-        "attention mass that the kept keys hold, the mean over rows that the selection "
+        "recall",
+        "attention mass that the kept keys hold (CRA), the mean over rows that the selection "
         "did not look at; 100% is exact",
     ),
     ("curve", "sparsity so far over the tokens read, from 0 to 1"),
@@ -60,7 +60,7 @@ _HERE = {
 
 
 class HelpScreen(ModalScreen[None]):
-    """A page over the screen below; what happens there goes on."""
+    """A page over the screen below, which keeps running."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1,q", "dismiss", "Close", id="help.close"),
@@ -100,23 +100,22 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _rows(bindings: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
-    """Keys and what they do; keys of one action are together.  Those that any editor has are
-    not told."""
+    """Keys and descriptions, one row per action; bindings without an id are left out."""
     keys: dict[str, list[str]] = {}
-    told: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for active in bindings:
         binding = active.binding
         if binding.id and binding.description:
             keys.setdefault(binding.id, []).append(key_name(binding))
-            told[binding.id] = binding.tooltip or binding.description.lower()
-    return [(", ".join(dict.fromkeys(keys[name])), told[name]) for name in keys]
+            descriptions[binding.id] = binding.tooltip or binding.description.lower()
+    return [(", ".join(dict.fromkeys(keys[name])), descriptions[name]) for name in keys]
 
 
 _NAMES = {"pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc", "slash": "/", "delete": "Del"}
 
 
 def key_name(binding: Binding) -> str:
-    """As it stands on a keyboard: `Ctrl+O`, `Shift+Enter`, `PgUp`, `j`."""
+    """The key as it is printed on keyboards: `Ctrl+O`, `Shift+Enter`, `PgUp`, `j`."""
     if binding.key_display:
         return binding.key_display
     *modifiers, key = binding.key.split("+")
@@ -125,7 +124,7 @@ def key_name(binding: Binding) -> str:
 
 
 class HelpRow(Horizontal):
-    """A key or a figure, and what it means; both wrap in their own column."""
+    """A key or a number and its meaning, each wrapped in its own column."""
 
     def __init__(self, label: str, text: str) -> None:
         super().__init__(

@@ -1,8 +1,16 @@
-"""The keys of the main screen.  Their ids are what settings bind to other keys."""
+"""The keys of the main screen, and when each of them has an effect.
+
+The ids of the bindings are what the settings bind to other keys.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.binding import Binding, BindingType
+
+from ...session.session import Session
+from ...session.state import Phase
 
 MAIN_KEYS: list[BindingType] = [
     Binding("f1", "app.help", "Help", key_display="F1", priority=True, id="help",
@@ -45,3 +53,37 @@ MAIN_KEYS: list[BindingType] = [
     Binding("ctrl+end", "follow", "Newest", show=False, priority=True, id="newest",
             tooltip="return to the newest text, and follow it"),
 ]  # fmt: skip
+
+
+def _can_read_again(session: Session) -> bool:
+    return session.state.phase in (Phase.PAUSED, Phase.FAILED, Phase.DEAD)
+
+
+def _can_choose_parts(session: Session) -> bool:
+    counting = session.state.phase in (Phase.STARTING, Phase.LOADING)
+    return session.budget is not None and not counting
+
+
+def _can_compare(session: Session) -> bool:
+    return session.comparable is not None or session.state.comparison is not None
+
+
+def _has_answer(session: Session) -> bool:
+    return session.state.last_answer is not None
+
+
+def _has_finished_turn(session: Session) -> bool:
+    return session.last_turn is not None and not session.last_turn.status.open
+
+
+CONDITIONS: dict[str, Callable[[Session], bool]] = {
+    "copy_answer": _has_answer,
+    "copy": _has_answer,
+    "read_again": _can_read_again,
+    "choose_parts": _can_choose_parts,
+    "document": lambda session: session.state.document is not None,
+    "compare": _can_compare,
+    "ask_again": _has_finished_turn,
+    "edit_last": _has_finished_turn,
+}
+"""By action; an action without a condition is always available."""

@@ -1,4 +1,4 @@
-"""Another model: the embedded reader, one that was used before or is on the disk, or any other."""
+"""Choose another model: the embedded reader, one used before, one on disk, or any other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOTE = "Another model reads the document again; the conversation stays."
 
 
 class ModelScreen(ModalScreen[str | None]):
-    """The result is a folder, a hub id or "embedded"; None if the user leaves."""
+    """The result is a folder, a hub id, or "embedded"; None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f8", "dismiss(None)", "Leave", id="model.back")
@@ -71,27 +71,27 @@ def _line(model: str, why: str, current: str) -> Content:
 
 
 def _models(current: str, keeper: Keeper) -> list[tuple[str, str]]:
-    """Names, each once, and where each is known from."""
+    """Distinct model names, each with the reason why it is listed."""
     found = {EMBEDDED_MODEL: "finds and quotes, on any machine"}
     found.setdefault(current, "in use")
-    for model in _used(keeper):
+    for model in _used_models(keeper):
         found.setdefault(model, "used before")
-    for model in _downloaded():
+    for model in _downloaded_models():
         found.setdefault(model, "on this disk")
     return list(found.items())
 
 
-def _used(keeper: Keeper) -> list[str]:
+def _used_models(keeper: Keeper) -> list[str]:
     if keeper.history is None:
         return []
     try:
         return [info.model for info in keeper.history.sessions()]
     except HistoryError:
-        return []  # the list is a convenience; a broken history is told where it is written
+        return []  # the list is a convenience; a broken history is reported where it is written
 
 
-def _downloaded() -> list[str]:
-    """Hub ids in the Hugging Face cache that have weights."""
+def _downloaded_models() -> list[str]:
+    """Hub ids with weights in the Hugging Face cache."""
     home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
     hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
     folders = sorted(hub.glob("models--*/snapshots/*/*.safetensors"))

@@ -1,4 +1,4 @@
-"""Asks for the password of an encrypted document.  It is never shown or logged."""
+"""Ask for the password of an encrypted document.  It is never shown or logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks for one line: a name, a file."""
+"""Ask for one line of text: a name, a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 
 class PromptScreen(ModalScreen[str | None]):
-    """The result is what was typed; None if the user leaves or types nothing."""
+    """The result is the typed text; None if the user leaves or types nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Leave", id="prompt.back")

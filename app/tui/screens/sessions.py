@@ -1,4 +1,4 @@
-"""Earlier conversations: search them, go on with one, rename, export, delete."""
+"""Earlier conversations: search, continue, rename, export, delete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOT_FOUND = "No conversation has these words."
 
 
 class SessionsScreen(Screen[Saved | None]):
-    """The result is the conversation to go on with; None if the user leaves."""
+    """The result is the conversation to continue; None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "resume", "Go on", id="sessions.resume"),
@@ -46,7 +46,7 @@ class SessionsScreen(Screen[Saved | None]):
         super().__init__()
         self._keeper = keeper
         self._shown: list[Info] = []
-        self._doomed: int | None = None  # to be deleted by a second press
+        self._confirming: int | None = None  # a second press deletes this index
 
     def compose(self) -> ComposeResult:
         yield Static("sessions", classes="page-title", markup=False)
@@ -69,9 +69,9 @@ class SessionsScreen(Screen[Saved | None]):
             self.query_one(ChoiceList).focus()
 
     @on(ChoiceList.OptionHighlighted)
-    def _forgive(self, event: ChoiceList.OptionHighlighted) -> None:
-        if event.option_index != self._doomed:
-            self._doomed = None
+    def _cancel_delete(self, event: ChoiceList.OptionHighlighted) -> None:
+        if event.option_index != self._confirming:
+            self._confirming = None
             self._note("")
 
     @on(ChoiceList.OptionSelected)
@@ -87,7 +87,7 @@ class SessionsScreen(Screen[Saved | None]):
         self.query_one(Input).focus()
 
     def action_leave(self) -> None:
-        """Esc in the search goes back to the list first."""
+        """Close the screen; in the search field, clear it and go back to the list."""
         search = self.query_one(Input)
         if search.has_focus:
             search.value = ""
@@ -103,27 +103,27 @@ class SessionsScreen(Screen[Saved | None]):
     def _rename(self, name: str | None) -> None:
         info, history = self._chosen, self._keeper.history
         if name is not None and info is not None and history is not None:
-            self._do(lambda: history.rename(info.id, one_line(name)))
+            self._write(lambda: history.rename(info.id, one_line(name)))
             self._fill(self.query_one(Input).value)
 
     def action_delete(self) -> None:
-        """A second press deletes."""
+        """Delete the conversation on the second press in a row."""
         info, history = self._chosen, self._keeper.history
         at = self.query_one(ChoiceList).highlighted
         if info is None or history is None:
             return
         if info.id == self._keeper.session:
             self._note("This conversation is open. Open another one first.")
-        elif self._doomed != at:
-            self._doomed = at
+        elif self._confirming != at:
+            self._confirming = at
             self._note(f"Press d again to delete “{one_line(info.name)}”. It cannot be undone.")
         else:
-            self._doomed = None
-            self._do(lambda: history.delete(info.id))
+            self._confirming = None
+            self._write(lambda: history.delete(info.id))
             self._fill(self.query_one(Input).value)
 
     def action_export(self, kind: str) -> None:
-        """Ask where to, then write a new file."""
+        """Ask for a path, and write a new file there."""
         info = self._chosen
         saved = self._load(info) if info is not None else None
         if saved is None:
@@ -135,7 +135,7 @@ class SessionsScreen(Screen[Saved | None]):
                 return
             target = Path(path).expanduser()
             text = to_markdown(saved) if kind == "md" else to_json(saved)
-            if self._do(lambda: write_new(target, text)):
+            if self._write(lambda: write_new(target, text)):
                 self._note(f"Written to {one_line(str(target.absolute()))}.")
 
         title = "export as Markdown" if kind == "md" else "export as JSON"
@@ -177,8 +177,8 @@ class SessionsScreen(Screen[Saved | None]):
             self._note(f"{error.message} {error.hint}")
             return None
 
-    def _do(self, write: Callable[[], None]) -> bool:
-        """Whether it went well; what went wrong is told."""
+    def _write(self, write: Callable[[], None]) -> bool:
+        """Call `write`; show its error and return False if it fails."""
         try:
             write()
         except SaChatError as error:
@@ -197,7 +197,7 @@ def _found(history: History, words: str) -> list[tuple[Info, str]]:
 
 
 def _line(info: Info, snippet: str) -> Content:
-    """Name, and below it document, turns and day; or where the words were found."""
+    """Name, and below it document, turns and day, and the snippet of a search."""
     document = info.document
     head = Content.assemble((one_line(info.name), "bold"))
     day = info.updated.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -211,7 +211,7 @@ def _line(info: Info, snippet: str) -> Content:
 
 
 def _marked(snippet: str) -> Content:
-    """The words that were searched stand between \\x02 and \\x03."""
+    """A snippet with its matches, which stand between \\x02 and \\x03, highlighted."""
     parts = []
     for at, piece in enumerate(snippet.replace("\x03", "\x02").split("\x02")):
         style = "bold $accent" if at % 2 else "$label"

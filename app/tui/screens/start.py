@@ -1,4 +1,4 @@
-"""Where one begins without a document: a path, recent documents, the demonstration."""
+"""The first screen without a document: a path, recent documents, the demonstration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ...report.text import count, one_line, plural
 from ...session.recorder import Keeper
 from ..widgets.choice_list import ChoiceList
 
-_MOST_NAMES = 5_000  # of a folder that are looked at for a completion
+_MOST_NAMES = 5_000  # names of a folder that a completion considers
 _DEMO = "The demonstration"
 _DEMO_WHAT = "the handbook and the source code of the engine's core, some 65 thousand tokens"
 _HANDBOOK = "The handbook"
@@ -33,7 +33,7 @@ _HANDBOOK_WHAT = "the quicker look, some 37 thousand tokens"
 
 
 class StartScreen(Screen[OpenOptions | Saved | None]):
-    """The result is what to open; None if the user leaves."""
+    """The result is what to open, or None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "app.help", "Help", key_display="F1", priority=True, id="help",
@@ -140,7 +140,7 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
         self._fill()
 
     def action_leave(self) -> None:
-        """From the first screen that is the end of the program."""
+        """Close the screen; without a document that ends the program."""
         self.dismiss(None)
 
     def _note(self, text: str) -> None:
@@ -148,7 +148,7 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
 
 
 class PathInput(Input):
-    """A path; what is missing is shown, and Tab takes it."""
+    """A path input with a suggested completion, which Tab accepts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete", "Complete", id="start.complete",
@@ -170,18 +170,20 @@ class PathInput(Input):
 
 
 class PathSuggester(Suggester):
-    """Completes the last name of a path from its folder."""
+    """Suggests completions of the last name of a path."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
 
     async def get_suggestion(self, value: str) -> str | None:
-        """None if nothing begins so, or more than one thing does and no letter is certain."""
+        """The completed path, or None if there is none."""
         return completed(value)
 
 
 def completed(value: str) -> str | None:
-    """The path with its last name completed as far as one is the first of its kind."""
+    """The path with its last name completed: the common prefix of all candidates if that is
+    longer than what was typed, else the first candidate; None if there are none, or if several
+    names of a folder are left and none of it is typed."""
     if not value or "\0" in value:
         return None
     head, _, start = value.rpartition("/")

@@ -1,1 +1,1 @@
-"""The parts of the screen.  Each shows a piece of the state and decides nothing."""
+"""The parts of the screen.  Each draws a part of the state and decides nothing."""

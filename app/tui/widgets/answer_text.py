@@ -1,4 +1,4 @@
-"""The text of one answer: Markdown that grows while the model writes it."""
+"""The text of an answer: Markdown that grows while the model writes it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _LINKS = ("link", "image", "autolink", "linkify", "reference")
 
 
 def inert_parser() -> MarkdownIt:
-    """A Markdown parser whose output holds nothing to click: HTML, links and images stay text."""
+    """A Markdown parser without links, images and HTML: all of them stay plain text."""
     return MarkdownIt("gfm-like", {"html": False, "linkify": False}).disable(_LINKS)
 
 
 def code_blocks(text: str) -> list[str]:
-    """The code of every fenced or indented block of an answer."""
+    """The contents of all fenced and indented code blocks of an answer."""
     tokens = inert_parser().parse(clean(text))
     return [token.content for token in tokens if token.type in ("fence", "code_block")]
 
 
 class AnswerText(Markdown):
-    """Model text, cleaned and streamed.
+    """The model's text, cleaned and streamed.
 
-    Textual joins what arrives faster than it can be drawn.  The finished text is parsed once
-    more as a whole, so that what stays on the screen never depends on how it was cut.
+    Textual joins pieces that arrive faster than they can be drawn.  The finished text is parsed
+    once more as a whole, so that the result does not depend on how it was split.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class AnswerText(Markdown):
         self._shown = ""
 
     async def grow(self, text: str) -> None:
-        """Show `text`, which is the text shown before and more."""
+        """Show `text`, which continues the text that is shown."""
         text = clean(text)
         if text == self._shown:
             return
@@ -48,7 +48,7 @@ class AnswerText(Markdown):
         self._shown = text
 
     async def finish(self, text: str) -> None:
-        """Show `text` as the whole answer."""
+        """Show `text` as the complete answer."""
         await self._end_stream()
         self._shown = clean(text)
         await self.update(self._shown)

@@ -1,4 +1,4 @@
-"""What is read and what is not: parts with their marks and their tokens."""
+"""The parts of a document with their tokens, and which of them are read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .parts_tree import PartsTree, fitted, page_of
 from .prefill_bar import bar
 
 _BAR_CELLS = 10
-_WIDE_CELLS = 76  # from here on there is room for the bar
+_WIDE_CELLS = 76  # from this width on the bar is shown
 _STYLES = {Mark.IN: "budget--in", Mark.PARTLY: "budget--partly", Mark.OUT: "budget--out"}
 
 
 class BudgetTree(PartsTree):
-    """The parts of a budget; selecting one is to toggle it."""
+    """The parts of a budget; Enter and Space toggle them."""
 
     WHY = "budget--why"
     COMPONENT_CLASSES: ClassVar[set[str]] = {*_STYLES.values(), "budget--bar", WHY}
@@ -37,7 +37,7 @@ class BudgetTree(PartsTree):
         self.fill(self._budget.root, self._budget.counted.left_out)
 
     def redraw(self) -> None:
-        """Marks have changed, perhaps of every line."""
+        """Draw all lines again, after marks have changed."""
         self._clear_line_cache()
         self.refresh()
 

@@ -1,4 +1,4 @@
-"""A list to choose from, by arrows or as in vim."""
+"""A list to choose from, with arrow keys or the keys of vim."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.widgets import OptionList
 
 
 class ChoiceList(OptionList):
-    """Enter chooses; the list goes on at its other end."""
+    """An option list with vim keys; Enter chooses."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "Down", show=False, id="list.down"),

@@ -1,4 +1,4 @@
-"""The quotations of an answer, each with its place in the document or marked as not found."""
+"""The quotations of an answer, each with its place in the document, or marked as not found."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sa_chat.protocol.events import Citation
+from sa_chat.protocol.values import Citation
 
 from ...report.text import clean, one_line
-from ..messages import CitationOpened, CopyWanted
+from ..messages import CitationOpened, CopyRequested
 
 NOT_FOUND = "not found in the document"
 
 
 def place(citation: Citation, several_files: bool) -> str:
-    """Where a verified quotation stands: `p. 12`, `book.pdf p. 12` or `app/cli.py:31`."""
+    """The place of a verified quotation: `p. 12`, `book.pdf p. 12` or `app/cli.py:31`."""
     path = one_line(citation.path)
     if citation.page is None:
         return f"{path}:{citation.line}"
@@ -28,7 +28,7 @@ def place(citation: Citation, several_files: bool) -> str:
 
 
 class CitationLine(Static, can_focus=True):
-    """One quotation; Enter or a click opens the document at its place."""
+    """A quotation; Enter or a click opens the document at its place."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "open", "Show in the document", id="citation.open"),
@@ -58,11 +58,11 @@ class CitationLine(Static, can_focus=True):
         self.action_open()
 
     def action_copy(self) -> None:
-        self.post_message(CopyWanted(clean(self.citation.quote), "The quotation"))
+        self.post_message(CopyRequested(clean(self.citation.quote), "The quotation"))
 
 
 class Citations(Vertical):
-    """One line for each quotation, numbered."""
+    """The numbered quotations of an answer, one on each line."""
 
     def __init__(self, citations: tuple[Citation, ...], several_files: bool) -> None:
         super().__init__()

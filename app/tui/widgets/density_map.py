@@ -1,4 +1,4 @@
-"""Density by layer and head: a heat map in block cells, with its legend."""
+"""A heat map of the density by layer and head, with its legend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.widget import Widget
 Matrix = tuple[tuple[float, ...], ...]  # [layers][heads]
 
 _LABEL = 4  # cells: right-aligned layer number and a blank
-_MEAN = 6  # cells: a blank and `87.4%` of the layer
+_MEAN = 6  # cells: a blank and the mean of the layer, `87.4%`
 _LEGEND_CELLS = 12
 _STOPS = 5
 _SHADES = 96
@@ -23,7 +23,7 @@ _WAITING = "Measured while the document is read."
 
 
 def pool(values: tuple[float, ...], size: int) -> tuple[float, ...]:
-    """Means of `size` runs of neighbours, as even as can be; `values` itself if it is no longer."""
+    """Means of `size` nearly equal runs of neighbours; `values` itself if it is not longer."""
     if len(values) <= size:
         return values
     edges = [round(i * len(values) / size) for i in range(size + 1)]
@@ -36,16 +36,16 @@ def pool_rows(matrix: Matrix, size: int) -> Matrix:
     return tuple(zip(*columns, strict=True))
 
 
-def rows_a_layer(layers: int, cells_a_head: int, rows: int) -> int:
-    """Rows that every layer gets of so many; 0 if two layers have to share one.
+def rows_per_layer(layers: int, cells_a_head: int, rows: int) -> int:
+    """Rows of each layer, out of `rows`; 0 if two layers have to share a row.
 
-    A cell is about twice as high as it is wide, and no head is drawn higher than wide.
+    A cell is about twice as high as wide; no head is drawn higher than wide.
     """
     return min(rows // layers, max(cells_a_head // 2, 1))
 
 
 class DensityMap(Widget):
-    """Some rows a layer where there is room, two layers a row (half blocks) where there is less.
+    """Draws one or more rows per layer, or two layers per row (in half blocks) if space is short.
 
     Heads that do not fit side by side are averaged with their neighbours, and so are layers.
     """
@@ -88,7 +88,7 @@ class DensityMap(Widget):
             return [Strip([Segment(_WAITING[:width], label)])]
         cells = max(width - _LABEL - _MEAN, 1)
         widths = _widths(len(self._matrix[0]), cells)
-        rows_each = rows_a_layer(len(self._matrix), cells // len(widths), rows)
+        rows_each = rows_per_layer(len(self._matrix), cells // len(widths), rows)
         drawn = (
             _full_rows(self._matrix, widths, rows_each, heat, label)
             if rows_each
@@ -101,7 +101,7 @@ class DensityMap(Widget):
 def _heat(stops: tuple[str, ...]) -> tuple[Color, ...]:
     """Colours of the densities 0 to 1 in even steps.
 
-    Square roots, so that the low densities where most heads lie can be told apart.
+    The scale is a square root, which separates the low densities that most heads have.
     """
     gradient = Gradient.from_colors(*(Color.parse(stop) for stop in stops))
     return tuple(gradient.get_color(math.sqrt(i / _SHADES)) for i in range(_SHADES + 1))
@@ -117,7 +117,7 @@ def _color(heat: tuple[Color, ...], density: float) -> Color:
 
 
 def _widths(heads: int, cells: int) -> list[int]:
-    """Cells of each column of heads, so that together they fill the row."""
+    """Widths in cells of the columns of heads; together they fill the row."""
     columns = min(heads, cells)
     edges = [round(i * cells / columns) for i in range(columns + 1)]
     return [b - a for a, b in pairwise(edges)]
@@ -126,24 +126,24 @@ def _widths(heads: int, cells: int) -> list[int]:
 def _full_rows(
     matrix: Matrix, widths: list[int], rows_each: int, heat: tuple[Color, ...], label: Style
 ) -> list[Strip]:
-    """Label and mean stand in the middle row of their layer."""
+    """One or more rows per layer; label and mean stand in the middle one."""
     strips = []
     for layer, row in enumerate(matrix, start=1):
         blocks = [
             Segment("█" * width, _style(_color(heat, value)))
             for value, width in zip(pool(row, len(widths)), widths, strict=True)
         ]
-        named = _named(layer, blocks, sum(row) / len(row), label)
+        labelled = _labelled(layer, blocks, sum(row) / len(row), label)
         bare = Strip([Segment(" " * _LABEL), *blocks])
         middle = (rows_each - 1) // 2
-        strips += [named if at == middle else bare for at in range(rows_each)]
+        strips += [labelled if at == middle else bare for at in range(rows_each)]
     return strips
 
 
 def _half_rows(
     matrix: Matrix, widths: list[int], rows: int, heat: tuple[Color, ...], label: Style
 ) -> list[Strip]:
-    """The label is that of the first layer in the row, the mean that of all its layers."""
+    """Two layers per row: the label is that of the first layer, the mean that of both."""
     pooled = pool_rows(matrix, 2 * rows)
     strips = []
     for top in range(0, len(pooled), 2):
@@ -159,11 +159,11 @@ def _half_rows(
         ]
         values = [value for row in pair for value in row]
         layer = round(top * len(matrix) / len(pooled)) + 1
-        strips.append(_named(layer, blocks, sum(values) / len(values), label))
+        strips.append(_labelled(layer, blocks, sum(values) / len(values), label))
     return strips
 
 
-def _named(layer: int, blocks: list[Segment], mean: float, label: Style) -> Strip:
+def _labelled(layer: int, blocks: list[Segment], mean: float, label: Style) -> Strip:
     return Strip([Segment(f"{layer:>3} ", label), *blocks, Segment(f" {mean:5.0%}", label)])
 
 

@@ -1,4 +1,4 @@
-"""What was opened: the first thing in the conversation."""
+"""The document that is open, at the top of the conversation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOP_LEVELS = 2
 
 
 class DocumentCard(Static):
-    """Title, size, room left in the context, and what was left out and why."""
+    """Shows title, tokens, the reserve for answers, and what was left out and why."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)

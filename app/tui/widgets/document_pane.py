@@ -1,8 +1,7 @@
-"""The document as the model read it: its outline, its text, and a search through all of it."""
+"""The document as the model reads it: its outline, its text, and a search through all of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -13,13 +12,15 @@ from textual.events import Resize
 from textual.message import Message
 from textual.widgets import Input, TextArea
 
-from sa_chat.protocol.events import Citation, DocumentReady, DocumentText
+from sa_chat.protocol.events import DocumentReady, DocumentText
+from sa_chat.protocol.values import Citation
 
-from ...document.text import BookText, Position, Span
+from ...document.text import Position, TextIndex
 from .document_status import DocumentStatus
-from .document_view import DocumentView, Way
+from .document_view import DocumentView
 from .outline_tree import OutlineTree
 from .search_line import SearchLine
+from .text_navigator import TextNavigator
 
 NOT_HERE = "This passage is not in the text that is open."
 _NO_TEXT = "No text is open. It comes with a document, once that is counted."
@@ -29,7 +30,7 @@ _START = Position(0, 0, 0)
 
 
 class DocumentPane(Vertical):
-    """Holds text as it comes, and draws it only when it is shown."""
+    """Collects the text as it arrives; draws it only while the pane is shown."""
 
     DEFAULT_CSS = """
     DocumentPane {
@@ -54,75 +55,65 @@ class DocumentPane(Vertical):
     ]
 
     class Closed(Message):
-        """The user has done with the pane."""
-
-    @dataclass
-    class Copied(Message):
-        """Put this into the clipboard."""
-
-        text: str
+        """The user closed the pane."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._document: DocumentReady | None = None
-        self._book = BookText()
-        self._in_sight = False
+        self._text = TextIndex()
+        self._incoming = TextIndex()
+        self._view = DocumentView(_NO_TEXT, id="document-text")
+        self._navigator = TextNavigator(self._view)
+        self._visible = False
         self._outline_drawn = self._text_drawn = True
-        self._leaf = 0
-        self._span: Span | None = None  # what is marked
-        self._found: tuple[str, Position] | None = None  # words and where they were found last
-        self._said = ""  # in the status line, until the cursor is elsewhere than here:
-        self._said_at = _START
+        self._found: tuple[str, Position] | None = None  # words, and where they were found last
+        self._notice = ""  # in the status line, until the cursor leaves this position:
+        self._noticed_at = _START
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="document-body"):
             yield OutlineTree(id="document-outline")
-            yield DocumentView(_NO_TEXT, id="document-text")
+            yield self._view
         yield SearchLine(id="document-search")
         yield DocumentStatus(id="document-status")
 
     def on_mount(self) -> None:
-        self.watch(self._view, "scroll_y", self._show_place, init=False)
-
-    @property
-    def _view(self) -> DocumentView:
-        return self.query_one(DocumentView)
+        self.watch(self._view, "scroll_y", self._show_status, init=False)
 
     def show_document(self, document: DocumentReady | None) -> None:
-        """Another document than before begins without text; the same one changes nothing."""
+        """Show a document, without text at first; the one that is shown already stays as it is."""
         if document is self._document:
             return
-        self._document, self._book = document, BookText()
+        self._document = document
+        self._text, self._incoming = TextIndex(), TextIndex()
         self._changed(outline=True)
 
     def add_text(self, event: DocumentText) -> None:
-        """Collected; shown when it is complete."""
-        if self._book.complete:
-            self._book = BookText()
-        self._book.add(event)
-        if event.last:
+        """Collect a stretch of text; the text is shown once it is complete."""
+        self._incoming.add(event)
+        if self._incoming.complete:
+            self._text, self._incoming = self._incoming, TextIndex()
             self._changed()
 
     def clear(self) -> None:
-        """Forget document, text and search."""
-        self._document, self._book = None, BookText()
-        self.query_one(SearchLine).forget()
-        self._changed(outline=True)
+        """Remove the document, its text and the words of the search."""
+        self.query_one(SearchLine).clear()
+        self.show_document(None)
 
     def _changed(self, *, outline: bool = False) -> None:
-        self._span, self._found, self._said, self._leaf = None, None, "", 0
+        self._found, self._notice = None, ""
         self._text_drawn = False
         if outline:
             self._outline_drawn = False
-        if self._in_sight:
+        if self._visible:
             self._draw()
 
     def on_show(self) -> None:
-        self._in_sight = True
+        self._visible = True
         self._draw()
 
     def on_hide(self) -> None:
-        self._in_sight = False
+        self._visible = False
 
     def _draw(self) -> None:
         if not self._outline_drawn:
@@ -130,8 +121,8 @@ class DocumentPane(Vertical):
             self.query_one(OutlineTree).show(self._document)
         if not self._text_drawn:
             self._text_drawn = True
-            self._open_leaf(0)
-            self._show_place()
+            self._navigator.load(self._text)
+            self._show_status()
 
     def on_resize(self, event: Resize) -> None:
         narrow = event.size.width < _NARROW_CELLS
@@ -146,99 +137,66 @@ class DocumentPane(Vertical):
         self._view.focus()
 
     def _uncover_text(self) -> None:
-        """Where the outline stands in its place."""
+        """In a narrow pane the outline stands in place of the text."""
         if self.has_class("-narrow"):
             self.remove_class("-outline")
 
     def open_at(self, citation: Citation) -> bool:
-        """Go to the passage of a citation and mark it; False, and nothing is marked, if the
-        text does not have it."""
+        """Go to the passage of a citation and mark it.
+
+        Returns False, and marks nothing, if the text does not have the passage.
+        """
         self._draw()
         self._uncover_text()
         passage = citation.passage if citation.verified else ""
-        span = self._book.locate(citation.path, citation.page, citation.line, passage)
+        span = self._text.locate(citation.path, citation.page, citation.line, passage)
         if span is None:
-            self._mark(None)
-            self._say(NOT_HERE)
+            self._navigator.mark(None)
+            self._show_notice(NOT_HERE)
         else:
-            self._go(span)
+            self._navigator.go_to(span)
+            self._show_notice("")
         return span is not None
 
-    def _go(self, span: Span) -> None:
-        """Mark it, and show where it begins."""
-        self._open_leaf(span.begin.leaf)
-        self._mark(span)
-        self._view.go_to((span.begin.row, span.begin.column))
-        self._say("")
-
-    def _mark(self, span: Span | None) -> None:
-        self._span = span
-        leaf = self._view.leaf
-        self._view.mark(span.within(self._leaf, leaf) if span and leaf else None)
-
-    def _open_leaf(self, index: int) -> None:
-        leaves = self._book.leaves
-        leaf = leaves[index] if leaves else None
-        self._leaf = index
-        if leaf is not self._view.leaf:
-            ways = {Way.NEXT: index + 1 < len(leaves), Way.PREVIOUS: index > 0}
-            self._view.show_leaf(leaf, frozenset(way for way, there in ways.items() if there))
-            self._mark(self._span)
-
-    @on(DocumentView.Leave)
-    def _turn(self, event: DocumentView.Leave) -> None:
+    @on(DocumentView.TurnRequested)
+    def _turn(self, event: DocumentView.TurnRequested) -> None:
         event.stop()
-        last = len(self._book.leaves) - 1
-        if last < 0:
-            return
-        to = {Way.FIRST: 0, Way.LAST: last, Way.NEXT: self._leaf + 1, Way.PREVIOUS: self._leaf - 1}
-        self._open_leaf(min(max(to[event.way], 0), last))
-        if event.way in (Way.LAST, Way.PREVIOUS):
-            leaf = self._book.leaves[self._leaf]
-            self._view.go_to((leaf.rows - 1, 0))
-        else:
-            self._view.go_to((0, 0))
-        self._say("")
+        self._navigator.turn(event.direction)
+        self._show_notice("")
 
-    @on(OutlineTree.Chosen)
-    def _go_to_section(self, event: OutlineTree.Chosen) -> None:
+    @on(OutlineTree.SectionChosen)
+    def _go_to_section(self, event: OutlineTree.SectionChosen) -> None:
         event.stop()
-        span = self._book.of_section(event.section)
+        span = self._text.locate_section(event.section)
         if span is None:
-            self._say("The text of this is not open.")
+            self._show_notice("The text of this is not open.")
             return
-        self._open_leaf(span.begin.leaf)
-        self._mark(None)
         self.focus_text()
-        self._view.go_to((span.begin.row, 0), top=True)
-        self._say("")
+        self._navigator.go_to(span, mark=False)
+        self._show_notice("")
 
     @on(TextArea.SelectionChanged)
     def _moved(self, event: TextArea.SelectionChanged) -> None:
         event.stop()
-        self._show_place()
+        self._show_status()
 
     @on(TextArea.Changed)
     def _loaded(self, event: TextArea.Changed) -> None:
         event.stop()
 
-    @property
-    def _cursor(self) -> Position:
-        return Position(self._leaf, *self._view.cursor_location)
+    def _show_notice(self, text: str) -> None:
+        self._notice, self._noticed_at = text, self._navigator.cursor
+        self._show_status()
 
-    def _say(self, words: str) -> None:
-        self._said, self._said_at = words, self._cursor
-        self._show_place()
-
-    def _show_place(self) -> None:
+    def _show_status(self) -> None:
         status = self.query_one(DocumentStatus)
-        if self._said and self._said_at == self._cursor:
-            status.say(self._said)
+        if self._notice and self._noticed_at == self._navigator.cursor:
+            status.show_text(self._notice)
         else:
-            status.show(self._view.leaf, self._view.reading_row)
+            status.show_place(self._view.leaf, self._view.reading_row)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without an outline beside the text, Tab goes on to what is beside the pane."""
+        """Without an outline beside the text, Tab moves the focus out of the pane."""
         return action != "swap" or self.query_one(OutlineTree).display
 
     def action_search(self) -> None:
@@ -248,7 +206,7 @@ class DocumentPane(Vertical):
     def _count(self, event: Input.Changed) -> None:
         event.stop()
         line = self.query_one(SearchLine)
-        line.found(self._book.count(line.words))
+        line.show_count(self._text.count(line.words))
 
     @on(Input.Submitted)
     def _search(self, event: Input.Submitted) -> None:
@@ -256,19 +214,21 @@ class DocumentPane(Vertical):
         self.action_next(1)
 
     def action_next(self, direction: int) -> None:
-        """To the next place that has the words, from the cursor on."""
+        """Go to the next match after the cursor, or with -1 to the one before it."""
         line = self.query_one(SearchLine)
-        if not line.words.strip() or not self._book.leaves:
+        if not line.words.strip() or not self._text.leaves:
             return
-        here = self._found != (line.words, self._cursor)
-        hit = self._book.search(line.words, self._cursor, direction, here=here)
+        cursor = self._navigator.cursor
+        here = self._found != (line.words, cursor)
+        hit = self._text.search(line.words, cursor, direction, here=here)
         if hit is None:
-            self._mark(None)
-            line.found(0)
+            self._navigator.mark(None)
+            line.show_count(0)
             return
-        self._go(hit.span)
+        self._navigator.go_to(hit.span)
+        self._show_notice("")
         self._found = line.words, hit.span.begin
-        line.found(hit.of, hit.number)
+        line.show_count(hit.total, hit.number)
         self.focus_text()
 
     def action_outline(self) -> None:
@@ -279,14 +239,13 @@ class DocumentPane(Vertical):
         (tree if shown else self._view).focus()
 
     def action_swap(self) -> None:
-        tree = self.query_one(OutlineTree)
         if self._view.has_focus:
-            tree.focus()
+            self.query_one(OutlineTree).focus()
         else:
             self.focus_text()
 
     def action_close(self) -> None:
-        """First the search, then the pane."""
+        """Close the search if it is open, else the pane."""
         search = self.query_one(SearchLine)
         if search.is_open:
             search.close()
@@ -294,10 +253,7 @@ class DocumentPane(Vertical):
         else:
             self.post_message(self.Closed())
 
-    @on(DocumentView.CopyAsked)
-    def _copy(self, event: DocumentView.CopyAsked) -> None:
+    @on(DocumentView.NothingSelected)
+    def _explain_selection(self, event: DocumentView.NothingSelected) -> None:
         event.stop()
-        if event.text:
-            self.post_message(self.Copied(event.text))
-        else:
-            self._say(_NOTHING_SELECTED)
+        self._show_notice(_NOTHING_SELECTED)

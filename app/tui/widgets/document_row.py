@@ -1,4 +1,4 @@
-"""One line of the screen, cut out of a row of text and coloured."""
+"""Lines of the screen: pieces of a wrapped row of text, with styles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from textual.document._document import Location
 from textual.document._wrapped_document import WrappedDocument
 from textual.expand_tabs import expand_text_tabs_from_widths
 
-Stretch = tuple[Location, Location]  # from a location up to another
+TextRange = tuple[Location, Location]  # from a location up to another
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the screen: the columns of a row from `begin` up to `end`."""
+    """A line of the screen: columns `begin` up to `end` of a row."""
 
     row: int
     begin: int
@@ -29,7 +29,7 @@ class Line:
 
 
 def line_at(document: WrappedDocument, y: int) -> Line | None:
-    """The line at so many lines from the top; None below the text."""
+    """The line `y` lines from the top; None below the text."""
     lines = document._offset_to_line_info
     if not 0 <= y < len(lines):
         return None
@@ -38,8 +38,13 @@ def line_at(document: WrappedDocument, y: int) -> Line | None:
     return Line(row, breaks[section], breaks[section + 1], section == len(breaks) - 2)
 
 
-def text_of(document: WrappedDocument, line: Line, layers: Iterable[tuple[Stretch, Style]]) -> Text:
-    """Its text with one blank for the cursor behind a row; each layer covers those before it."""
+def text_of(
+    document: WrappedDocument, line: Line, layers: Iterable[tuple[TextRange, Style]]
+) -> Text:
+    """The text of a line, with a blank for the cursor at the end of a row.
+
+    Each layer of styles covers the layers before it.
+    """
     whole = document.document.get_line(line.row)
     text = Text(whole[line.begin : line.end] + " " * line.last, end="", no_wrap=True)
     for ((first_row, first), (last_row, last)), style in layers:

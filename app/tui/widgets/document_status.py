@@ -1,4 +1,4 @@
-"""The line below the text: which place is read, or a word about what was asked for."""
+"""The status line of the document pane: the current place, or a short notice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...report.text import count, one_line
 
 
 class DocumentStatus(Static):
-    """File, page, line, and the leaf of a file that has several."""
+    """Shows file, page, line, and the leaf of a file that has several."""
 
     DEFAULT_CSS = """
     DocumentStatus {
@@ -27,13 +27,13 @@ class DocumentStatus(Static):
         super().__init__(id=id, markup=False)
         self._shown = ""
 
-    def show(self, leaf: Leaf | None, row: int) -> None:
-        self.say(_place(leaf, row) if leaf is not None else "")
+    def show_place(self, leaf: Leaf | None, row: int) -> None:
+        self.show_text(_place(leaf, row) if leaf is not None else "")
 
-    def say(self, words: str) -> None:
-        if words != self._shown:
-            self._shown = words
-            self.update(Content(words))
+    def show_text(self, text: str) -> None:
+        if text != self._shown:
+            self._shown = text
+            self.update(Content(text))
 
 
 def _place(leaf: Leaf, row: int) -> str:
@@ -42,6 +42,6 @@ def _place(leaf: Leaf, row: int) -> str:
     if place.page is not None:
         parts.append(f"page {one_line(place.page)}")
     parts.append(f"line {count(place.line)}")
-    if leaf.of > 1:
-        parts.append(f"leaf {leaf.number} of {leaf.of}")
+    if leaf.total > 1:
+        parts.append(f"leaf {leaf.number} of {leaf.total}")
     return " · ".join(parts)

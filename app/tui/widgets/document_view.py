@@ -1,4 +1,4 @@
-"""One leaf of the document: read, gone through, selected from, never changed."""
+"""A read-only view of one leaf of the document, with a cursor, a selection and a mark."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from ...document.text import Leaf
-from .document_row import Line, Stretch, line_at, text_of
+from ..messages import CopyRequested
+from .document_row import Line, TextRange, line_at, text_of
 
 Location = tuple[int, int]  # row and column
-_PART_ABOVE = 3  # what was looked for stands at a third of the height
+_PART_ABOVE = 3  # a row that is gone to stands at a third of the height
 _GUTTER_MARGIN = 2
 
 
@@ -27,8 +28,8 @@ def _key(keys: str, action: str, description: str, id: str) -> Binding:
     return Binding(keys, action, description, show=False, id=f"document.{id}")
 
 
-class Way(Enum):
-    """Where to go on from a leaf."""
+class Direction(Enum):
+    """Which leaf to show next."""
 
     NEXT = "next"
     PREVIOUS = "previous"
@@ -37,8 +38,11 @@ class Way(Enum):
 
 
 class DocumentView(TextArea, inherit_bindings=False):
-    """Draws its lines itself: so a line costs no more in a row of a hundred thousand
-    characters, and the mark on a passage stays when the cursor moves."""
+    """Renders its own lines.
+
+    Drawing a line therefore costs no more in a row of a hundred thousand characters, and the mark
+    on a passage stays when the cursor moves.
+    """
 
     DEFAULT_CSS = """
     DocumentView {
@@ -72,8 +76,8 @@ class DocumentView(TextArea, inherit_bindings=False):
         _key("pagedown,space", "cursor_page_down", "Page down", "page_down"),
         _key("ctrl+u", "half_page(-1)", "Half a page up", "half_up"),
         _key("ctrl+d", "half_page(1)", "Half a page down", "half_down"),
-        _key("g", "leave('first')", "Beginning", "first"),
-        _key("G", "leave('last')", "End", "last"),
+        _key("g", "turn('first')", "Beginning", "first"),
+        _key("G", "turn('last')", "End", "last"),
         _key("shift+up", "cursor_up(True)", "Select up", "select_up"),
         _key("shift+down", "cursor_down(True)", "Select down", "select_down"),
         _key("shift+left", "cursor_left(True)", "Select left", "select_left"),
@@ -85,36 +89,36 @@ class DocumentView(TextArea, inherit_bindings=False):
     ]
 
     @dataclass
-    class Leave(Message):
-        """Show another leaf: this one has no more in this direction, or it was asked for."""
+    class TurnRequested(Message):
+        """Show another leaf: the cursor passed an end of this one, or the user asked for it."""
 
-        way: Way
+        direction: Direction
 
-    @dataclass
-    class CopyAsked(Message):
-        """Of what is selected, else of what is marked; `text` may be empty."""
+    class NothingSelected(Message):
+        """The user wants to copy, but nothing is selected or marked."""
 
-        text: str
+    _number_cells = 0  # width of the line numbers; 0 where there are none
 
-    _number_cells = 0  # of the line numbers; 0 where there are none
-
-    def __init__(self, instead: str, *, id: str | None = None) -> None:
-        """`instead` is what stands there as long as there is no leaf."""
+    def __init__(self, placeholder: str, *, id: str | None = None) -> None:
+        """`placeholder` is shown while there is no leaf."""
         super().__init__(id=id, read_only=True, soft_wrap=True)
-        self._instead = instead
+        self._no_leaf = placeholder
         self._leaf: Leaf | None = None
-        self._beside: frozenset[Way] = frozenset()
-        self._mark: Stretch | None = None
-        self._aim: tuple[Location, bool] | None = None  # to scroll there once it is laid out
+        self._neighbours: frozenset[Direction] = frozenset()
+        self._mark: TextRange | None = None
+        self._target: tuple[Location, bool] | None = None  # scrolled to once it is laid out
         self.cursor_blink = False
 
     @property
     def leaf(self) -> Leaf | None:
         return self._leaf
 
-    def show_leaf(self, leaf: Leaf | None, beside: frozenset[Way]) -> None:
-        """From its first row on, without a mark.  `beside`: where there are more leaves."""
-        self._leaf, self._beside, self._mark = leaf, beside, None
+    def show_leaf(self, leaf: Leaf | None, neighbours: frozenset[Direction]) -> None:
+        """Show a leaf from its first row on, without a mark.
+
+        `neighbours` are the directions in which there are more leaves.
+        """
+        self._leaf, self._neighbours, self._mark = leaf, neighbours, None
         self._number_cells = 0
         if leaf is not None and leaf.numbered:
             self._number_cells = len(str(leaf.place(leaf.rows - 1).line))
@@ -122,43 +126,44 @@ class DocumentView(TextArea, inherit_bindings=False):
         self.go_to((0, 0))
 
     @property
-    def marked(self) -> Stretch | None:
+    def marked(self) -> TextRange | None:
         return self._mark
 
-    def mark(self, stretch: Stretch | None) -> None:
-        self._mark = stretch
+    def mark(self, text_range: TextRange | None) -> None:
+        """Highlight a range of text, or with None remove the highlight."""
+        self._mark = text_range
         self.refresh()
 
     def go_to(self, location: Location, *, top: bool = False) -> None:
-        """The cursor there; the row at a third of the height, or at the top."""
+        """Move the cursor, and scroll its row to a third of the height, or to the top."""
         self.move_cursor(location)
         self._scroll(location, top)
 
     def _scroll(self, location: Location, top: bool) -> None:
-        self._aim = location, top
+        self._target = location, top
         self.call_after_refresh(self._settle)
 
     def _settle(self) -> None:
-        if self._aim is None or not self.size.height:
+        if self._target is None or not self.size.height:
             return
-        location, top = self._aim
-        self._aim = None
+        location, top = self._target
+        self._target = None
         above = 0 if top else self.size.height // _PART_ABOVE
         y = self.wrapped_document.location_to_offset(self.clamp_visitable(location)).y - above
         self.scroll_to(y=max(y, 0), animate=False, immediate=True)
 
     def on_resize(self, event: Resize) -> None:
-        """Comes before the text is wrapped anew: what stands at the top stays there."""
+        """Keep the first visible line at the top; runs before the text is wrapped anew."""
         if self.wrap_width == self.wrapped_document._width:
-            event.prevent_default()  # only the height is another
-        elif self._aim is None:
+            event.prevent_default()  # only the height has changed
+        elif self._target is None:
             line = line_at(self.wrapped_document, self.scroll_offset.y)
-            self._aim = ((line.row, line.begin) if line else (0, 0)), True
+            self._target = ((line.row, line.begin) if line else (0, 0)), True
         self.call_after_refresh(self._settle)
 
     @property
     def reading_row(self) -> int:
-        """That of the cursor while it is in sight, else the topmost."""
+        """The row of the cursor while that is visible, else the first visible row."""
         top = self.scroll_offset.y
         row, _ = self.cursor_location
         if top <= self.wrapped_document.location_to_offset((row, 0)).y < top + self.size.height:
@@ -168,11 +173,11 @@ class DocumentView(TextArea, inherit_bindings=False):
 
     @property
     def gutter_width(self) -> int:
-        """Room for the numbers of the file's own lines; `TextArea` would count its rows."""
+        """Width of the line numbers; these are the file's own, where `TextArea` counts rows."""
         return self._number_cells + _GUTTER_MARGIN if self._number_cells else 0
 
     def find_matching_bracket(self, bracket: str, search_from: Location) -> Location | None:
-        """None: it would go through all of the leaf, and prose has no matching brackets."""
+        """Always None: the search would scan the whole leaf, and prose has no matching brackets."""
         return None
 
     def render_line(self, y: int) -> Strip:
@@ -190,11 +195,11 @@ class DocumentView(TextArea, inherit_bindings=False):
         return Strip.join([self._number(line).apply_style(base), strip])
 
     def _without_text(self, y: int) -> Strip:
-        words = self._instead if self._leaf is None and y == 1 else ""
+        words = self._no_leaf if self._leaf is None and y == 1 else ""
         strip = Strip([Segment(words, self._style("document--marker"))])
         return strip.adjust_cell_length(self.scrollable_content_region.width, self.rich_style)
 
-    def _layers(self, line: Line) -> Iterator[tuple[Stretch, Style]]:
+    def _layers(self, line: Line) -> Iterator[tuple[TextRange, Style]]:
         whole = (line.row, line.begin), (line.row, line.end + 1)
         if line.holds(self.cursor_location):
             yield whole, self._style("text-area--cursor-line")
@@ -204,10 +209,10 @@ class DocumentView(TextArea, inherit_bindings=False):
             yield self._mark, self._style("document--passage")
         begin, end = sorted(self.selection)
         if begin != end:
-            # Over a mark that is reversed it would be, too.
+            # Without this a selection over a reversed mark would be reversed, too.
             style = self._style("text-area--selection", partial=False) + Style(reverse=False)
             yield (begin, end), style
-            if line.last and begin[0] <= line.row < end[0]:  # the line end is selected, too
+            if line.last and begin[0] <= line.row < end[0]:  # the line end is selected as well
                 yield ((line.row, line.end), (line.row, line.end + 1)), style
         if self.has_focus:
             row, column = self.cursor_location
@@ -221,56 +226,63 @@ class DocumentView(TextArea, inherit_bindings=False):
         return self.get_component_rich_style(name, partial=partial)
 
     def _number(self, line: Line) -> Strip:
-        """The file's line number before the first line of a row."""
+        """The line number of the file, shown on the first line of a row."""
         number = ""
         if self._leaf is not None and not line.begin and not self._leaf.is_marker(line.row):
             number = str(self._leaf.place(line.row).line)
         text = f"{number:>{self._number_cells}}" + " " * _GUTTER_MARGIN
         return Strip([Segment(text, self._style("text-area--gutter"))])
 
-    def _leave(self, way: Way) -> bool:
-        """Go on to the leaf beside this one, if there is one."""
-        if way in self._beside:
-            self.post_message(self.Leave(way))
-        return way in self._beside
+    def _turn(self, direction: Direction) -> bool:
+        """Request the neighbouring leaf; False if there is none."""
+        if direction in self._neighbours:
+            self.post_message(self.TurnRequested(direction))
+        return direction in self._neighbours
 
     def action_cursor_up(self, select: bool = False) -> None:
         first = self.navigator.is_first_wrapped_line(self.cursor_location)
-        if select or not first or not self._leave(Way.PREVIOUS):
+        if select or not first or not self._turn(Direction.PREVIOUS):
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
         last = self.navigator.is_last_wrapped_line(self.cursor_location)
-        if select or not last or not self._leave(Way.NEXT):
+        if select or not last or not self._turn(Direction.NEXT):
             super().action_cursor_down(select)
 
     def action_cursor_page_up(self) -> None:
-        self._turn(-self.size.height)
+        self._move_lines(-self.size.height)
 
     def action_cursor_page_down(self) -> None:
-        self._turn(self.size.height)
+        self._move_lines(self.size.height)
 
     def action_half_page(self, direction: int) -> None:
-        self._turn(direction * max(self.size.height // 2, 1))
+        self._move_lines(direction * max(self.size.height // 2, 1))
 
-    def _turn(self, lines: int) -> None:
-        """Go so many lines on with cursor and text; from the last that are there, to the leaf
-        beside."""
-        way = Way.NEXT if lines > 0 else Way.PREVIOUS
+    def _move_lines(self, lines: int) -> None:
+        """Move the cursor and the text by so many lines; at an end, turn to the next leaf."""
+        direction = Direction.NEXT if lines > 0 else Direction.PREVIOUS
         top = self.scroll_offset.y
-        if top == (self.max_scroll_y if lines > 0 else 0) and self._leave(way):
+        if top == (self.max_scroll_y if lines > 0 else 0) and self._turn(direction):
             return
         self.move_cursor(self.navigator.get_location_at_y_offset(self.cursor_location, lines))
         self.scroll_to(y=top + lines, animate=False)
 
-    def action_leave(self, way: str) -> None:
-        self.post_message(self.Leave(Way(way)))
+    def action_turn(self, direction: str) -> None:
+        self.post_message(self.TurnRequested(Direction(direction)))
 
     def action_copy_selection(self) -> None:
-        self.post_message(self.CopyAsked(self.selected_text or self._marked_text()))
+        """Copy what is selected, else what is marked."""
+        text = self.selected_text or self._marked_text()
+        if text:
+            self._request_copy(text)
+        else:
+            self.post_message(self.NothingSelected())
+
+    def _request_copy(self, text: str) -> None:
+        self.post_message(CopyRequested(text, "The passage"))
 
     def _marked_text(self) -> str:
-        """Without the markers in it."""
+        """The marked passage, without the markers between pages."""
         if self._mark is None or self._leaf is None:
             return ""
         (first, begin), (last, end) = self._mark
@@ -282,8 +294,8 @@ class DocumentView(TextArea, inherit_bindings=False):
         return "\n".join(kept)
 
     def action_copy(self) -> None:
-        """Ctrl+C copies what is selected; with nothing selected it is about quitting."""
+        """Copy what is selected; with no selection Ctrl+C is the key to quit."""
         if self.selected_text:
-            self.post_message(self.CopyAsked(self.selected_text))
+            self._request_copy(self.selected_text)
         else:
             self.app.action_help_quit()

@@ -1,4 +1,4 @@
-"""Rows of text that fit their width, and are drawn again only when they have changed."""
+"""Rows of text that depend on the width, drawn again only when they have changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GAP = 2  # cells between the columns of a grid
 
 
 class Lines(Widget):
-    """A widget whose height follows from its width.  Subclasses say its `rows`."""
+    """A widget whose height follows from its width.  Subclasses implement `rows`."""
 
     DEFAULT_CSS = """
     Lines {
@@ -23,11 +23,11 @@ class Lines(Widget):
     """
 
     def rows(self, width: int) -> list[Content]:
-        """What stands there at a width of so many cells."""
+        """The rows for a width in cells."""
         raise NotImplementedError
 
     def draw_again(self) -> None:
-        """Everything else on the screen moves only if there are more rows now, or fewer."""
+        """Refresh; lay out the screen only if the number of rows has changed."""
         self.refresh(layout=len(self.rows(self.size.width)) != self.size.height)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -38,7 +38,7 @@ class Lines(Widget):
 
 
 def spread(left: Content, right: Content, width: int) -> Content:
-    """One at each edge; where both do not fit, the left one gives way."""
+    """One text at each edge; if both do not fit, the left one is truncated."""
     room = max(width - right.cell_length - 1, 0)
     if left.cell_length > room:
         left = left.truncate(room, ellipsis=True)
@@ -46,7 +46,7 @@ def spread(left: Content, right: Content, width: int) -> Content:
 
 
 def grid(cells: Sequence[Content], width: int) -> list[Content]:
-    """In as many columns as fit, all as wide as the widest cell, row by row."""
+    """Rows of as many columns as fit, all as wide as the widest cell."""
     if not cells:
         return []
     widest = max(cell.cell_length for cell in cells)
@@ -62,5 +62,5 @@ def grid(cells: Sequence[Content], width: int) -> list[Content]:
 
 
 def fitting(alternatives: Sequence[str], width: int) -> str:
-    """The first that fits, so that nothing is cut in its middle; "" if none does."""
+    """The first alternative that fits, so that no text is cut; "" if none does."""
     return next((text for text in alternatives if len(text) <= width), "")

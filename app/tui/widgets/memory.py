@@ -1,16 +1,16 @@
-"""Memory of each device: the engine's own by what it is for, what others use, what is free."""
+"""Memory of each device: used by the engine, by purpose; used by others; free."""
 
 from __future__ import annotations
 
 from textual.content import Content
 
-from sa_chat.protocol.events import DeviceUse
+from sa_chat.protocol.values import DeviceUse
 
 from ...report.text import one_line, size
 from .lines import Lines, grid, spread
 from .stacked import Part, stacked
 
-_LITTLE = 256  # less than this part of a device in other use is not told
+_LITTLE = 256  # other use below 1/256 of a device is not shown
 _WEIGHTS = Part("weights", "$secondary", "█")
 _KV = Part("KV", "$primary", "▓")
 _WORK = Part("work", "$accent", "▒")
@@ -20,7 +20,7 @@ _FREE = Part("free", "$panel", "·")
 
 
 class MemoryUse(Lines):
-    """For each device a bar, and what its parts are; several stand below each other."""
+    """A bar and a legend for each device, below each other."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -38,9 +38,9 @@ class MemoryUse(Lines):
 
 
 def parts_of(use: DeviceUse) -> list[tuple[Part, int, int]]:
-    """Each part with what is told of it and what it takes of the bar, in bytes.
+    """The parts of a device's memory: each with its size and its share of the bar, in bytes.
 
-    On CPU weights and keys and values may be more than what is in use; the bar stays within that.
+    On CPU weights and KV may exceed what is in use; the bar is limited to what is in use.
     """
     in_use = min(max(use.used_bytes, use.driver_bytes), use.total_bytes)
     other = max(use.driver_bytes - use.used_bytes, 0)
@@ -64,9 +64,9 @@ def _device(use: DeviceUse, width: int, plain: bool) -> list[Content]:
     figures = f"{size(use.used_bytes)} / {size(use.total_bytes)}"
     legend = [
         Content.assemble(
-            part.marker(plain=plain), (f"{part.label:<8}", "$label"), f"{size(told):>9}"
+            part.marker(plain=plain), (f"{part.label:<8}", "$label"), f"{size(used):>9}"
         )
-        for part, told, _ in parts
+        for part, used, _ in parts
     ]
     legend.append(
         Content.assemble(

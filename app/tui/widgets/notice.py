@@ -1,4 +1,4 @@
-"""A failure: one line in the conversation where it happened, and a banner while it matters."""
+"""A failure: a line in the conversation where it happened, and a banner until it is dismissed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...session.state import Notice
 
 
 class NoticeView(Static):
-    """Stays where it happened, so that it can be read again later."""
+    """A failure in the conversation; it stays there, to be read again later."""
 
     def __init__(self, notice: Notice) -> None:
         content = Content.assemble(("✗ ", "$error"), (one_line(notice.message), "$label"))
@@ -20,14 +20,14 @@ class NoticeView(Static):
 
 
 class Banner(Static):
-    """The newest failure, its hint and the way on.  It takes no room while all is well."""
+    """The newest failure and its hint; hidden while there is none."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
         self.display = False
 
-    def tell(self, message: str, hint: str = "", *, calm: bool = False) -> None:
-        """`calm`: something to know, and no failure."""
+    def show_message(self, message: str, hint: str = "", *, calm: bool = False) -> None:
+        """Show a failure, or, with `calm`, something worth knowing."""
         self.set_class(calm, "-calm")
         content = Content.styled(clean(message), "bold $foreground" if calm else "bold $error")
         if hint:
@@ -35,8 +35,5 @@ class Banner(Static):
         self.update(content)
         self.display = True
 
-    def dismiss(self) -> bool:
-        """Whether there was something to dismiss."""
-        shown = self.display
+    def dismiss(self) -> None:
         self.display = False
-        return shown

@@ -1,4 +1,4 @@
-"""The outline of the document that is open: folders, files and chapters, and their tokens."""
+"""The outline of the open document: folders, files and chapters, with their tokens."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Tree
 
-from sa_chat.protocol.events import DocumentCounted, DocumentReady, LeftOut, Section
+from sa_chat.protocol.events import DocumentCounted, DocumentReady
+from sa_chat.protocol.values import LeftOut, Section
 
 from ...report.text import count, one_line
 from ...session.part_tree import Budget, Node
 from .parts_tree import PartsTree, fitted, page_of
 
-_WIDE_CELLS = 44  # from here on there is room for pages
+_WIDE_CELLS = 44  # from this width on pages are shown
 
 
 class OutlineTree(PartsTree):
-    """Enter opens a folder, and goes to a file or a chapter."""
+    """Enter expands a folder, and goes to a file or a chapter."""
 
     DEFAULT_CSS = """
     OutlineTree {
@@ -47,8 +48,8 @@ class OutlineTree(PartsTree):
     ]
 
     @dataclass
-    class Chosen(Message):
-        """Show where this begins."""
+    class SectionChosen(Message):
+        """The user wants to see the beginning of a section."""
 
         section: Section
 
@@ -58,7 +59,7 @@ class OutlineTree(PartsTree):
         self._digits = 1
 
     def show(self, document: DocumentReady | None) -> None:
-        """Anew; nothing at all of None."""
+        """Show the outline of a document; None leaves the tree empty."""
         if document is None:
             self.clear()
             return
@@ -71,7 +72,7 @@ class OutlineTree(PartsTree):
         event.stop()
         part = event.node.data
         if isinstance(part, Node) and part.key is not None:
-            self.post_message(self.Chosen(self._sections[part.key]))
+            self.post_message(self.SectionChosen(self._sections[part.key]))
         elif event.node.allow_expand:
             event.node.toggle()
 

@@ -1,4 +1,4 @@
-"""The live panel: every figure of the run."""
+"""The live panel: all figures of the run."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from textual.widget import Widget
 from ...report.text import plural
 from ...session.state import ChatState
 from .density_map import DensityMap, Matrix
-from .figures import RunFigures
 from .memory import MemoryUse
-from .room import Room
-from .sparsity import SparsityFigure
-from .strip import FigureStrip
-from .ttft import TtftSplit
-
-__all__ = ["FigureStrip", "LivePanel", "Section"]
+from .panel_size import PanelSize
+from .run_stats import RunStats
+from .sparsity import SparsityView
+from .ttft import TtftView
 
 
 class Section(Vertical):
-    """A titled part of the panel.  Titles are the program's own words."""
+    """A titled section of the panel."""
 
     def __init__(self, title: str, *children: Widget, id: str) -> None:
         super().__init__(*children, id=id)
@@ -28,8 +25,8 @@ class Section(Vertical):
 
 
 class LivePanel(VerticalScroll, can_focus=False):
-    """The most important first: sparsity, time to first token, memory, the run, and in what room
-    is left the density by layer and head."""
+    """Sparsity, time to first token, memory, the run, and in the remaining space the density by
+    layer and head."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -37,13 +34,13 @@ class LivePanel(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         with Section("sparsity", id="sparsity"):
-            yield SparsityFigure()
+            yield SparsityView()
         with Section("time to first token", id="ttft"):
-            yield TtftSplit()
+            yield TtftView()
         with Section("engine memory", id="memory"):
             yield MemoryUse()
         with Section("this run", id="run"):
-            yield RunFigures()
+            yield RunStats()
         with Section("density", id="density"):
             yield DensityMap()
 
@@ -51,14 +48,14 @@ class LivePanel(VerticalScroll, can_focus=False):
         self.show(self._state)
 
     def show(self, state: ChatState) -> None:
-        """Every part draws again only if what it shows has changed."""
+        """Show a state; each widget draws again only if what it shows has changed."""
         self._state = state
-        room = Room(self.size.width, self.container_size.height)
-        self.set_class(room.short, "-short-panel")
-        self.query_one(SparsityFigure).show(state, room)
-        self.query_one(TtftSplit).show(state, room)
+        size = PanelSize(self.size.width, self.container_size.height)
+        self.set_class(size.short, "-short-panel")
+        self.query_one(SparsityView).show(state, size)
+        self.query_one(TtftView).show(state, size)
         self.query_one(MemoryUse).show(state.devices)
-        self.query_one(RunFigures).show(state)
+        self.query_one(RunStats).show(state)
         source = state.prefill or state.progress
         self._show_density(source.density_by_head if source else ())
 

@@ -1,4 +1,4 @@
-"""Folders, files and chapters as a tree with a column at the right edge, and what is left out."""
+"""A tree of folders, files and chapters with a right-aligned column, and what is left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
-from sa_chat.protocol.events import LeftOut
+from sa_chat.protocol.values import LeftOut
 
 from ...report.text import count, one_line
 from ...session.part_tree import Node
@@ -21,7 +21,7 @@ Branch = TreeNode[Node | LeftOut | None]
 
 
 class PartsTree(Tree[Node | LeftOut | None]):
-    """Filled branch by branch as it is opened.  `WHY` is the style of reasons and pages."""
+    """Branches are filled when they are expanded.  `WHY` is the style of reasons and pages."""
 
     ICON_NODE = "▸ "
     ICON_NODE_EXPANDED = "▾ "
@@ -39,7 +39,7 @@ class PartsTree(Tree[Node | LeftOut | None]):
         self.guide_depth = 3
 
     def fill(self, top: Node, left_out: Sequence[LeftOut]) -> None:
-        """Anew, with the first branches only."""
+        """Fill the tree anew, with the first level only."""
         self.clear()
         self._left_out = left_out
         self._grow(self.root, top)
@@ -66,7 +66,7 @@ class PartsTree(Tree[Node | LeftOut | None]):
             branch.add(Text(""), child, allow_expand=bool(child.children))
 
     def action_open_branch(self) -> None:
-        """A second press goes to its first line."""
+        """Expand the branch; if it is expanded, go to its first line."""
         branch = self.cursor_node
         if branch is None or not branch.allow_expand:
             return
@@ -76,7 +76,7 @@ class PartsTree(Tree[Node | LeftOut | None]):
             branch.expand()
 
     def action_close_branch(self) -> None:
-        """A second press goes to what holds it."""
+        """Collapse the branch; if it is collapsed, go to its parent."""
         branch = self.cursor_node
         if branch is not None and branch.is_expanded:
             branch.collapse()
@@ -84,7 +84,7 @@ class PartsTree(Tree[Node | LeftOut | None]):
             self.action_cursor_parent()
 
     def get_label_width(self, node: Branch) -> int:
-        """Lines end at the right edge, so nothing scrolls sideways."""
+        """Labels fit the width of the tree, so it never scrolls sideways."""
         return 1
 
     def render_label(self, node: Branch, base_style: Style, style: Style) -> Text:
@@ -106,19 +106,19 @@ class PartsTree(Tree[Node | LeftOut | None]):
         return label
 
     def render_part(self, label: Text, part: Node, cells: int, style: Style) -> None:
-        """Append a part to its label: exactly so many cells."""
+        """Append a part to its label, in exactly `cells` cells."""
         raise NotImplementedError
 
 
 def page_of(part: Node) -> str:
-    """`p. 12`; nothing if the part has no page, or is named by it."""
+    """`p. 12`; empty if the part has no page, or is named after it."""
     if not part.page or part.name == f"Page {part.page}":
         return ""
     return f"p. {one_line(part.page)}"
 
 
 def fitted(text: str, cells: int) -> str:
-    """Exactly so many cells; what is too long ends in an ellipsis."""
+    """`text` in exactly `cells` cells; text that is too long ends in an ellipsis."""
     cells = max(cells, 1)
     if cell_len(text) > cells:
         return set_cell_size(text, cells - 1) + "…"
@@ -126,10 +126,10 @@ def fitted(text: str, cells: int) -> str:
 
 
 def _depth(node: Branch) -> int:
-    """How many shown branches hold it."""
+    """The number of shown ancestors of a branch."""
     depth = -1
-    holder = node.parent
-    while holder is not None:
+    parent = node.parent
+    while parent is not None:
         depth += 1
-        holder = holder.parent
+        parent = parent.parent
     return depth

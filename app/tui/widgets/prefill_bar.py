@@ -1,4 +1,4 @@
-"""How far the document has been read: a bar, exact tokens, and the time that is left."""
+"""The progress of the prefill: a bar, exact tokens, and the remaining time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _STAGES = {
     "tokenize": "Counting tokens",
     "model": "Loading the model",
 }
+_CHOOSE_PARTS = ("F4 chooses the parts", "F4: parts")
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 _GAP = 2  # cells
@@ -23,7 +24,7 @@ _LEAST_BAR = 8
 
 
 def bar(fraction: float, width: int) -> tuple[str, str]:
-    """A bar of `width` cells in eighths of a cell: the filled part, and the empty rest."""
+    """A bar of `width` cells, drawn in eighths of a cell: the filled part, and the rest."""
     eighths = round(min(max(fraction, 0.0), 1.0) * width * 8)
     full, part = divmod(eighths, 8)
     filled = "█" * full + (EIGHTHS[part] if part else "")
@@ -31,80 +32,80 @@ def bar(fraction: float, width: int) -> tuple[str, str]:
 
 
 class PrefillBar(Widget):
-    """One line; empty once the document is read."""
+    """One line; hidden once the document is read."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._told = Told("")
+        self._status = PrefillStatus("")
         self._phase = Phase.STARTING
 
     def show(self, state: ChatState) -> None:
-        told = told_of(state)
-        if (told, state.phase) == (self._told, self._phase):
+        status = prefill_status(state)
+        if (status, state.phase) == (self._status, self._phase):
             return
-        self._told, self._phase = told, state.phase
+        self._status, self._phase = status, state.phase
         self.display = state.phase is not Phase.READY
         self.refresh()
 
     def render(self) -> Content:
-        told, width = self._told, self.size.width
+        status, width = self._status, self.size.width
         style = "$accent" if self._phase in (Phase.LOADING, Phase.PREFILLING) else "$label"
-        label = Content.styled(told.label, style)
-        room = width - len(told.label) - _GAP
-        if told.fraction is not None:
-            figures = fitting(told.figures, room - _LEAST_BAR - _GAP)
+        label = Content.styled(status.label, style)
+        room = width - len(status.label) - _GAP
+        if status.fraction is not None:
+            figures = fitting(status.figures, room - _LEAST_BAR - _GAP)
             cells = room - (len(figures) + _GAP if figures else 0)
-            if cells >= _LEAST_BAR and (figures or not told.figures):
-                filled, empty = bar(told.fraction, cells)
+            if cells >= _LEAST_BAR and (figures or not status.figures):
+                filled, empty = bar(status.fraction, cells)
                 return Content.assemble(
                     label, "  ", (filled, f"{style} on $panel"), (empty, "on $panel"),
                     "  " if figures else "", (figures, "$label"),
                 )  # fmt: skip
-        return Content.assemble(label, "  ", (fitting(told.figures, room), "$label"))
+        return Content.assemble(label, "  ", (fitting(status.figures, room), "$label"))
 
 
 @dataclass(frozen=True)
-class Told:
-    """A label, the fraction done (None: no bar), and figures: the longest way to tell them
-    first, the shortest last."""
+class PrefillStatus:
+    """What the line shows: a label, the fraction done (None: no bar), and alternative forms of the
+    figures, the longest first."""
 
     label: str
     fraction: float | None = None
     figures: tuple[str, ...] = ()
 
 
-def told_of(state: ChatState) -> Told:
-    """What the line says of the state."""
+def prefill_status(state: ChatState) -> PrefillStatus:
+    """The status of a state's phase."""
     match state.phase:
         case Phase.STARTING:
-            return Told("Starting the engine")
+            return PrefillStatus("Starting the engine")
         case Phase.LOADING if state.load is not None:
             label = _STAGES.get(state.load.stage, "Loading")
-            return Told(label, state.load.fraction, (seconds(state.load.seconds),))
+            return PrefillStatus(label, state.load.fraction, (seconds(state.load.seconds),))
         case Phase.LOADING:
-            return Told("Loading")
+            return PrefillStatus("Loading")
         case Phase.CHOOSING:
-            return Told("Nothing is read yet", None, ("F4 chooses the parts", "F4: parts"))
+            return PrefillStatus("Nothing is read yet", None, _CHOOSE_PARTS)
         case Phase.PREFILLING:
             return _reading(state)
         case Phase.PAUSED:
-            return Told(
+            return PrefillStatus(
                 "Reading stopped",
                 _fraction(state),
                 ("Ctrl+R or a question starts over",),
             )
         case Phase.FAILED if state.too_long:
-            return Told("The document was not read", None, ("F4 chooses the parts", "F4: parts"))
+            return PrefillStatus("The document was not read", None, _CHOOSE_PARTS)
         case Phase.FAILED:
-            return Told("No document is open", None, ("Ctrl+R tries again",))
+            return PrefillStatus("No document is open", None, ("Ctrl+R tries again",))
         case Phase.DEAD:
-            return Told(
+            return PrefillStatus(
                 "The engine has ended",
                 None,
                 ("Ctrl+R starts it again; the chat stays", "Ctrl+R starts it again", "Ctrl+R"),
             )
         case Phase.READY:
-            return Told("")
+            return PrefillStatus("")
 
 
 def _fraction(state: ChatState) -> float | None:
@@ -112,18 +113,19 @@ def _fraction(state: ChatState) -> float | None:
     return progress.tokens_done / max(progress.tokens_total, 1) if progress else None
 
 
-def _reading(state: ChatState) -> Told:
+def _reading(state: ChatState) -> PrefillStatus:
     progress, document = state.progress, state.document
     if progress is None:
         total = document.prompt_tokens if document else 0
-        return Told("Reading", 0.0, (f"0 / {count(total)} tokens", f"0 / {count(total)}"))
+        return PrefillStatus("Reading", 0.0, (f"0 / {count(total)} tokens", f"0 / {count(total)}"))
     done = f"{count(progress.tokens_done)} / {count(progress.tokens_total)}"
     speed = rate(state.reading_rate) if state.reading_rate else ""
     left = f"{duration(state.eta_s)} left" if state.eta_s is not None else ""
-    ways: tuple[tuple[str, ...], ...] = (
+    forms: tuple[tuple[str, ...], ...] = (
         (f"{done} tokens", speed, left),
         (f"{done} tokens", left),
         (done, left),
         (left or done,),
     )
-    return Told("Reading", _fraction(state), tuple(" · ".join(filter(None, way)) for way in ways))
+    figures = tuple(" · ".join(filter(None, form)) for form in forms)
+    return PrefillStatus("Reading", _fraction(state), figures)

@@ -1,4 +1,4 @@
-"""The box the question is typed in."""
+"""The box in which questions are typed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from textual.events import Key
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from ..messages import DraftChanged, LastQuestionWanted, QuestionAsked
+from ..messages import DraftChanged, LastQuestionRequested, QuestionAsked
 
-_TAKEN = ("f6", "f7")  # of a text area, and the main screen's here
-_REST_S = 1.0  # without a key, and what is typed is kept
+_UNBOUND = ("f6", "f7")  # keys of `TextArea` that the main screen uses
+_REST_S = 1.0  # without a key press until the draft is saved
 
 
 class QuestionBox(TextArea):
-    """Several lines of plain text; Enter asks, Shift+Enter or Ctrl+J begins a new line."""
+    """Plain text of several lines; Enter asks, Shift+Enter or Ctrl+J begins a new line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "ask", "Ask", id="question.ask", tooltip="ask the question; it waits "
@@ -33,19 +33,19 @@ class QuestionBox(TextArea):
             highlight_cursor_line=False,
             placeholder="Ask the document…",
         )
-        for key in _TAKEN:
+        for key in _UNBOUND:
             self._bindings.key_to_bindings.pop(key, None)
         self._edits_last = False
-        self._set_aside = ""  # what was being typed before the last question was called back
+        self._set_aside = ""  # what was being typed before the edit of the last question
         self._rest: Timer | None = None
 
     @property
     def edits_last(self) -> bool:
-        """Whether Enter asks in the place of the last question."""
+        """Whether Enter replaces the last question."""
         return self._edits_last
 
     def edit_last(self, question: str) -> None:
-        """Call the last question back; what was being typed returns with `leave_edit`."""
+        """Edit the last question; `leave_edit` restores what was being typed."""
         if not self._edits_last:
             self._set_aside = self.text
         self._edits_last = True
@@ -55,7 +55,7 @@ class QuestionBox(TextArea):
         self.move_cursor(self.document.end)
 
     def leave_edit(self) -> bool:
-        """Whether there was an edit to leave."""
+        """Leave the edit; False if there was none."""
         if not self._edits_last:
             return False
         self._end_edit()
@@ -68,7 +68,7 @@ class QuestionBox(TextArea):
         self.move_cursor(self.document.end)
 
     def on_key(self, event: Key) -> None:
-        """Enter takes its turn behind the letters before it, as no priority binding would."""
+        """Handle Enter after the letters before it; a priority binding would overtake them."""
         if event.key == "enter" and self._enter_asks:
             event.stop()
             event.prevent_default()
@@ -76,11 +76,11 @@ class QuestionBox(TextArea):
         elif event.key == "up" and not self.text:
             event.stop()
             event.prevent_default()
-            self.post_message(LastQuestionWanted())
+            self.post_message(LastQuestionRequested())
 
     @property
     def _enter_asks(self) -> bool:
-        """Unless the settings bind it to something else, or asking to another key."""
+        """Whether Enter is bound to asking; the settings can bind either of them otherwise."""
         bound = self.screen.active_bindings.get("enter")
         return bound is not None and bound.binding.action == "ask"
 
@@ -91,15 +91,15 @@ class QuestionBox(TextArea):
 
     @property
     def draft(self) -> str:
-        """The new question that is being typed."""
+        """The new question that is being typed; not the edit of the last one."""
         return self._set_aside if self._edits_last else self.text
 
     def keep_draft(self) -> None:
-        """Tell what is being typed."""
+        """Post the draft."""
         self.post_message(DraftChanged(self.draft))
 
     def action_ask(self) -> None:
-        """Hand the question up and make room for the next."""
+        """Post the question and empty the box."""
         question = self.text.strip()
         if not question:
             return
@@ -114,7 +114,7 @@ class QuestionBox(TextArea):
         self.insert("\n")
 
     def action_copy(self) -> None:
-        """Ctrl+C copies what is selected; with nothing selected it is about quitting."""
+        """Copy what is selected; with no selection Ctrl+C is the key to quit."""
         if self.selected_text:
             super().action_copy()
         else:

@@ -1,4 +1,4 @@
-"""The field for the words of a search, and how many places have them."""
+"""The search field of the document pane, with the number of matches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...report.text import count
 
 
 class SearchLine(Horizontal):
-    """Hidden until it is opened."""
+    """A search field that is hidden until it is opened."""
 
     DEFAULT_CSS = """
     SearchLine {
@@ -48,7 +48,7 @@ class SearchLine(Horizontal):
         return self.has_class("-open")
 
     def open(self) -> None:
-        """With the last words, ready to be typed over."""
+        """Show the field with the last words selected, so that typing replaces them."""
         self.add_class("-open")
         self._field.focus()
         self._field.action_select_all()
@@ -56,14 +56,14 @@ class SearchLine(Horizontal):
     def close(self) -> None:
         self.remove_class("-open")
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         self._field.value = ""
 
-    def found(self, of: int, number: int | None = None) -> None:
-        """Nothing yet was typed if there are no words."""
+    def show_count(self, total: int, number: int | None = None) -> None:
+        """Show how many matches there are, and the number of the current one, from 1."""
         text = ""
         if self.words.strip():
-            text = "not found" if not of else f"{count(of)} found"
+            text = "not found" if not total else f"{count(total)} found"
         if number is not None:
-            text = f"{count(number)} of {count(of)}"
+            text = f"{count(number)} of {count(total)}"
         self.query_one(".search-count", Static).update(Content(text))

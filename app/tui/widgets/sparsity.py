@@ -1,4 +1,4 @@
-"""The share of the causal attention that was never computed, in large digits with its curve."""
+"""The sparsity, the share of causal attention that was skipped, in large digits with its curve."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from textual.widgets import Digits
 from ...report.text import percent
 from ...session.state import ChatState
 from .lines import Lines, fitting
-from .room import Room
+from .panel_size import PanelSize
 from .sparsity_curve import SparsityCurve
 
 
-class SparsityFigure(Container):
-    """Digits and notes; the curve below them, or beside them where that is too high."""
+class SparsityView(Container):
+    """Digits and notes, with the curve below them, or beside them in a low panel."""
 
     DEFAULT_CSS = """
-    SparsityFigure {
+    SparsityView {
         height: auto;
         layout: vertical;
     }
-    SparsityFigure.-flat {
+    SparsityView.-flat {
         layout: horizontal;
     }
-    SparsityFigure Horizontal {
+    SparsityView Horizontal {
         height: 3;
     }
-    SparsityFigure.-flat Horizontal {
+    SparsityView.-flat Horizontal {
         width: 44;
     }
-    SparsityFigure.-flat SparsityCurve {
+    SparsityView.-flat SparsityCurve {
         width: 1fr;
     }
-    SparsityFigure Digits {
+    SparsityView Digits {
         width: 16;
         color: $primary;
         text-style: bold;
@@ -51,32 +51,32 @@ class SparsityFigure(Container):
             yield SparsityNotes()
         yield SparsityCurve()
 
-    def show(self, state: ChatState, room: Room) -> None:
-        self.set_class(room.flat, "-flat")
+    def show(self, state: ChatState, size: PanelSize) -> None:
+        self.set_class(size.flat, "-flat")
         density = density_of(state)
         digits = f"{(1 - density) * 100:.1f}%" if density is not None else "--.-%"
         if digits != self.query_one(Digits).value:
             self.query_one(Digits).update(digits)
         self.query_one(SparsityNotes).show(state)
-        self.query_one(SparsityCurve).show(state, room.curve_rows)
+        self.query_one(SparsityCurve).show(state, size.curve_rows)
 
 
 def density_of(state: ChatState) -> float | None:
-    """Of the whole reading, or of what is read so far."""
+    """The density of the whole prefill, or of the chunks so far."""
     if state.prefill is not None:
         return state.prefill.attention.density
     return state.progress.density if state.progress is not None else None
 
 
 class SparsityNotes(Lines):
-    """What the large digits mean, and the figures that belong to them."""
+    """The meaning of the large digits, the density, and the recall."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._shown: tuple[tuple[str, ...], ...] = ()
 
     def show(self, state: ChatState) -> None:
-        shown = (_meaning(state), _density(state), _coverage(state))
+        shown = (_meaning(state), _density(state), _recall(state))
         if shown != self._shown:
             self._shown = shown
             self.draw_again()
@@ -98,10 +98,10 @@ def _density(state: ChatState) -> tuple[str, ...]:
     return (f"density  {percent(density) if density is not None else '-'}",)
 
 
-def _coverage(state: ChatState) -> tuple[str, ...]:
+def _recall(state: ChatState) -> tuple[str, ...]:
     if state.prefill is None:
-        return ("coverage -",)
+        return ("recall   -",)
     figures = state.prefill.attention
-    short = f"coverage {percent(figures.coverage)}"
-    p5 = percent(figures.coverage_p5)
+    short = f"recall   {percent(figures.recall)}"
+    p5 = percent(figures.recall_p5)
     return (f"{short}, 5th percentile {p5}", f"{short}, p5 {p5}", short)

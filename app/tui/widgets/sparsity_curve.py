@@ -1,4 +1,4 @@
-"""How sparse the reading has been, over the tokens read: an area between 0 and 1."""
+"""The sparsity over the tokens read: an area chart between 0 and 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LABEL = 2  # cells: an end of the scale and a blank
 
 
 def value_at(curve: Curve, tokens: float) -> float:
-    """The value at so many tokens, on straight lines between the points of a curve."""
+    """The value at `tokens`, interpolated linearly between the points of a curve."""
     if tokens <= curve[0][0]:
         return curve[0][1]
     for (x0, y0), (x1, y1) in pairwise(curve):
@@ -28,9 +28,9 @@ def value_at(curve: Curve, tokens: float) -> float:
 
 
 def columns(curve: Curve, total: int, width: int, height: int) -> list[int]:
-    """Eighths of a cell for each column up to where the curve goes, of `height` cells in all.
+    """The height of each known column in eighths of a cell, at most `height` cells.
 
-    What is known to be 0 has one eighth: it differs from what is not known yet.
+    A value of 0 has one eighth, to differ from columns that are not known yet.
     """
     if not curve or total <= 0:
         return []
@@ -42,34 +42,34 @@ def columns(curve: Curve, total: int, width: int, height: int) -> list[int]:
 
 
 class SparsityCurve(Lines):
-    """`tall` rows of curve, and its axis."""
+    """The curve in `height` rows, and its axis."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._shown: tuple[Curve, int, int] = ((), 0, 2)
 
-    def show(self, state: ChatState, tall: int) -> None:
+    def show(self, state: ChatState, height: int) -> None:
         total = state.document.prompt_tokens if state.document else 0
         if state.progress is not None:
             total = state.progress.tokens_total
-        shown = (state.curve, total, tall)
+        shown = (state.curve, total, height)
         if shown != self._shown:
             self._shown = shown
             self.draw_again()
 
     def rows(self, width: int) -> list[Content]:
-        density, total, tall = self._shown
+        density, total, height = self._shown
         room = max(width - _LABEL, 1)
         sparsity = tuple((tokens, 1.0 - value) for tokens, value in density)
-        levels = columns(sparsity, total, room, tall)
-        lines = [_line(row, tall, levels, room) for row in reversed(range(tall))]
+        levels = columns(sparsity, total, room, height)
+        lines = [_line(row, height, levels, room) for row in reversed(range(height))]
         end = Content.styled(f"{count(total)} tokens" if total else "tokens", "$label")
         return [*lines, spread(Content.styled(" " * _LABEL + "0", "$label"), end, width)]
 
 
-def _line(row: int, tall: int, levels: list[int], room: int) -> Content:
-    """One row of the curve, counted from below."""
+def _line(row: int, height: int, levels: list[int], room: int) -> Content:
+    """A row of the curve, counted from below."""
     cells = "".join(_EIGHTHS[min(max(level - 8 * row, 0), 8)] for level in levels)
-    scale = "1 " if row == tall - 1 else "0 " if row == 0 else "  "
+    scale = "1 " if row == height - 1 else "0 " if row == 0 else "  "
     unread = "▁" * (room - len(levels)) if row == 0 else ""
     return Content.assemble((scale, "$label"), (cells, _FILL), (unread, "$rule"))

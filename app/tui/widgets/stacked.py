@@ -1,4 +1,4 @@
-"""A bar of several parts in a row, each in its own colour, or in its own shade."""
+"""A stacked bar: parts in a row, each in its own colour or shade."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .prefill_bar import EIGHTHS
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a stacked bar.  `shade` stands for it where there are no colours."""
+    """A part of a stacked bar; `shade` is the character that represents it without colours."""
 
     label: str
     color: str
     shade: str
 
     def marker(self, *, plain: bool) -> tuple[str, str]:
-        """Text and style of what names it in a legend."""
+        """Text and style of its marker in a legend."""
         return (f"{self.shade if plain else '■'} ", self.color)
 
 
 def shares(values: Sequence[float], width: int) -> list[int]:
-    """Cells of each part of a stacked bar: together exactly `width`, or all 0."""
+    """Cells of each part: together exactly `width`, or all 0."""
     total = sum(values)
     if total <= 0:
         return [0] * len(values)
@@ -34,7 +34,7 @@ def shares(values: Sequence[float], width: int) -> list[int]:
 
 
 def stacked(parts: Sequence[tuple[Part, float]], width: int, *, plain: bool) -> Content:
-    """All of `width`, with edges in eighths of a cell; in whole cells if `plain`."""
+    """A bar of `width` cells with edges in eighths of a cell, or in whole cells if `plain`."""
     values = [value for _, value in parts]
     if plain:
         cells = zip(shares(values, width), (part for part, _ in parts), strict=True)
@@ -47,7 +47,7 @@ def stacked(parts: Sequence[tuple[Part, float]], width: int, *, plain: bool) -> 
 
 
 def _cell(eighths: list[Part]) -> tuple[str, str]:
-    """The part it begins with, and of the others the one that holds most."""
+    """Text and style of a cell: its first part, and the largest of the others."""
     first = eighths[0]
     size = next((at for at, part in enumerate(eighths) if part != first), 8)
     if size == 8:

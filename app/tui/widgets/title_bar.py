@@ -1,4 +1,4 @@
-"""The line at the top: which document is open, and how much of it has been read."""
+"""The title line: the document that is open, its tokens, and the phase."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PHASES = {
 
 
 class TitleBar(Horizontal):
-    """Name of the program, title of the document, tokens, phase."""
+    """Shows name of the program, title of the document, tokens and phase."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -1,4 +1,4 @@
-"""Time to first token, split into its parts: it fills and counts up as it happens."""
+"""Time to first token and its parts, counting up as they happen."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from textual.widgets import Digits, Static
 from ...report.text import duration, percent, seconds
 from ...session.state import ChatState
 from .lines import Lines, grid, spread
-from .room import Room
+from .panel_size import PanelSize
 from .stacked import Part, stacked
-from .ttft_split import NAMES, Split, split_of
+from .ttft_breakdown import NAMES, Breakdown, breakdown_of
 
 _PARTS = {
     "parse_s": Part("parse", "$ttft-parse", "█"),
@@ -29,24 +29,27 @@ _REST = Part("to come", "$panel", "·")
 _PENDING = "-"
 _TICK_S = 0.25
 _VALUE, _SHARE = 10, 7  # cells: `4 min 05 s`, and a blank with `100.0%`
-_WIDEST = 56  # cells of a row of the legend
+_WIDEST = 56  # cells: the most that a row of the legend takes
 
 
-class TtftSplit(Vertical):
-    """Between two events the running part grows by the clock, unless animations are off."""
+class TtftView(Vertical):
+    """Between two events the running part grows with the clock, unless animations are off.
+
+    `clock` gives seconds; a test can replace it.
+    """
 
     DEFAULT_CSS = """
-    TtftSplit {
+    TtftView {
         height: auto;
     }
     """
 
     def __init__(self, *, clock: Callable[[], float] = monotonic, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._clock = clock
-        self._told = Split()
-        self._told_at = 0.0
-        self._room = Room()
+        self.clock = clock
+        self._breakdown = Breakdown()
+        self._shown_at = 0.0
+        self._panel_size = PanelSize()
         self._ticking: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -56,14 +59,14 @@ class TtftSplit(Vertical):
     def on_mount(self) -> None:
         self._ticking = self.set_interval(_TICK_S, self._tick, pause=True)
 
-    def show(self, state: ChatState, room: Room) -> None:
-        told = split_of(state)
-        if told == self._told and room == self._room:
+    def show(self, state: ChatState, size: PanelSize) -> None:
+        old, new = self._breakdown, breakdown_of(state)
+        if new == old and size == self._panel_size:
             return
-        if (told.ttft, told.timed) != (self._told.ttft, self._told.timed):
-            self._told_at = self._clock()
-        self._told, self._room = told, room
-        if self._ticking is not None and told.timed is not None and self._animated:
+        if (new.ttft, new.timed) != (old.ttft, old.timed):
+            self._shown_at = self.clock()
+        self._breakdown, self._panel_size = new, size
+        if self._ticking is not None and new.timed is not None and self._animated:
             self._ticking.resume()
         elif self._ticking is not None:
             self._ticking.pause()
@@ -74,14 +77,14 @@ class TtftSplit(Vertical):
         return self.app.animation_level != "none"
 
     def _tick(self) -> None:
-        elapsed_s = self._clock() - self._told_at if self._animated else 0.0
-        split = self._told.after(elapsed_s)
-        self.query_one(TtftTotal).show(split, self._room)
-        self.query_one(TtftParts).show(split, self._room)
+        elapsed_s = self.clock() - self._shown_at if self._animated else 0.0
+        breakdown = self._breakdown.after(elapsed_s)
+        self.query_one(TtftTotal).show(breakdown, self._panel_size)
+        self.query_one(TtftParts).show(breakdown, self._panel_size)
 
 
 class TtftTotal(Horizontal):
-    """The total in large digits, where there is room."""
+    """The total in large digits, in a tall panel."""
 
     DEFAULT_CSS = """
     TtftTotal {
@@ -108,15 +111,15 @@ class TtftTotal(Horizontal):
         yield Digits("")
         yield Static(markup=False)
 
-    def show(self, split: Split, room: Room) -> None:
-        self.display = room.tall
-        self.set_class(split.ended, "-ended")
-        if not room.tall:
+    def show(self, breakdown: Breakdown, size: PanelSize) -> None:
+        self.display = size.tall
+        self.set_class(breakdown.ended, "-ended")
+        if not size.tall:
             return
-        digits = clock_digits(split.ttft.total_s) if split.begun else "-.-"
+        digits = clock_digits(breakdown.ttft.total_s) if breakdown.begun else "-.-"
         if digits != self.query_one(Digits).value:
             self.query_one(Digits).update(digits)
-        self.query_one(Static).update(Content("\n".join(_notes(split))), layout=False)
+        self.query_one(Static).update(Content("\n".join(_notes(breakdown))), layout=False)
 
 
 def clock_digits(value: float) -> str:
@@ -127,86 +130,90 @@ def clock_digits(value: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
-def _notes(split: Split) -> list[str]:
-    total_s = split.ttft.total_s
+def _notes(breakdown: Breakdown) -> list[str]:
+    total_s = breakdown.ttft.total_s
     unit = "seconds" if total_s < 99.95 else "minutes" if total_s < 3599.5 else "hours"
-    if not split.begun:
+    if not breakdown.begun:
         return ["seconds"]
-    if split.ended:
+    if breakdown.ended:
         return [unit, "to the first token"]
-    if split.read and split.timed is None:
+    if breakdown.read and breakdown.timed is None:
         return [unit, "first token to come"]
-    if not split.whole_s:
+    if not breakdown.whole_s:
         return [f"{unit} so far"]
-    left_s = max(split.whole_s - total_s, 0.0)
-    return [f"{unit} so far", f"of about {_whole(split)}", f"{duration(left_s)} left"]
+    left_s = max(breakdown.whole_s - total_s, 0.0)
+    return [f"{unit} so far", f"of about {_whole(breakdown)}", f"{duration(left_s)} left"]
 
 
-def _whole(split: Split) -> str:
-    return seconds(max(split.whole_s or 0.0, split.ttft.total_s))
+def _whole(breakdown: Breakdown) -> str:
+    return seconds(max(breakdown.whole_s or 0.0, breakdown.ttft.total_s))
 
 
 class TtftParts(Lines):
-    """The bar and its legend, below the total if that is not told in large digits."""
+    """The bar and its legend; also the total, unless it is shown in large digits."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._shown = (Split(), Room())
+        self._shown = (Breakdown(), PanelSize())
 
-    def show(self, split: Split, room: Room) -> None:
-        if (split, room) != self._shown:
-            self._shown = (split, room)
+    def show(self, breakdown: Breakdown, size: PanelSize) -> None:
+        if (breakdown, size) != self._shown:
+            self._shown = (breakdown, size)
             self.draw_again()
 
     def rows(self, width: int) -> list[Content]:
-        split, room = self._shown
+        breakdown, size = self._shown
         plain = self.app.no_color
-        total = [] if room.tall else [_total(split, width)]
+        total = [] if size.tall else [_total(breakdown, width)]
         legend = (
-            grid([_named(name, split, plain) for name in NAMES], width)
-            if room.flat
-            else [_row(name, split, min(width, _WIDEST), plain) for name in NAMES]
+            grid([_labelled(name, breakdown, plain) for name in NAMES], width)
+            if size.flat
+            else [_row(name, breakdown, min(width, _WIDEST), plain) for name in NAMES]
         )
-        return [*total, _bar(split, width, plain), *legend]
+        return [*total, _bar(breakdown, width, plain), *legend]
 
 
-def _total(split: Split, width: int) -> Content:
-    if not split.begun:
+def _total(breakdown: Breakdown, width: int) -> Content:
+    if not breakdown.begun:
         return spread(Content.styled("total", "$label"), Content(_PENDING), width)
-    value = (seconds(split.ttft.total_s), "bold $primary" if split.ended else "bold")
-    if split.timed is None or not split.whole_s:
-        label = "total" if split.read and split.timed is None else "so far"
+    value = (seconds(breakdown.ttft.total_s), "bold $primary" if breakdown.ended else "bold")
+    if breakdown.timed is None or not breakdown.whole_s:
+        label = "total" if breakdown.read and breakdown.timed is None else "so far"
         return spread(Content.styled(label, "$label"), Content.assemble(value), width)
-    right = Content.assemble(value, (f" of about {_whole(split)}", "$label"))
+    right = Content.assemble(value, (f" of about {_whole(breakdown)}", "$label"))
     return spread(Content.styled("so far", "$label"), right, width)
 
 
-def _bar(split: Split, width: int, plain: bool) -> Content:
-    parts = [(part, getattr(split.ttft, name)) for name, part in _PARTS.items()]
-    rest_s = max((split.whole_s or 0.0) - split.ttft.total_s, 0.0)
-    if split.ttft.total_s + rest_s <= 0:
+def _bar(breakdown: Breakdown, width: int, plain: bool) -> Content:
+    parts = [(part, getattr(breakdown.ttft, name)) for name, part in _PARTS.items()]
+    rest_s = max((breakdown.whole_s or 0.0) - breakdown.ttft.total_s, 0.0)
+    if breakdown.ttft.total_s + rest_s <= 0:
         parts = [(_REST, 1.0)]
     return stacked([*parts, (_REST, rest_s)], width, plain=plain)
 
 
-def _row(name: str, split: Split, width: int, plain: bool) -> Content:
-    part, value = _PARTS[name], split.value(name)
-    share = percent(value / split.ttft.total_s) if value and split.read and not split.timed else ""
-    style = "bold" if name == split.timed else "$foreground"
-    told = seconds(value) if value is not None else _PENDING
-    label = "$foreground" if name == split.timed else "$label"
+def _row(name: str, breakdown: Breakdown, width: int, plain: bool) -> Content:
+    part, value = _PARTS[name], breakdown.value(name)
+    share = (
+        percent(value / breakdown.ttft.total_s)
+        if value and breakdown.read and not breakdown.timed
+        else ""
+    )
+    style = "bold" if name == breakdown.timed else "$foreground"
+    text = seconds(value) if value is not None else _PENDING
+    label = "$foreground" if name == breakdown.timed else "$label"
     return spread(
         Content.assemble(part.marker(plain=plain), (part.label, label)),
-        Content.assemble((f"{told:>{_VALUE}}", style), (f"{share:>{_SHARE}}", "$label")),
+        Content.assemble((f"{text:>{_VALUE}}", style), (f"{share:>{_SHARE}}", "$label")),
         width,
     )
 
 
-def _named(name: str, split: Split, plain: bool) -> Content:
-    part, value = _PARTS[name], split.value(name)
-    told = seconds(value) if value is not None else _PENDING
+def _labelled(name: str, breakdown: Breakdown, plain: bool) -> Content:
+    part, value = _PARTS[name], breakdown.value(name)
+    text = seconds(value) if value is not None else _PENDING
     return Content.assemble(
         part.marker(plain=plain),
         (f"{part.label} ", "$label"),
-        (told, "bold" if name == split.timed else "$foreground"),
+        (text, "bold" if name == breakdown.timed else "$foreground"),
     )

@@ -1,4 +1,4 @@
-"""One question and its answer in the conversation."""
+"""A question and its answer in the conversation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARKS = {
 
 
 class TurnView(Vertical):
-    """The question as plain text, the answer as Markdown, its citations and its figures."""
+    """The question as plain text, the answer as Markdown, then citations and figures."""
 
     def __init__(self, turn: Turn) -> None:
         super().__init__()
@@ -37,15 +37,15 @@ class TurnView(Vertical):
     async def show(
         self, turn: Turn, *, in_hand: bool, several_files: bool, wait_s: float | None = None
     ) -> None:
-        """`in_hand`: the engine works on this question now; else it waits, perhaps `wait_s`."""
+        """Show a turn, which the engine works on now (`in_hand`), or which waits for `wait_s`."""
         waits = turn.status is TurnStatus.QUEUED and not in_hand and wait_s is not None
-        told = duration(wait_s) if waits and wait_s is not None else ""
-        shown = (turn, in_hand, told)
+        wait = duration(wait_s) if waits and wait_s is not None else ""
+        shown = (turn, in_hand, wait)
         if self._shown == shown:
             return
         text_is_new = self._shown is None or self._shown[0] != turn
         self._shown = shown
-        self.query_one(".status", Static).update(_status(turn, in_hand, told))
+        self.query_one(".status", Static).update(_status(turn, in_hand, wait))
         if text_is_new:
             await self._show_text(turn, several_files)
 

@@ -1,4 +1,4 @@
-"""How much room the panel has, and what follows from it for what stands in it."""
+"""The size of the live panel, and the layouts that follow from it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ _BROAD = 64  # cells
 
 
 @dataclass(frozen=True)
-class Room:
-    """Cells and rows of the panel."""
+class PanelSize:
+    """Width and height of the panel in cells and rows."""
 
     width: int = 0
     height: int = 0
 
     @property
     def short(self) -> bool:
-        """So few rows that the sections stand close."""
+        """Whether sections stand without blank lines between them."""
         return self.height < _SHORT
 
     @property
     def tall(self) -> bool:
-        """So many rows that the total time is told in large digits, too."""
+        """Whether the total time is shown in large digits."""
         return self.height >= _TALL
 
     @property
     def flat(self) -> bool:
-        """Short, and so broad that things can stand side by side instead."""
+        """Short, but broad enough to place parts side by side."""
         return self.short and self.width >= _BROAD
 
     @property

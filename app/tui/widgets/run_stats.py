@@ -1,4 +1,4 @@
-"""The run: speeds, which model in which mode, and how much of the document was read."""
+"""Figures of the run: speeds, model, attention mode, and how much of the document was read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _COLUMN = 25  # cells from one speed to the next
 _PENDING = "-"
 
 
-class RunFigures(Lines):
-    """Speeds count up while the document is read and while an answer is written."""
+class RunStats(Lines):
+    """Speeds are updated while the document is read and while an answer is written."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -51,7 +51,7 @@ def _row(label: str, value: str) -> Content:
 
 
 def _speeds(state: ChatState, width: int) -> list[Content]:
-    """Side by side where there is room."""
+    """The speeds, side by side if they fit."""
     named = (("reading", state.reading_rate), ("writing", state.writing_rate))
     reading, writing = (_row(label, rate(speed) if speed else _PENDING) for label, speed in named)
     if width < 2 * _COLUMN:
@@ -60,7 +60,7 @@ def _speeds(state: ChatState, width: int) -> list[Content]:
 
 
 def _model(state: ChatState) -> list[str]:
-    """Name, size, number format, device: as many of them as there is room for."""
+    """Name, parameters, dtype and device; shorter alternatives leave out the last ones."""
     assert state.model is not None, "no model"
     model = state.model
     named = (
@@ -83,8 +83,7 @@ def _attention(state: ChatState) -> str:
 
 
 def tokens_read(state: ChatState) -> tuple[str, ...]:
-    """The promise that nothing was cut: `131,002 of 131,002 tokens read, 0 dropped`, and shorter
-    ways to give it."""
+    """How much was read: `131,002 of 131,002 tokens read, 0 dropped`, then shorter forms."""
     if state.document is None:
         return ()
     total = state.document.prompt_tokens

@@ -1,26 +1,25 @@
-"""The time to first token as it runs: what is known of its parts, and what is still to come."""
+"""The time to first token so far: the parts that are known, and those still to come."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 
-from sa_chat.protocol.events import Ttft
+from sa_chat.protocol.values import Ttft
 
 from ...session.state import ChatState
 
 NAMES = tuple(part.name for part in fields(Ttft))
-"""The parts, in the order in which they happen."""
+"""The parts in the order in which they happen."""
 
 
 @dataclass(frozen=True)
-class Split:
-    """The time to first token so far.  `timed` is the part that runs now, `whole_s` what the
-    reading is expected to take in all; `read` says that it is read to its end."""
+class Breakdown:
+    """The time to first token so far, by its parts."""
 
     ttft: Ttft = field(default_factory=Ttft)
-    timed: str | None = None
-    whole_s: float | None = None
-    read: bool = False
+    timed: str | None = None  # the part that runs now
+    whole_s: float | None = None  # expected until the prefill is done
+    read: bool = False  # the prefill is done
 
     @property
     def begun(self) -> bool:
@@ -28,11 +27,11 @@ class Split:
 
     @property
     def ended(self) -> bool:
-        """Whether the first token is there."""
+        """Whether the first token has been written."""
         return self.ttft.first_token_s > 0 and self.timed is None
 
     def value(self, name: str) -> float | None:
-        """Seconds of a part; None while it is still to come."""
+        """Seconds of a part; None if it has not begun."""
         value: float = getattr(self.ttft, name)
         if value > 0 or name == self.timed:
             return value
@@ -40,8 +39,8 @@ class Split:
         now = NAMES.index(self.timed) if self.timed else last
         return value if NAMES.index(name) < now else None
 
-    def after(self, elapsed_s: float) -> Split:
-        """With the running part so much longer; selection keeps its share of the prefill."""
+    def after(self, elapsed_s: float) -> Breakdown:
+        """The breakdown `elapsed_s` later; selection keeps its share of the prefill."""
         ttft = self.ttft
         if self.timed is None or elapsed_s <= 0:
             return self
@@ -53,8 +52,8 @@ class Split:
         return replace(self, ttft=ttft)
 
 
-def split_of(state: ChatState) -> Split:
-    """What the events so far have told."""
+def breakdown_of(state: ChatState) -> Breakdown:
+    """The breakdown of a state."""
     ttft, rest_s = state.live_ttft, state.wait_s
     whole_s = None if rest_s is None else ttft.total_s + rest_s
-    return Split(ttft, state.timed, whole_s, state.ttft is not None)
+    return Breakdown(ttft, state.timed, whole_s, state.ttft is not None)

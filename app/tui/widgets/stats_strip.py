@@ -1,4 +1,4 @@
-"""The most important figures in one line, where there is no room for the panel."""
+"""The most important figures in one line, where the panel does not fit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _GAP = 3  # cells
 Figure = tuple[str, str]  # label, value
 
 
-class FigureStrip(Widget):
-    """Whole figures only: those at the end are left out where they do not fit."""
+class StatsStrip(Widget):
+    """Shows as many figures as fit, none of them cut."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -40,7 +40,7 @@ class FigureStrip(Widget):
 
 
 def figures_of(state: ChatState) -> tuple[Figure, ...]:
-    """The most important first."""
+    """Labels and values, the most important first."""
     figures: list[Figure] = []
     density = density_of(state)
     if density is not None:
