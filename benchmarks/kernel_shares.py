@@ -25,7 +25,8 @@ from sa_chat.engine.tools.bench.presets import PRESETS
 KINDS = ("products", "attention", "selection", "rotary embedding", "gate", "norms", "other")
 _NAMED = 8  # of the other kernels, the largest
 _PATTERNS = (  # the first that is found in a kernel's name
-    ("attention", r"^_(sparse_prefill|gather)_kernel$|flash|cudnn.*(sdpa|attention)|sm\d+_sdpa|fmha"),
+    ("attention", r"^_(sparse_prefill|gather)_kernel$"),
+    ("attention", r"flash|cudnn.*(sdpa|attention)|sm\d+_sdpa|fmha"),
     ("selection", r"^_(row_lse|block_mass|column_mass|top_p_threshold|top_p_list)_kernel$"),
     ("selection", r"^_(excluded|block_lists)_kernel$|cub::|scan|sort|cumsum|topk|reduce_kernel"),
     ("rotary embedding", r"^_rotate_kernel$"),

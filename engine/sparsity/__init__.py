@@ -1,8 +1,8 @@
 """Which keys a chunk's queries attend to: SampleAttention and SparseAccelerate as one rule.
 
 `select` looks at a few sampled rows of a chunk, lets the `patterns` propose what to keep, and
-makes a `SparsePlan`; `sparse_attention` carries it out.  Selection always sees all keys so far,
-never only the chunk.
+makes a `SparsePlan`, whose meaning is `SparsePlan.to_mask`; `sparse_attention` computes it.
+Selection always sees all keys so far, never only the chunk.
 """
 
 from .cost import CostModel

@@ -17,27 +17,33 @@ class CostModel:
     """Costs in units of one computed (query, key) pair.
 
     The defaults were measured on two CPU cores with AVX512-BF16 at head size 64, where a pair
-    takes about 1.1 ns; `attention.calibration` measures them on each machine.
+    takes about 1.1 ns; `sparsity.autotune` measures them on each machine.
     """
 
     gather_pairs: int = 32  # copying one key and its value
-    call_pairs: int = 60_000  # what a tile costs whatever its keys are
+    call_pairs: int = 60_000  # what a query block costs whatever its keys are
 
     def sparse(self, pairs: Tensor, columns: Tensor, query_blocks: int) -> Tensor:
-        """Of so many computed pairs and gathered columns, both int64 [..., H]."""
+        """The cost of computed pairs and gathered columns; all of them int64 [..., H]."""
         return torch.add(pairs, columns, alpha=self.gather_pairs) + self.call_pairs * query_blocks
 
     def dense(self, pairs: int) -> int:
-        """Dense attention over `pairs` causal pairs."""
+        """The cost of dense attention over `pairs` causal pairs."""
         return pairs + self.call_pairs
 
 
 def kept_pairs(rows: SampledRows, num_columns: Tensor, blocks: Sequence[Blocks | None]) -> Tensor:
-    """Computed pairs of every head, int64 [P, H], for P proposals of `num_columns` [P, H, T]
-    columns, and blocks, of which all pairs count."""
+    """Computed pairs of every head under each of P proposals.
+
+    Args:
+        num_columns: int32 [P, H, T], columns that each query block uses.
+        blocks: P of them; all pairs of a kept block count.
+    Returns:
+        int64 [P, H].
+    """
     pairs = (num_columns * rows.heights).sum(dim=-1) + rows.local_pairs
     height = rows.query_blocks[-1].end - rows.query_blocks[0].start
-    for of_one, some in zip(pairs, blocks, strict=True):
-        if some is not None:
-            of_one += some.pairs(height)
+    for of_proposal, kept in zip(pairs, blocks, strict=True):
+        if kept is not None:
+            of_proposal += kept.pairs(height)
     return pairs

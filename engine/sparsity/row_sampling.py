@@ -1,4 +1,4 @@
-"""Sampled rows of a chunk: exact attention over all keys so far, summed by key and by block."""
+"""Sampled rows of a chunk: exact attention over all keys so far, its mass by key and by block."""
 
 from __future__ import annotations
 
@@ -9,42 +9,45 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..kernels.block_mass import block_mass
+from ..kernels.column_mass import column_mass
 from ..kernels.cpu_bf16 import RELIABLE_SUM, cpu_bf16_supported, shifted_weights, typical_scores
-from ..kernels.sampled_rows import block_mass, column_mass, row_lse, sampled_rows_supported
+from ..kernels.row_lse import row_lse
+from ..kernels.sampled_rows import sampled_rows_supported
 from .plan import QueryBlock
 from .rows import SampledRows, rows_of
 from .settings import SelectionSettings
 
-WORKSPACE_BYTES = 256 * 2**20  # of scores alive at once, about
-_NEGLIGIBLE = 0.005  # of all mass, that blocks may hold together in which no column is looked for
+WORKSPACE_BYTES = 256 * 2**20  # of the scores in memory at once, about
+NEGLIGIBLE_MASS = 0.005  # share of all mass in the blocks, together, that have no mass by key
 
 
 @dataclass(frozen=True)
 class Sample:
     """What one chunk's sampled and held-out rows attend to.
 
-    The softmax mass of a sampled row is 1, that of the sample `rows`.  What of it lies outside
-    of the bands is summed up: in all, by key, and by row block and key block.  `held_lse` is the
-    log-sum-exp over all keys of the chunk's rows `held_rows`, which selection does not look at:
-    they measure its coverage.
+    The attention mass (sum of softmax weights) of a sampled row is 1, that of the sample `rows`.
+    The part that lies outside of the local windows is summed up: in total, by key, and by row
+    block and key block.  `held_out_lse` is the log-sum-exp over all keys of the chunk's rows
+    `held_out_rows`, which selection does not look at: they measure its recall.
     """
 
     rows: int
-    outside: Tensor  # float32 [H]
-    mass: Tensor  # float32 [H, N] up to the last band; on GPUs even where it is negligible
-    blocks: Tensor | None  # float32 [H, R, B]; None where no pattern needs it
-    held_rows: Tensor  # int64 [T]
-    held_lse: Tensor  # float32 [H, T]
+    outside_mass: Tensor  # float32 [H]
+    column_mass: Tensor  # float32 [H, N] up to the last local window; negligible blocks evenly
+    block_mass: Tensor | None  # float32 [H, R, B]; None where no pattern needs it
+    held_out_rows: Tensor  # int64 [T]
+    held_out_lse: Tensor  # float32 [H, T]
     source: Source
 
-    def mass_beside(self, kept: Tensor) -> Tensor:
-        """As `mass`, of what does not lie in kept blocks, bool [H, R, B]."""
-        return self.source.mass_beside(kept)
+    def column_mass_outside(self, kept: Tensor) -> Tensor:
+        """`column_mass` without what lies in kept blocks, bool [H, R, B]."""
+        return self.source.column_mass_outside(kept)
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a sample was taken from."""
+    """The tensors that a sample was taken from."""
 
     q: Tensor  # [H, R + T, D], the sampled and the held-out rows
     k: Tensor  # [G, N, D]
@@ -52,19 +55,21 @@ class Source:
     rows: SampledRows
     block: int
     scale: float
-    by_block: Tensor | None  # float32 [H, B], mass outside of the bands; None on CPUs
+    mass_of_blocks: Tensor | None  # float32 [H, B], outside of the local windows; None on CPUs
 
-    def mass(self) -> Tensor:
-        """Column sums over all sampled rows, [H, N]."""
+    def column_mass(self) -> Tensor:
+        """The mass of each key over all sampled rows, [H, N], by the kernel."""
         return self._by_kernel(None)
 
-    def mass_beside(self, kept: Tensor) -> Tensor:
-        """Column sums over the rows that do not see the key's block, which bool [H, R, B] are
-        kept."""
-        return _mass_beside(self, kept) if self.by_block is None else self._by_kernel(kept)
+    def column_mass_outside(self, kept: Tensor) -> Tensor:
+        """The mass of each key over the sampled rows whose row block does not keep the key's
+        block, [H, N]; kept: bool [H, R, B]."""
+        if self.mass_of_blocks is None:
+            return _column_mass_outside(self, kept)
+        return self._by_kernel(kept)
 
     def _by_kernel(self, kept: Tensor | None) -> Tensor:
-        assert self.by_block is not None
+        assert self.mass_of_blocks is not None
         rows = self.rows
         return column_mass(
             self.q,
@@ -72,8 +77,8 @@ class Source:
             self.lse,
             rows.local_starts,
             rows.query_blocks[0].local_start,
-            self.by_block,
-            _NEGLIGIBLE * rows.count / max(1, self.by_block.shape[1]),
+            self.mass_of_blocks,
+            NEGLIGIBLE_MASS * rows.count / max(1, self.mass_of_blocks.shape[1]),
             None if kept is None else (kept, rows.row_block),
             keys=rows.query_blocks[-1].local_start,
             block=self.block,
@@ -89,13 +94,13 @@ def sample(
     *,
     scale: float,
 ) -> Sample:
-    """Exact causal softmax of the sampled rows, and the log-sum-exp of one held-out row a tile.
-
-    A tile of one row has no held-out row.
+    """Exact causal softmax of the sampled rows, and the log-sum-exp of one held-out row of each
+    query block that has more than its sampled ones.
 
     Args:
         q: [H, C, D], the chunk's queries at positions [N - C, N); k: [G, N, D], all keys so far.
-        tiles: those of the chunk, whose last band begins at a key that is not 0.
+        query_blocks: those of the chunk, whose last local window does not begin at key 0.
+        scale: factor on q @ k.T before the softmax.
     """
     rows = rows_of(
         tuple(query_blocks),
@@ -106,10 +111,10 @@ def sample(
     )
     picked = q.index_select(1, rows.at)
     block = settings.block
-    blocks: Tensor | None
+    by_block: Tensor | None
     if sampled_rows_supported(q, block):
         parts = row_lse(picked, k, rows.positions, block=block, scale=scale)
-        lse, blocks = block_mass(
+        lse, by_block = block_mass(
             *parts,
             rows.local_starts,
             rows.row_block,
@@ -117,22 +122,22 @@ def sample(
             blocks=query_blocks[-1].local_start // block,
             block=block,
         )
-        by_block = blocks.sum(dim=1)
-        source = Source(picked, k, lse, rows, block, scale, by_block)
-        mass, outside = source.mass(), by_block.sum(dim=1)
+        mass_of_blocks = by_block.sum(dim=1)
+        source = Source(picked, k, lse, rows, block, scale, mass_of_blocks)
+        mass, outside = source.column_mass(), mass_of_blocks.sum(dim=1)
     else:
         wanted = block if settings.needs_blocks else None
-        lse, mass, blocks = _by_matrices(picked, k, rows, wanted, scale)
+        lse, mass, by_block = _by_matrices(picked, k, rows, wanted, scale)
         source = Source(picked, k, lse, rows, block, scale, None)
         outside = mass.sum(dim=-1)
-    return Sample(rows.count, outside, mass, blocks, rows.held, lse[:, rows.count :], source)
+    return Sample(rows.count, outside, mass, by_block, rows.held_out, lse[:, rows.count :], source)
 
 
 def _by_matrices(
     q: Tensor, k: Tensor, rows: SampledRows, block: int | None, scale: float
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Log-sum-exp of every row, [H, R + T], and the mass of the sampled ones by key, [H, N], and
-    with `block` by row block and key block, [H, R, B]."""
+    """In plain torch: the log-sum-exp of every row, [H, R + T], and the mass of the sampled ones by
+    key, [H, N], and with `block` by row block and key block, [H, R, B]."""
     heads, last = len(q), rows.query_blocks[-1].local_start
     mass = torch.zeros(heads, last, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
@@ -151,8 +156,8 @@ def _by_matrices(
     return lse, mass, by_block
 
 
-def _mass_beside(source: Source, kept: Tensor) -> Tensor:
-    """`Source.mass_beside` in plain torch."""
+def _column_mass_outside(source: Source, kept: Tensor) -> Tensor:
+    """`Source.column_mass_outside` in plain torch."""
     rows, block = source.rows, source.block
     mass = torch.zeros(len(source.q), rows.query_blocks[-1].local_start, device=source.q.device)
     for some, keys in _portions(source.q, source.k):
@@ -164,19 +169,21 @@ def _mass_beside(source: Source, kept: Tensor) -> Tensor:
 
 
 def _in_blocks(sums: Tensor, block: int) -> Tensor:
-    """[..., n] summed by `block` successive ones, the last of them fewer."""
+    """[..., n] summed over blocks of `block` keys, the last one shorter: [..., ceil(n / block)]."""
     short = -sums.shape[-1] % block
     padded = nn.functional.pad(sums, (0, short))
     return padded.view(*padded.shape[:-1], -1, block).sum(dim=-1)
 
 
 def _portions(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Query heads [H, R, D] of one kv head, as many as the workspace allows, with its keys."""
-    shared = len(q) // len(k)
+    """Slices of the query heads of q [H, R, D] that share a kv head, as many as the workspace
+    allows, with its keys [N, D]."""
+    group_size = len(q) // len(k)
     step = max(1, WORKSPACE_BYTES // (4 * q.shape[1] * k.shape[1]))
-    for group, keys in enumerate(k):
-        for first in range(group * shared, (group + 1) * shared, step):
-            yield slice(first, min(first + step, (group + 1) * shared)), keys
+    for kv_head, keys in enumerate(k):
+        first, end = kv_head * group_size, (kv_head + 1) * group_size
+        for start in range(first, end, step):
+            yield slice(start, min(start + step, end)), keys
 
 
 @dataclass(frozen=True)
@@ -199,8 +206,8 @@ class _Part:
 
 
 def _weights(q: Tensor, k: Tensor, rows: SampledRows, scale: float) -> tuple[Tensor, list[_Part]]:
-    """What the sampled rows among q [S, R + T, D] give to the keys [N, D] before their bands;
-    and the log-sum-exp of every row over all keys, [S, R + T]."""
+    """The log-sum-exp of every row of q [S, R + T, D] over all keys k [N, D], [S, R + T], and the
+    weights of the keys before the local windows of the sampled ones."""
     before, last = rows.query_blocks[0].local_start, rows.query_blocks[-1].local_start
     sampled = slice(0, rows.count)
     near = torch.arange(before, len(k), device=k.device)
@@ -208,7 +215,7 @@ def _weights(q: Tensor, k: Tensor, rows: SampledRows, scale: float) -> tuple[Ten
     scores = scores.masked_fill_(near > rows.positions[:, None], -math.inf)
     lse = scores.logsumexp(dim=-1)
     parts = []
-    if before:  # all rows see these, and no row has them in its band
+    if before:  # all rows see these, and no row has them in its local window
         blocks, shift, total = _far_weights(q, k[:before], lse, scale)
         lse = torch.logaddexp(lse, shift + total.log())
         factors = (shift - lse).exp()[:, sampled]

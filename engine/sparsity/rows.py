@@ -1,4 +1,4 @@
-"""Which rows of a chunk are sampled, and which are held out to measure coverage."""
+"""Which rows of a chunk are sampled, and which are held out to measure recall."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 from .plan import QueryBlock
 
 SAMPLINGS = ("strided", "tails")
-"""Of every segment of rows, some at equal distances, or its last ones.
+"""Which rows of every segment: some at equal distances, or its last ones.
 
-SampleAttention (arXiv 2406.15486) has the one in its first version and the other in its later
+SampleAttention (arXiv 2406.15486) has the former in its first version, the latter in its later
 one.  Three strided rows of 128 tell as much as seven at the end: docs/decisions/0018.
 """
 
@@ -24,50 +24,47 @@ one.  Three strided rows of 128 tell as much as seven at the end: docs/decisions
 class Diagonals:
     """Where the diagonals of a chunk lie among its R row blocks and B key blocks.
 
-    The diagonal of number n has, for every row block, the key block n before the one in which the
-    row block begins.
+    Diagonal n consists, for every row block, of the key block that lies n blocks before the one in
+    which the row block begins.
     """
 
     count: int
-    valid: Tensor  # bool [R, B], blocks before the row block's band
+    valid: Tensor  # bool [R, B], blocks before the row block's local window
     number: Tensor  # int64 [R, B], of the diagonal; 0 or more where it is valid
 
 
 @dataclass(frozen=True, eq=False)
 class SampledRows:
-    """One chunk's tiles, and its rows of interest, as tensors on a device."""
+    """One chunk's query blocks and its rows of interest, as tensors on a device."""
 
     query_blocks: tuple[QueryBlock, ...]
     count: int  # of sampled rows
-    at: Tensor  # int64 [R + T], rows of the chunk: the sampled ones, then one held out a tile
+    at: Tensor  # int64 [R + T], rows of the chunk: the sampled ones, then the held-out ones
     positions: Tensor  # int32 [R + T], of the same in the context
-    local_starts: Tensor  # int32 [R], where the band of a sampled row's tile begins
-    row_block: Tensor  # int32 [R], the blocks of `block` rows in which they lie
+    local_starts: Tensor  # int32 [R], where the local window of a sampled row begins
+    row_block: Tensor  # int32 [R], the block of `block` rows in which each lies
     row_blocks: int
     membership: Tensor  # float32 [R, row_blocks], 1 where a row lies in a block
-    of_blocks: Tensor  # float32 [row_blocks], how many of the sampled rows lie in each
-    local_starts_of_row_blocks: (
-        Tensor  # int64 [row_blocks], where the band of a row block's tile begins
-    )
-    ends: Tensor  # int64 [T], where the tiles' bands begin
-    ends_before: Tensor  # int64 [T], the last key before each, or 0
-    local_starts_of_query_blocks: Tensor  # int32 [T], `ends` again
-    heights: Tensor  # int64 [T], rows of the tiles
+    rows_in_blocks: Tensor  # float32 [row_blocks], how many of the sampled rows lie in each
+    local_starts_of_query_blocks: Tensor  # int32 [T]
+    ends: Tensor  # int64 [T], `local_starts_of_query_blocks`, where the columns of each end
+    last_before: Tensor  # int64 [T], the last key before each, or 0
+    heights: Tensor  # int64 [T], rows of the query blocks
     diagonals: Diagonals
 
     @cached_property
     def local_pairs(self) -> int:
-        """Pairs in the bands of one head."""
+        """(query, key) pairs in the local windows of one head."""
         return sum(query_block.local_pairs for query_block in self.query_blocks)
 
     @property
-    def held(self) -> Tensor:
-        """The held-out rows, int64 [T]."""
+    def held_out(self) -> Tensor:
+        """The held-out rows, one for each query block that has one, int64 [T]."""
         return self.at[self.count :]
 
 
 def sampled_in(start: int, end: int, *, share: float, sampling: str) -> list[int]:
-    """Positions of the sampled rows of the segment [start, end): `share` of it, one at least."""
+    """Positions of the sampled rows of the segment [start, end): `share` of it, at least one."""
     rows = end - start
     count = math.ceil(share * rows)
     if sampling == "tails":
@@ -85,7 +82,7 @@ def held_out_in(start: int, end: int, sampled: Sequence[int]) -> int | None:
 
 
 def segments_of(query_block: QueryBlock, block: int) -> list[tuple[int, int]]:
-    """[start, end) of each segment of `block` rows of a tile, the last one shorter."""
+    """[start, end) of each segment of `block` rows of a query block, the last one shorter."""
     return [
         (s, min(s + block, query_block.end))
         for s in range(query_block.start, query_block.end, block)
@@ -95,7 +92,7 @@ def segments_of(query_block: QueryBlock, block: int) -> list[tuple[int, int]]:
 def sampled_positions(
     query_block: QueryBlock, *, block: int, share: float, sampling: str
 ) -> list[int]:
-    """Of all segments of a tile."""
+    """Positions of the sampled rows of all segments of a query block."""
     return [
         row
         for start, end in segments_of(query_block, block)
@@ -112,11 +109,11 @@ def rows_of(
     sampling: str,
     device: torch.device,
 ) -> SampledRows:
-    """The sampled rows of every segment and one held-out row a tile, of its middle segment."""
+    """The sampled rows of every segment, and one held-out row of each query block's middle one."""
     start = query_blocks[0].start
     sampled: list[int] = []
     local_starts: list[int] = []
-    held: list[int] = []
+    held_out: list[int] = []
     for query_block in query_blocks:
         here = sampled_positions(query_block, block=block, share=share, sampling=sampling)
         sampled += here
@@ -124,7 +121,7 @@ def rows_of(
         segments = segments_of(query_block, block)
         first, end = segments[(len(segments) - 1) // 2]
         row = held_out_in(first, end, [r for r in here if first <= r < end])
-        held += [] if row is None else [row]
+        held_out += [] if row is None else [row]
     row_block = [(row - start) // block for row in sampled]
     row_blocks = -(-(query_blocks[-1].end - start) // block)
 
@@ -134,7 +131,7 @@ def rows_of(
 
     of_block = there(row_block, torch.int32)
     numbers = torch.arange(row_blocks, device=device)
-    local_starts_of_row_blocks = there(
+    of_row_blocks = there(
         [
             query_block.local_start
             for query_block in query_blocks
@@ -146,22 +143,21 @@ def rows_of(
     keys = torch.arange(query_blocks[-1].local_start // block, device=device)
     diagonals = Diagonals(
         count=start // block + row_blocks,
-        valid=keys < (local_starts_of_row_blocks // block)[:, None],
+        valid=keys < (of_row_blocks // block)[:, None],
         number=(start // block + numbers[:, None] - keys).clamp(min=0),
     )
     return SampledRows(
         query_blocks=query_blocks,
         count=len(sampled),
-        at=there([row - start for row in sampled + held], torch.int64),
-        positions=there(sampled + held, torch.int32),
+        at=there([row - start for row in sampled + held_out], torch.int64),
+        positions=there(sampled + held_out, torch.int32),
         local_starts=there(local_starts, torch.int32),
         row_block=of_block,
         row_blocks=row_blocks,
         membership=membership,
-        of_blocks=membership.sum(dim=0),
-        local_starts_of_row_blocks=local_starts_of_row_blocks,
+        rows_in_blocks=membership.sum(dim=0),
         ends=there([query_block.local_start for query_block in query_blocks], torch.int64),
-        ends_before=there(
+        last_before=there(
             [max(0, query_block.local_start - 1) for query_block in query_blocks], torch.int64
         ),
         local_starts_of_query_blocks=there(

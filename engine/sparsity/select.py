@@ -1,4 +1,4 @@
-"""From a chunk's queries and all keys so far to a plan."""
+"""The plan for a chunk, from its queries and all keys so far."""
 
 from __future__ import annotations
 
@@ -19,24 +19,31 @@ _ROUNDING = 1e-3  # of the sampled mass
 def select(
     q: Tensor, k: Tensor, *, scale: float, settings: SelectionSettings
 ) -> tuple[SparsePlan, Sample] | None:
-    """The plan for one chunk of one layer and the sample that it was made from, or None for
-    dense attention in every head.
+    """Select the keys of one chunk of one layer.
 
-    None at alpha >= 1, where no key lies outside band and sinks, and, for the method `auto`, in
-    a chunk that ends before the break-even length.  The method `auto` takes for every head the
-    cheapest of its patterns that reach alpha, or dense attention where that costs no more; the
-    other methods and a forced density keep what they keep whatever it costs.  Nothing here waits
-    for the device.
+    The method `auto` takes for every head the cheapest of its patterns that reach alpha, or dense
+    attention where that costs no more; the other methods and a forced density keep what they keep
+    whatever it costs.  Nothing here waits for the device.
 
     Args:
         q: [H, C, D], the chunk's queries at positions [N - C, N).
         k: [G, N, D], all keys so far, the chunk's own included.
+        scale: factor on q @ k.T before the softmax.
+    Returns:
+        the plan and the sample that it was made from; or None for dense attention in every head:
+        at alpha >= 1, where no key lies outside of local window and sinks, and, for the method
+        `auto`, in a chunk that ends before the break-even length.
     """
     end = k.shape[1]
     start = end - q.shape[1]
-    size, window, block = settings.query_block, settings.window, settings.block
-    query_blocks = query_blocks_of(start, end, query_block=size, window=window, block=block)
-    if _dense(query_blocks, end, settings):
+    query_blocks = query_blocks_of(
+        start,
+        end,
+        query_block=settings.query_block,
+        window=settings.window,
+        block=settings.block,
+    )
+    if _is_dense(query_blocks, end, settings):
         return None
     seen = sample(q, k, query_blocks, settings, scale=scale)
     request = Request(seen, causal_pairs(start, end), settings)
@@ -44,10 +51,10 @@ def select(
     if settings.method == "auto" and settings.density is None:
         return _cheapest(proposals, request), seen
     (alone,) = proposals
-    return _planned(alone, request, None, None), seen
+    return _plan_of(alone, request, None, None), seen
 
 
-def _dense(query_blocks: tuple[QueryBlock, ...], end: int, settings: SelectionSettings) -> bool:
+def _is_dense(query_blocks: tuple[QueryBlock, ...], end: int, settings: SelectionSettings) -> bool:
     if query_blocks[-1].local_start <= settings.num_sink_tokens:
         return True
     if settings.density is not None:
@@ -60,7 +67,7 @@ def _dense(query_blocks: tuple[QueryBlock, ...], end: int, settings: SelectionSe
 
 
 def _cheapest(proposals: list[Proposal], request: Request) -> SparsePlan:
-    """Of every head the pattern with the lowest predicted cost, or dense attention."""
+    """For every head the pattern with the lowest predicted cost, or dense attention."""
     settings, rows = request.settings, request.rows
     num_columns = torch.stack([proposal.num_columns for proposal in proposals])
     pairs = kept_pairs(rows, num_columns, [proposal.blocks for proposal in proposals])
@@ -68,19 +75,20 @@ def _cheapest(proposals: list[Proposal], request: Request) -> SparsePlan:
     costs = settings.cost.sparse(pairs, columns, len(rows.query_blocks)).float()
     most = int(settings.max_column_share * rows.query_blocks[-1].end)
     costs = costs.masked_fill(columns > most, torch.inf)
-    if not all(PATTERNS[name].reaches for name in settings.candidates):
-        held = torch.stack([proposal.held() for proposal in proposals])
-        costs = costs.masked_fill(held < request.needed - _ROUNDING * rows.count, torch.inf)
+    if not all(PATTERNS[name].reaches_alpha for name in settings.candidates):
+        mass = torch.stack([proposal.kept_mass() for proposal in proposals])
+        enough = request.needed_mass - _ROUNDING * rows.count
+        costs = costs.masked_fill(mass < enough, torch.inf)
     lowest, best = costs.min(dim=0)
-    joined = proposals[0] if len(proposals) == 1 else _joined(proposals, num_columns, best)
+    chosen = proposals[0] if len(proposals) == 1 else _by_head(proposals, num_columns, best)
     dense = lowest >= settings.cost.dense(request.pairs)
-    plan = _planned(joined, request, pairs.gather(0, best[None])[0], dense)
+    plan = _plan_of(chosen, request, pairs.gather(0, best[None])[0], dense)
     order = plan.pairs_computed.argsort(descending=True)
     return replace(plan, columns=plan.columns[:, :most], order=order)
 
 
-def _joined(proposals: list[Proposal], num_columns: Tensor, best: Tensor) -> Proposal:
-    """Of every head the proposal that `best` [H] numbers; `num_columns` [P, H, T] is theirs."""
+def _by_head(proposals: list[Proposal], num_columns: Tensor, best: Tensor) -> Proposal:
+    """For every head proposal number `best` [H]; `num_columns` [P, H, T] are the proposals'."""
     columns = max((p.columns for p in proposals), key=lambda listed: listed.shape[1])
     blocks = None
     for number, proposal in enumerate(proposals):
@@ -98,14 +106,14 @@ def _joined(proposals: list[Proposal], num_columns: Tensor, best: Tensor) -> Pro
         columns,
         num_columns.gather(0, best[None, :, None].expand(1, *num_columns.shape[1:]))[0],
         None if blocks is None else Blocks(size, blocks),
-        lambda: torch.stack([p.held() for p in proposals]).gather(0, best[None])[0],
+        lambda: torch.stack([p.kept_mass() for p in proposals]).gather(0, best[None])[0],
     )
 
 
-def _planned(
+def _plan_of(
     proposal: Proposal, request: Request, computed: Tensor | None, dense: Tensor | None
 ) -> SparsePlan:
-    """The plan that keeps what is proposed, but for the heads [H] that are dense."""
+    """The plan that keeps what is proposed, except for the dense heads, bool [H]."""
     num_columns, blocks, rows = proposal.num_columns, proposal.blocks, request.rows
     if computed is None:
         computed = kept_pairs(rows, num_columns[None], [blocks])[0]

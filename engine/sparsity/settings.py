@@ -20,7 +20,7 @@ class SelectionSettings:
 
     `density` forces how much is computed: the columns with most mass per pair are taken until
     window and columns together make that share of the chunk's causal pairs, whatever they hold
-    and whatever they cost; alpha is then unused.  `attention.calibration` measures what is None
+    and whatever they cost; alpha is then unused.  `sparsity.autotune` measures what is None
     here and the costs on each machine; without a `break_even` the method `auto` is always dense.
     """
 
@@ -28,7 +28,7 @@ class SelectionSettings:
     method: str = "auto"  # one of METHODS
     density: float | None = None  # forced, in (0, 1); None: chosen by alpha
     query_block: int = 512  # query rows that share one list of keys
-    window: int = 512  # keys before a tile that all of its rows see, at least
+    window: int = 512  # keys before a query block that all of its rows see, at least
     block: int = 128  # rows of a sampled segment; rows and keys of a block
     num_sink_tokens: int = 16  # first keys of the context, always kept
     sampled_share: float | None = None  # of a segment's rows; None: by the chunk's length
@@ -45,7 +45,7 @@ class SelectionSettings:
         assert self.method in METHODS
         assert self.density is None or 0.0 < self.density < 1.0
         assert min(self.query_block, self.window, self.num_sink_tokens) >= 1
-        assert self.query_block % self.block == 0, "a tile is made of whole blocks"
+        assert self.query_block % self.block == 0, "a query block consists of whole blocks"
         assert self.num_sink_tokens <= self.block, "the sinks lie in the first block"
         assert self.sampled_share is None or 0.0 < self.sampled_share <= 0.25, "some are held out"
         assert self.sampling in SAMPLINGS

@@ -1,4 +1,4 @@
-"""Carry out a plan: gather the kept columns, stream the band, merge."""
+"""Attention by a plan: gather the kept columns, stream the local windows, merge."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..kernels.sparse_prefill import (
     sparse_prefill,
     sparse_prefill_supported,
 )
-from . import SparsePlan
+from .plan import SparsePlan
 
 Result = tuple[Tensor, Tensor]
 """Output [..., C, D] and log-sum-exp [..., C] float32 of some rows."""
@@ -29,15 +29,16 @@ def sparse_attention(
 ) -> Result:
     """Attention of a chunk under `plan`; None is dense attention in every head.
 
-    The keys of a row are the band with its causal diagonal, where it lies in the cache, and the
-    columns before the band, gathered into one contiguous list for each head: those before the
-    first tile's band, which all rows see, and the few between the bands; and the keys of the
-    kept blocks that are no columns.  The results over these disjoint keys are merged by
-    log-sum-exp, so no mask is ever built.  A dense head's columns are all keys before the chunk.
-    Where `sparse_prefill_supported` says so, one kernel does it all.
+    The keys of a row are the local window with its causal diagonal, where it lies in the cache;
+    the columns before it, gathered into one contiguous list for each head: those before the first
+    query block's local window, which all rows see, and the few between the local windows; and the
+    keys of the kept blocks that are not columns.  The results over these disjoint keys are merged
+    by log-sum-exp, so no mask is ever built.  A dense head's columns are all keys before the
+    chunk.  Where `sparse_prefill_supported` says so, one kernel does it all.
 
     Args:
         q: [H, C, D] at positions [N - C, N); k, v: [G, N, D], all keys so far.
+        scale: factor on q @ k.T before the softmax.
     Returns:
         out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that were kept.
     """
@@ -45,21 +46,21 @@ def sparse_attention(
         out, lse = attend(q, k, v, causal=True, scale=scale)
         return out.to(q.dtype), lse
     block = LARGEST_BLOCK if plan.blocks is None else plan.blocks.size
-    query_block = _tile_rows(plan)
+    query_block = query_block_rows(plan)
     if sparse_prefill_supported(q, v, block) and query_block % SMALLEST_BLOCK == 0:
-        lists = plan.columns, plan.num_columns, plan.local_starts, _block_lists(plan), plan.order
+        lists = plan.columns, plan.num_columns, plan.local_starts, block_lists_of(plan), plan.order
         return sparse_prefill(q, k, v, *lists, query_block=query_block, scale=scale)
-    groups, shared = k.shape[0], q.shape[0] // k.shape[0]
+    num_kv_heads, group_size = k.shape[0], q.shape[0] // k.shape[0]
     out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
     is_dense: list[bool] = plan.dense.tolist()
-    for group in range(groups):
-        heads = range(group * shared, (group + 1) * shared)
+    for kv_head in range(num_kv_heads):
+        heads = range(kv_head * group_size, (kv_head + 1) * group_size)
         dense = [h for h in heads if is_dense[h]]
         sparse = [h for h in heads if not is_dense[h]]
-        for some, carry_out in ((dense, _dense), (sparse, _stripes)):
+        for some, compute in ((dense, _dense_heads), (sparse, _sparse_heads)):
             if some:
-                result, lse[some] = carry_out(q[some], k[group], v[group], plan, some, scale)
+                result, lse[some] = compute(q[some], k[kv_head], v[kv_head], plan, some, scale)
                 out[some] = result.to(q.dtype)
     return out, lse
 
@@ -69,29 +70,31 @@ def gathered(k: Tensor, v: Tensor, columns: Tensor) -> object:
     if sparse_prefill_supported(k, v):
         num_columns = torch.full_like(columns[:, :1], columns.shape[1])
         return gather(k, v, columns, num_columns)
-    shared = len(columns) // len(k)
+    group_size = len(columns) // len(k)
     return [
-        (k[h // shared].index_select(0, some), v[h // shared].index_select(0, some))
+        (k[h // group_size].index_select(0, some), v[h // group_size].index_select(0, some))
         for h, some in enumerate(columns)
     ]
 
 
-def _tile_rows(plan: SparsePlan) -> int:
-    """Rows of the plan's tiles; of a single tile, which may be cut short, a round number."""
+def query_block_rows(plan: SparsePlan) -> int:
+    """Rows of the plan's query blocks, as `sparse_prefill` takes them: those of a single query
+    block, which may be cut short, rounded up."""
     rows = plan.query_blocks[0].rows
     return rows if len(plan.query_blocks) > 1 else -(-rows // LARGEST_BLOCK) * LARGEST_BLOCK
 
 
-def _block_lists(plan: SparsePlan) -> BlockLists | None:
+def block_lists_of(plan: SparsePlan) -> BlockLists | None:
+    """The plan's kept blocks, as `sparse_prefill` takes them."""
     if plan.blocks is None:
         return None
     return block_lists(plan.blocks.kept, plan.columns, plan.num_columns, size=plan.blocks.size)
 
 
-def _dense(
+def _dense_heads(
     q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, heads: Sequence[int], scale: float
 ) -> Result:
-    """Every key, for the query heads `heads` of one kv group; shapes as in `_stripes`."""
+    """Every key, for the query heads `heads` of one kv head; shapes as in `_sparse_heads`."""
     before = plan.query_blocks[0].start
     near = attend(q, k[None, before:], v[None, before:], causal=True, scale=scale)
     if before == 0:
@@ -101,29 +104,30 @@ def _dense(
     return merge_attention_states(*far, *near)
 
 
-def _stripes(
+def _sparse_heads(
     q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, heads: Sequence[int], scale: float
 ) -> Result:
-    """Bands, columns and blocks, for the query heads `heads` of one kv group.
+    """Local windows, columns and blocks, for the query heads `heads` of one kv head.
 
     Args:
         q: [len(heads), C, D]; k, v: [N, D].
     """
-    out, lse = _bands(q, k, v, plan, scale)
+    out, lse = _local_windows(q, k, v, plan, scale)
     typical = typical_scores(q, k, lse, scale)
     first = plan.query_blocks[0].start
     for i, head in enumerate(heads):
         edges: list[int] = plan.num_columns[head].tolist()
-        columns, shared = plan.columns[head, : edges[-1]], edges[0]
+        columns, seen_by_all = plan.columns[head, : edges[-1]], edges[0]
         keys, values = k.index_select(0, columns), v.index_select(0, columns)
         one = slice(i, i + 1)
-        if shared:
-            far = _over_all(q[one], keys[:shared], values[:shared], typical[one], scale)
+        if seen_by_all:
+            first_keys, first_values = keys[:seen_by_all], values[:seen_by_all]
+            far = _over_all(q[one], first_keys, first_values, typical[one], scale)
             out[one], lse[one] = merge_attention_states(*far, out[one], lse[one])
         for query_block, num_columns in zip(plan.query_blocks, edges, strict=True):
-            if num_columns > shared:
+            if num_columns > seen_by_all:
                 some = slice(query_block.start - first, query_block.end - first)
-                between = slice(shared, num_columns)
+                between = slice(seen_by_all, num_columns)
                 part = attend(
                     q[one, some], keys[None, between], values[None, between],
                     causal=False, scale=scale,
@@ -140,8 +144,8 @@ def _stripes(
 
 
 def _blocks(plan: SparsePlan, head: int) -> Iterator[tuple[slice, Tensor]]:
-    """Of one head, rows of the chunk that see the same blocks, and these blocks' keys that are
-    no columns, int64 [n]."""
+    """One head's rows that see the same blocks, and the keys of these blocks that are not columns,
+    int64 [n]."""
     if plan.blocks is None or not bool(plan.blocks.kept[head].any()):
         return
     size, kept = plan.blocks.size, plan.blocks.kept[head]
@@ -156,8 +160,8 @@ def _blocks(plan: SparsePlan, head: int) -> Iterator[tuple[slice, Tensor]]:
             yield slice(first * size, end * size), seen.nonzero().flatten()
 
 
-def _bands(q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, scale: float) -> Result:
-    """Each tile over its band: the tile's own keys causally, those before them whole."""
+def _local_windows(q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, scale: float) -> Result:
+    """Each query block over its local window: its own keys causally, those before them whole."""
     parts = []
     first = plan.query_blocks[0].start
     for query_block in plan.query_blocks:
@@ -178,7 +182,7 @@ def _bands(q: Tensor, k: Tensor, v: Tensor, plan: SparsePlan, scale: float) -> R
 
 
 def _over_all(q: Tensor, k: Tensor, v: Tensor, typical: Tensor, scale: float) -> Result:
-    """Every query [S, C, D] over the same keys [N, D], by the fastest way there is."""
+    """Every query [S, C, D] over the same keys [N, D], by the fastest implementation."""
     if not cpu_bf16_supported(q, v):
         return attend(q, k[None], v[None], causal=False, scale=scale)
     out, lse = attend_cpu_bf16(q.flatten(0, 1), k, v, typical=typical.flatten(), scale=scale)

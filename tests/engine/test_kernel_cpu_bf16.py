@@ -133,8 +133,8 @@ def test_a_sample_by_cpu_bf16_is_that_in_float32(striped, small_settings, cpu_bf
     )
     seen = sample(q, k, query_blocks, replace(small_settings, sampled_share=0.1), scale=0.25)
     assert seen.rows == right.rows
-    torch.testing.assert_close(seen.mass, right.mass, atol=0.01, rtol=0.02)
-    torch.testing.assert_close(seen.held_lse, right.held_lse, atol=0.02, rtol=0.0)
+    torch.testing.assert_close(seen.column_mass, right.column_mass, atol=0.01, rtol=0.02)
+    torch.testing.assert_close(seen.held_out_lse, right.held_out_lse, atol=0.02, rtol=0.0)
 
 
 def test_scores_far_above_the_guess_are_sampled_in_float32(cpu_bf16_everywhere):
@@ -146,7 +146,7 @@ def test_scores_far_above_the_guess_are_sampled_in_float32(cpu_bf16_everywhere):
     query_blocks = select(q, k, scale=SCALE, settings=settings)[0].query_blocks
     right = sample(q.float(), k.float(), query_blocks, settings, scale=SCALE)
     seen = sample(q, k, query_blocks, settings, scale=SCALE)
-    torch.testing.assert_close(seen.mass, right.mass, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(seen.column_mass, right.column_mass, atol=1e-4, rtol=1e-3)
 
 
 def test_cpu_bf16_is_for_bfloat16_on_cpu():

@@ -26,15 +26,15 @@ def test_selection_stays_on_its_device_without_waiting(changes):
     settings = SelectionSettings(break_even=1, **changes)
     plan, seen = select(q, k, scale=0.125, settings=settings)
     made = (
-        seen.mass,
-        seen.held_lse,
+        seen.column_mass,
+        seen.held_out_lse,
         plan.columns,
         plan.num_columns,
         plan.local_starts,
         plan.pairs_computed,
     )
     assert {tensor.device for tensor in made} == {META}
-    assert seen.mass.shape == (8, 4224)  # whole blocks
+    assert seen.column_mass.shape == (8, 4224)  # whole blocks
     assert plan.num_columns.shape == plan.local_starts.shape == (8, 2)
     kept = torch.empty(8, 700, device=META)
     assert held_out_recall(kept, seen).shape == (8, 2)

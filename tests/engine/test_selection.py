@@ -108,20 +108,20 @@ def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, works
     last = query_blocks[-1].local_start
     near = {"atol": 1e-5, "rtol": 1e-3}
     assert seen.rows == len(rows)
-    torch.testing.assert_close(seen.mass, outside.sum(1)[:, :last], **near)
-    torch.testing.assert_close(seen.outside, outside.sum((1, 2)), **near)
+    torch.testing.assert_close(seen.column_mass, outside.sum(1)[:, :last], **near)
+    torch.testing.assert_close(seen.outside_mass, outside.sum((1, 2)), **near)
     row_block = (torch.tensor(rows) - 2403) // 16
     by_block = torch.zeros(4, 7, last // 16)
     by_block.index_add_(1, row_block, outside[:, :, :last].unflatten(-1, (-1, 16)).sum(-1))
-    torch.testing.assert_close(seen.blocks, by_block, **near)
+    torch.testing.assert_close(seen.block_mass, by_block, **near)
     kept = torch.rand(by_block.shape) < 0.5
     left = outside[:, :, :last] * ~kept[:, row_block].repeat_interleave(16, dim=-1)
-    torch.testing.assert_close(seen.mass_beside(kept), left.sum(1), **near)
-    held = [row for row in seen.held_rows.tolist()]
+    torch.testing.assert_close(seen.column_mass_outside(kept), left.sum(1), **near)
+    held = [row for row in seen.held_out_rows.tolist()]
     assert len(held) == 3
     assert not {2403 + row for row in held} & set(rows)
     _, lse = attend_reference(q, k, k, causal=True, scale=SCALE)
-    torch.testing.assert_close(seen.held_lse, lse[:, seen.held_rows], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(seen.held_out_lse, lse[:, seen.held_out_rows], atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
@@ -141,10 +141,10 @@ def test_columns_are_the_fewest_that_hold_what_is_needed(seed, alpha, num_sink_t
     proposal = PATTERNS["local-vertical"].propose(request)
     for head in range(2):
         kept = proposal.columns[head, : proposal.num_columns[head, -1]].tolist()
-        mass = request.sample.mass[head]
+        mass = request.sample.column_mass[head]
         assert kept[:num_sink_tokens] == [*range(num_sink_tokens)]
-        held, needed = float(mass[kept].sum()), float(request.needed[head])
-        assert float(proposal.held()[head]) == pytest.approx(held, abs=1e-4)
+        held, needed = float(mass[kept].sum()), float(request.needed_mass[head])
+        assert float(proposal.kept_mass()[head]) == pytest.approx(held, abs=1e-4)
         assert held >= needed - 1e-4
         others = [float(mass[i]) for i in kept[num_sink_tokens:]]
         if others:  # weights that are equal up to a thousandth go together
@@ -213,7 +213,7 @@ def test_heads_choose_for_themselves(striped, small_settings):
 def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings, alpha):
     q, k, v, _ = striped(rows=97, keys=400)  # the last tile is one row, which is sampled
     plan, seen = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
-    held = seen.held_rows.tolist()
+    held = seen.held_out_rows.tolist()
     exact = (_weights(q, k) * _kept(plan, 400)).sum(-1)[:, held]
     mass = held_out_recall(sparse_attention(q, k, v, plan, scale=SCALE)[1], seen)
     torch.testing.assert_close(mass, exact, atol=1e-5, rtol=1e-4)
@@ -242,7 +242,7 @@ def test_a_forced_density_takes_the_columns_with_most_mass_per_pair(striped):
         [sum(t.rows for t in few.query_blocks if t.local_start > key) for key in range(last)]
     )
     for head, columns in enumerate(_columns(few)):
-        merit = sampled.mass[head] / pairs
+        merit = sampled.column_mass[head] / pairs
         chosen = torch.zeros(last, dtype=torch.bool)
         chosen[columns] = True
         assert merit[columns[2:]].min() >= 0.999 * merit[~chosen].max()
@@ -321,7 +321,7 @@ def test_every_pattern_can_be_carried_out_alone(striped, method, density):
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-3)
     sampled = seen.source.rows.at[: seen.rows]
     held = (_weights(q, k) * kept).sum(-1)[:, sampled].sum(-1)
-    if density is None and PATTERNS[method].reaches:
+    if density is None and PATTERNS[method].reaches_alpha:
         assert (held >= 0.8 * seen.rows - 1e-3).all()
 
 
@@ -343,7 +343,7 @@ def test_what_a_proposal_holds_is_what_it_keeps(striped, method):
     weights = _weights(q, k)[:, sampled]
     outside = torch.arange(512) < seen.source.rows.local_starts[:, None]
     held = (weights * (_kept(plan, 512)[:, sampled] > 0) * outside).sum((1, 2))
-    torch.testing.assert_close(proposal.held(), held, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(proposal.kept_mass(), held, atol=1e-3, rtol=1e-3)
 
 
 def _diagonal(rows: int, keys: int, distances: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -386,8 +386,8 @@ def test_columns_and_slashes_take_thresholds_of_their_own(striped):
     assert (first.blocks.kept.sum((1, 2)) < second.blocks.kept.sum((1, 2))).all()
     for head in range(4):
         request = _request(q, k, few)
-        held = PATTERNS["vertical-slash"].propose(request).held()[head]
-        assert held >= (1 - 0.5 * 0.9) * request.sample.outside[head] - 1e-2
+        held = PATTERNS["vertical-slash"].propose(request).kept_mass()[head]
+        assert held >= (1 - 0.5 * 0.9) * request.sample.outside_mass[head] - 1e-2
 
 
 def test_the_joined_rule_takes_the_cheapest_pattern_of_each_head(striped):

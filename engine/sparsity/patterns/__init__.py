@@ -1,7 +1,7 @@
-"""Candidate patterns: each proposes, for every head, what to keep so that it holds enough mass.
+"""Candidate patterns: each proposes, for every head, keys that hold enough attention mass.
 
-`proposals` maps the names of `config.METHODS` to them; a pattern can be used alone, or the
-method `auto` takes the cheapest for each head.
+`PATTERNS` maps the names of `protocol.config.METHODS` to them; a pattern can be used alone, or
+the method `auto` takes the cheapest for each head.
 """
 
 from __future__ import annotations

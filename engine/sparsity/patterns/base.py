@@ -30,65 +30,68 @@ class Request:
         return self.sample.source.rows
 
     @cached_property
-    def needed(self) -> Tensor:
-        """Mass of the sample to keep outside of the bands, float32 [H]; 0 or less: none."""
+    def needed_mass(self) -> Tensor:
+        """Attention mass of the sample to keep outside of the local windows, float32 [H]; none
+        where it is not positive."""
         sample = self.sample
-        return sample.outside - (1.0 - self.settings.alpha) * sample.rows
+        return sample.outside_mass - (1.0 - self.settings.alpha) * sample.rows
 
     @property
-    def blocks(self) -> Tensor:
-        """The sample's mass by row block and key block, float32 [H, R, B]."""
-        blocks = self.sample.blocks
-        assert blocks is not None, "the settings tell beforehand whether a pattern needs them"
-        return blocks
+    def block_mass(self) -> Tensor:
+        """The sample's attention mass by row block and key block, float32 [H, R, B]."""
+        mass = self.sample.block_mass
+        assert mass is not None, "the settings say beforehand whether a pattern needs it"
+        return mass
 
     @cached_property
-    def diagonals(self) -> Tensor:
-        """The sample's mass on every diagonal of blocks, float32 [H, n]."""
-        where, blocks = self.rows.diagonals, self.blocks
-        sums = blocks.new_zeros(len(blocks), where.count)
-        return sums.index_add_(1, where.number.flatten(), blocks.flatten(1))
+    def diagonal_mass(self) -> Tensor:
+        """The sample's attention mass on every diagonal of blocks, float32 [H, n]."""
+        diagonals, mass = self.rows.diagonals, self.block_mass
+        sums = mass.new_zeros(len(mass), diagonals.count)
+        return sums.index_add_(1, diagonals.number.flatten(), mass.flatten(1))
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What to keep outside of the bands, of every head.
+    """What to keep outside of the local windows, in every head.
 
     Columns are listed as `kernels.top_p_mask` lists them: positions in order, int32 [H, M], and
-    how many there are before the band of each tile, int32 [H, T].
+    how many there are before the local window of each query block, int32 [H, T].
     """
 
     columns: Tensor
     num_columns: Tensor
     blocks: Blocks | None
-    held: Callable[[], Tensor]  # mass of the sample that columns and blocks hold, float32 [H]
+    kept_mass: Callable[[], Tensor]  # the sample's mass in columns and blocks, float32 [H]
 
 
 class Pattern(Protocol):
     """Stateless; works for all heads at once, on their device, and never waits for it."""
 
-    reaches: bool  # whether it holds what is needed in every head, whatever it takes
+    reaches_alpha: bool  # whether it keeps the needed mass in every head, whatever it takes
 
     def propose(self, request: Request) -> Proposal:
-        """The least that this pattern needs to hold the mass that is asked for, or the most
-        that it can."""
+        """The least that this pattern has to keep to hold the needed mass, or the most that it
+        can keep."""
 
 
-def listed(request: Request, counts: Tensor) -> Tensor:
+def num_columns_of(request: Request, counts: Tensor) -> Tensor:
     """`Proposal.num_columns` from the counts up to and with each key, int32 [H, N]."""
     rows = request.rows
-    before = counts.index_select(1, rows.ends_before)
+    before = counts.index_select(1, rows.last_before)
     return before if rows.query_blocks[0].local_start else before * (rows.ends > 0).int()
 
 
 def no_columns(request: Request) -> tuple[Tensor, Tensor]:
     """`columns` and `num_columns` of patterns that keep blocks alone."""
-    mass, ends = request.sample.mass, request.rows.ends
+    mass, ends = request.sample.column_mass, request.rows.ends
     num_columns = ends.new_zeros(len(mass), len(ends), dtype=torch.int32)
     return num_columns[:, :0], num_columns
 
 
-def reaching(weights: Tensor, limits: Tensor, *, num_sink_tokens: int = 0) -> tuple[Tensor, Tensor]:
+def columns_reaching(
+    weights: Tensor, limits: Tensor, *, num_sink_tokens: int = 0
+) -> tuple[Tensor, Tensor]:
     """`top_p_mask` of [H, N] until they hold `limits` [H] together."""
     return top_p_mask(
         weights,
@@ -99,16 +102,16 @@ def reaching(weights: Tensor, limits: Tensor, *, num_sink_tokens: int = 0) -> tu
     )
 
 
-def chosen(counts: Tensor) -> Tensor:
+def is_kept(counts: Tensor) -> Tensor:
     """Which positions are kept, bool [H, N], from the counts up to and with each."""
     return counts.diff(dim=-1, prepend=counts.new_zeros(len(counts), 1)) > 0
 
 
-def held_by(weights: Tensor, counts: Tensor) -> Callable[[], Tensor]:
-    """`Proposal.held` of the kept ones of weights [H, N]."""
-    return lambda: (weights * chosen(counts)).sum(dim=-1)
+def mass_of_columns(column_mass: Tensor, counts: Tensor) -> Callable[[], Tensor]:
+    """`Proposal.kept_mass` of columns, from the mass of each key [H, N]."""
+    return lambda: (column_mass * is_kept(counts)).sum(dim=-1)
 
 
-def held_in(request: Request, kept: Tensor) -> Callable[[], Tensor]:
-    """`Proposal.held` of kept blocks [H, R, B]."""
-    return lambda: (request.blocks * kept).sum(dim=(1, 2))
+def mass_of_blocks(request: Request, kept: Tensor) -> Callable[[], Tensor]:
+    """`Proposal.kept_mass` of kept blocks [H, R, B]."""
+    return lambda: (request.block_mass * kept).sum(dim=(1, 2))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...kernels.top_p_mask import top_p_members
 from ..plan import Blocks
-from .base import Proposal, Request, chosen, held_in, listed, no_columns
+from .base import Proposal, Request, is_kept, mass_of_blocks, no_columns, num_columns_of
 from .vertical import columns_for, pairs_of_columns
 
 _LONGEST_PERIOD = 64  # blocks
@@ -21,67 +21,69 @@ _LONGEST_PERIOD = 64  # blocks
 class VerticalSlash:
     """Columns and slashes (SampleAttention, in its later version).
 
-    There both have thresholds of their own, alpha_c and alpha_s.  So they do here where the
+    There both have thresholds of their own, alpha_c and alpha_s, and so they do here where the
     settings give them: slashes are the heaviest diagonals that hold alpha_s of what diagonals can
-    hold, columns the heaviest that hold alpha_c of what those leave.  Without, one threshold of
-    mass per computed pair serves both, the highest at which their masses add up to what is
-    needed.  In either case columns are counted beside the slashes: no mass counts twice.
+    hold, columns the heaviest that hold alpha_c of what those leave.  Otherwise one threshold of
+    mass per computed pair serves both, the highest at which their masses add up to the needed
+    one.  In either case only mass outside of the slashes counts for columns: none counts twice.
     """
 
-    reaches = True
+    reaches_alpha = True
 
     def propose(self, request: Request) -> Proposal:
         sample, alphas = request.sample, request.settings.alpha_vertical_slash
-        mass = request.diagonals
+        mass = request.diagonal_mass
         if alphas is None:
-            slashes = _worth_it(request, mass)
+            slashes = _heaviest_diagonals(request, mass)
         else:
             slashes = top_p_members(mass, mass, alphas[1] * mass.sum(dim=-1))
         kept = on_diagonals(request, slashes)
         on_slashes = (mass * slashes).sum(dim=-1)
-        beside = sample.mass_beside(kept)
-        needed = request.needed - on_slashes
+        outside = sample.column_mass_outside(kept)
+        needed = request.needed_mass - on_slashes
         if alphas is not None:
-            needed = alphas[0] * (sample.outside - on_slashes)
-        columns, counts = columns_for(request, beside, needed)
+            needed = alphas[0] * (sample.outside_mass - on_slashes)
+        columns, counts = columns_for(request, outside, needed)
         return Proposal(
             columns,
-            listed(request, counts),
+            num_columns_of(request, counts),
             Blocks(request.settings.block, kept),
-            lambda: on_slashes + (beside * chosen(counts)).sum(dim=-1),
+            lambda: on_slashes + (outside * is_kept(counts)).sum(dim=-1),
         )
 
 
 class IntervalSlash:
     """Diagonals that recur at a regular distance, and the first block (SparseAccelerate, arXiv
     2412.06198, names it; the definition is ours): the longest period, in blocks, for which the
-    diagonals of one phase hold what is needed."""
+    diagonals of one phase hold the needed mass."""
 
-    reaches = True
+    reaches_alpha = True
 
     def propose(self, request: Request) -> Proposal:
-        mass = request.diagonals
+        mass = request.diagonal_mass
         phases, periods = _phases(1 << mass.shape[1].bit_length(), mass.device)
-        held = mass @ phases[: mass.shape[1]]
-        # Of several phases of a period the heaviest.
-        merit = periods + 0.5 * held / request.sample.rows
-        best = merit.masked_fill(held < request.needed[:, None], 0.0).argmax(dim=-1)
+        phase_mass = mass @ phases[: mass.shape[1]]
+        # Among several phases of a period the heaviest.
+        merit = periods + 0.5 * phase_mass / request.sample.rows
+        best = merit.masked_fill(phase_mass < request.needed_mass[:, None], 0.0).argmax(dim=-1)
         slashes = phases[: mass.shape[1]].T.index_select(0, best) > 0
         kept = on_diagonals(request, slashes)
         kept[:, :, :1] = request.rows.diagonals.valid[:, :1]
         return Proposal(
-            *no_columns(request), Blocks(request.settings.block, kept), held_in(request, kept)
+            *no_columns(request),
+            Blocks(request.settings.block, kept),
+            mass_of_blocks(request, kept),
         )
 
 
-def _worth_it(request: Request, diagonals: Tensor) -> Tensor:
+def _heaviest_diagonals(request: Request, diagonals: Tensor) -> Tensor:
     """Which diagonals [H, n] are among the heaviest of diagonals and columns, by mass per pair."""
-    rows, columns = request.rows, request.sample.mass
+    rows, columns = request.rows, request.sample.column_mass
     height = rows.query_blocks[-1].end - rows.query_blocks[0].start
     each = columns / pairs_of_columns(rows)
     per_pair = torch.cat([diagonals / (request.settings.block * height), each], dim=-1)
     mass = torch.cat([diagonals, columns], dim=-1)
-    return top_p_members(per_pair, mass, request.needed)[:, : diagonals.shape[1]]
+    return top_p_members(per_pair, mass, request.needed_mass)[:, : diagonals.shape[1]]
 
 
 def on_diagonals(request: Request, slashes: Tensor) -> Tensor:
