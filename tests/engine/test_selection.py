@@ -18,7 +18,7 @@ from sa_chat.engine.sparsity import (
 from sa_chat.engine.sparsity import row_sampling as sampling_module
 from sa_chat.engine.sparsity.cost import kept_pairs
 from sa_chat.engine.sparsity.patterns import PATTERNS, Request
-from sa_chat.engine.sparsity.plan import Blocks, causal_pairs
+from sa_chat.engine.sparsity.plan import Blocks, QueryBlock, SparsePlan, causal_pairs
 from sa_chat.engine.sparsity.row_sampling import sample
 from sa_chat.engine.sparsity.rows import held_out_in, rows_of, sampled_in, sampled_positions
 from sa_chat.engine.sparsity.sparse_attention import sparse_attention
@@ -33,31 +33,25 @@ def _weights(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     return attend_reference(q, k, values, causal=True, scale=SCALE)[0]
 
 
-def _kept(plan, keys: int) -> torch.Tensor:
-    """How often each key is computed for each row: [H, C, N] counts."""
-    first = plan.query_blocks[0].start
-    counts = torch.zeros(len(plan.columns), plan.query_blocks[-1].end - first, keys)
-    if plan.blocks is not None:
-        size = plan.blocks.size
-        kept = plan.blocks.kept.repeat_interleave(size, dim=1).repeat_interleave(size, dim=2)
-        counts[:, :, : kept.shape[2]] += kept[:, : counts.shape[1]]
+def _assert_no_key_twice(plan: SparsePlan) -> None:
+    """Columns are sorted and before the local window, so that every pair is computed once."""
     for head, columns in enumerate(plan.columns):
         for t, query_block in enumerate(plan.query_blocks):
-            for row in range(query_block.start, query_block.end):
-                counts[head, row - first, columns[: plan.num_columns[head, t]]] += 1
-                counts[head, row - first, plan.local_starts[head, t] : row + 1] += 1
-    return counts
+            used = columns[: plan.num_columns[head, t]]
+            assert (used.diff() > 0).all()
+            assert (used < query_block.local_start).all()
+    assert plan.to_mask().sum((1, 2)).tolist() == plan.pairs_computed.tolist()
 
 
 def _columns(plan) -> list[list[int]]:
-    """Those that any tile of each head uses."""
+    """The columns that any query block of each head uses."""
     return [
         kept[:n].tolist() for kept, n in zip(plan.columns, plan.num_columns[:, -1], strict=True)
     ]
 
 
 @given(start=st.integers(0, 300), rows=st.integers(1, 200), query_block=st.integers(1, 64))
-def test_tiles_cover_the_chunk_once_and_count_the_causal_pairs(start, rows, query_block):
+def test_query_blocks_cover_the_chunk_once_and_count_the_causal_pairs(start, rows, query_block):
     query_blocks = query_blocks_of(start, start + rows, query_block=query_block, window=16)
     assert [row for t in query_blocks for row in range(t.start, t.end)] == [
         *range(start, start + rows)
@@ -78,7 +72,7 @@ def test_sampled_rows_are_strided_or_the_tail_of_their_segment(sampling, expecte
     assert held_out_in(7, 8, [7]) is None
 
 
-def test_every_segment_of_a_tile_is_sampled():
+def test_every_segment_of_a_query_block_is_sampled():
     query_block, *_ = query_blocks_of(100, 170, query_block=40, window=30)
     rows = sampled_positions(query_block, block=16, share=0.1, sampling="strided")
     assert rows == [107, 115, 123, 131, 139]
@@ -90,18 +84,20 @@ def test_every_segment_of_a_tile_is_sampled():
 )
 def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, workspace, sampling):
     monkeypatch.setattr(sampling_module, "WORKSPACE_BYTES", workspace)
-    q, k, _, _ = striped(rows=97, keys=2500)  # the last tile has one row
+    q, k, _, _ = striped(rows=97, keys=2500)  # the last query block has one row
     query_blocks = query_blocks_of(2403, 2500, query_block=32, window=32, block=16)
-    sizes = _plain(
+    sizes = _settings(
         query_block=32, window=32, sampled_share=0.1, sampling=sampling, method="block-cluster"
     )
     seen = sample(q, k, query_blocks, sizes, scale=SCALE)
-    of_tile = {"block": 16, "share": 0.1, "sampling": sampling}
+    of_query_block = {"block": 16, "share": 0.1, "sampling": sampling}
     rows = [
-        row for query_block in query_blocks for row in sampled_positions(query_block, **of_tile)
+        row
+        for query_block in query_blocks
+        for row in sampled_positions(query_block, **of_query_block)
     ]
     local_starts = torch.tensor(
-        [t.local_start for t in query_blocks for _ in sampled_positions(t, **of_tile)]
+        [t.local_start for t in query_blocks for _ in sampled_positions(t, **of_query_block)]
     )
     exact = _weights(q, k)
     outside = exact[:, torch.tensor(rows) - 2403] * (torch.arange(2500) < local_starts[:, None])
@@ -130,7 +126,7 @@ def test_columns_are_the_fewest_that_hold_what_is_needed(seed, alpha, num_sink_t
     """Of keys that cost alike."""
     torch.manual_seed(seed)
     q, k = 3 * torch.randn(2, 16, 16), torch.randn(1, 120, 16)
-    sizes = _plain(method="local-vertical", alpha=alpha, num_sink_tokens=num_sink_tokens)
+    sizes = _settings(method="local-vertical", alpha=alpha, num_sink_tokens=num_sink_tokens)
     request = Request(
         sample(
             q, k, query_blocks_of(104, 120, query_block=16, window=16, block=16), sizes, scale=SCALE
@@ -153,6 +149,38 @@ def test_columns_are_the_fewest_that_hold_what_is_needed(seed, alpha, num_sink_t
             assert held - alike < needed + 1e-4
 
 
+def test_the_mask_of_a_plan():
+    """Head 0 is dense; head 1 has columns, of which the first query block sees one less, a block,
+    and local windows; the padding of its list counts for nothing."""
+    plan = SparsePlan(
+        query_blocks=(QueryBlock(8, 12, 6), QueryBlock(12, 15, 10)),
+        columns=torch.tensor([[1, 2, 3, 0], [1, 5, 9, 4]], dtype=torch.int32),
+        num_columns=torch.tensor([[0, 0], [2, 3]], dtype=torch.int32),
+        local_starts=torch.tensor([[0, 0], [6, 10]], dtype=torch.int32),
+        pairs_computed=torch.tensor([84, 51]),
+        pairs_causal=causal_pairs(8, 15),
+        blocks=Blocks(
+            2, torch.tensor([[[0] * 5] * 4, [[0] * 5, [0, 1, 0, 0, 0], *[[0] * 5] * 2]]) > 0
+        ),
+    )
+    expected = [
+        ".x...xxxx......",
+        ".x...xxxxx.....",
+        ".xxx.xxxxxx....",
+        ".xxx.xxxxxxx...",
+        ".x...x...xxxx..",
+        ".x...x...xxxxx.",
+        ".x...x...xxxxxx",
+    ]
+    mask = plan.to_mask()
+    assert torch.equal(mask[0], torch.ones(7, 15, dtype=torch.bool).tril(8))
+    assert ["".join(".x"[seen] for seen in row) for row in mask[1].tolist()] == expected
+    some = torch.tensor([6, 0, 3])
+    assert torch.equal(plan.to_mask(some), mask[:, some])
+    assert plan.dense.tolist() == [True, False]
+    assert mask.sum((1, 2)).tolist() == plan.pairs_computed.tolist()
+
+
 def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
     q, k, _, stripes = striped()
     plan, _ = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=0.97))
@@ -162,18 +190,18 @@ def test_finds_the_stripes_and_skips_the_rest(striped, small_settings):
         assert {s for s in stripes if s < plan.query_blocks[0].local_start} <= set(columns)
 
 
-def test_sinks_and_band_are_kept_and_no_key_twice(striped, small_settings):
+def test_sinks_and_local_window_are_kept_and_no_key_twice(striped, small_settings):
     q, k, _, _ = striped(rows=100, keys=400)
     plan, _ = select(q, k, scale=SCALE, settings=small_settings)
-    counts = _kept(plan, 400)
-    assert counts.max() == 1
-    assert counts[..., : small_settings.num_sink_tokens].min() == 1
+    _assert_no_key_twice(plan)
+    mask = plan.to_mask()
+    assert mask.shape == (4, 100, 400)
+    assert mask[..., : small_settings.num_sink_tokens].all()
     for row in range(100):
         position = 300 + row
-        local_start = slice(position - small_settings.window + 1, position + 1)
-        assert counts[:, row, local_start].min() == 1
-        assert counts[:, row, position + 1 :].sum() == 0
-    assert counts.sum((1, 2)).tolist() == plan.pairs_computed.tolist()
+        local_window = slice(position - small_settings.window + 1, position + 1)
+        assert mask[:, row, local_window].all()
+        assert not mask[:, row, position + 1 :].any()
 
 
 def test_selection_sees_keys_before_the_chunk(striped, small_settings):
@@ -199,7 +227,8 @@ def test_a_head_that_would_cost_more_than_dense_is_dense(striped, small_settings
     plan, _ = select(q, k, scale=SCALE, settings=costly)
     assert plan.dense.all()
     assert plan.density == 1.0
-    assert _kept(plan, 512).sum() == plan.pairs_computed.sum() == 4 * plan.pairs_causal
+    assert plan.to_mask().sum() == plan.pairs_computed.sum() == 4 * plan.pairs_causal
+    _assert_no_key_twice(plan)
 
 
 def test_heads_choose_for_themselves(striped, small_settings):
@@ -210,11 +239,11 @@ def test_heads_choose_for_themselves(striped, small_settings):
 
 
 @pytest.mark.parametrize("alpha", [0.5, 0.8, 0.95])
-def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings, alpha):
-    q, k, v, _ = striped(rows=97, keys=400)  # the last tile is one row, which is sampled
+def test_recall_is_the_exact_mass_on_rows_not_sampled(striped, small_settings, alpha):
+    q, k, v, _ = striped(rows=97, keys=400)  # the last query block is one row, which is sampled
     plan, seen = select(q, k, scale=SCALE, settings=replace(small_settings, alpha=alpha))
     held = seen.held_out_rows.tolist()
-    exact = (_weights(q, k) * _kept(plan, 400)).sum(-1)[:, held]
+    exact = (_weights(q, k) * plan.to_mask()).sum(-1)[:, held]
     mass = held_out_recall(sparse_attention(q, k, v, plan, scale=SCALE)[1], seen)
     torch.testing.assert_close(mass, exact, atol=1e-5, rtol=1e-4)
     sampled = seen.source.rows.at[: seen.rows].tolist()
@@ -226,17 +255,15 @@ def test_coverage_is_the_exact_mass_on_rows_not_sampled(striped, small_settings,
 @pytest.mark.parametrize("density", [0.3, 0.6, 0.9])
 def test_a_forced_density_is_reached_and_not_exceeded(striped, density):
     q, k, *_ = striped()
-    plan, _ = select(q, k, scale=SCALE, settings=_plain(density=density, alpha=0.01))
+    plan, _ = select(q, k, scale=SCALE, settings=_settings(density=density, alpha=0.01))
     assert density - 0.02 < plan.density <= density
     assert not plan.dense.any()
-    counts = _kept(plan, k.shape[1])
-    assert counts.max() == 1
-    assert counts.sum() == plan.pairs_computed.sum()
+    _assert_no_key_twice(plan)
 
 
 def test_a_forced_density_takes_the_columns_with_most_mass_per_pair(striped):
     q, k, *_ = striped()
-    few, sampled = select(q, k, scale=SCALE, settings=_plain(density=0.3))
+    few, sampled = select(q, k, scale=SCALE, settings=_settings(density=0.3))
     last = few.query_blocks[-1].local_start
     pairs = torch.tensor(
         [sum(t.rows for t in few.query_blocks if t.local_start > key) for key in range(last)]
@@ -250,14 +277,14 @@ def test_a_forced_density_takes_the_columns_with_most_mass_per_pair(striped):
 
 def test_a_density_below_the_window_keeps_window_and_sinks(striped):
     q, k, *_ = striped()
-    plan, _ = select(q, k, scale=SCALE, settings=_plain(density=0.001))
+    plan, _ = select(q, k, scale=SCALE, settings=_settings(density=0.001))
     assert all(columns == [0, 1] for columns in _columns(plan))
     assert plan.density > 0.001
 
 
-def test_a_shape_is_sinks_and_window_whatever_they_cover(striped):
+def test_a_shape_is_sinks_and_window_whatever_they_keep(striped):
     q, k, v, _ = striped()
-    a_shape = _plain(method="a-shape", alpha=0.9)
+    a_shape = _settings(method="a-shape", alpha=0.9)
     plan, sampled = select(q, k, scale=SCALE, settings=a_shape)
     assert all(columns == [0, 1] for columns in _columns(plan))
     assert held_out_recall(sparse_attention(q, k, v, plan, scale=SCALE)[1], sampled).min() < 0.9
@@ -266,16 +293,16 @@ def test_a_shape_is_sinks_and_window_whatever_they_cover(striped):
 def test_a_pattern_alone_never_falls_back_to_dense(striped):
     q, k, *_ = striped()
     costly = CostModel(gather_pairs=10**9, call_pairs=10**9)
-    joined = _plain(cost=costly, alpha=0.9)
-    plan, _ = select(q, k, scale=SCALE, settings=joined)
+    auto = _settings(cost=costly, alpha=0.9)
+    plan, _ = select(q, k, scale=SCALE, settings=auto)
     assert plan.dense.all()
-    alone = replace(joined, method="local-vertical", break_even=10**9)
+    alone = replace(auto, method="local-vertical", break_even=10**9)
     plan, _ = select(q, k, scale=SCALE, settings=alone)
     assert not plan.dense.any()
     assert select(q, k, scale=SCALE, settings=replace(alone, alpha=1.0)) is None
 
 
-def _plain(**changes) -> SelectionSettings:
+def _settings(**changes) -> SelectionSettings:
     sizes = {
         "query_block": 16,
         "window": 16,
@@ -286,7 +313,7 @@ def _plain(**changes) -> SelectionSettings:
     return SelectionSettings(**sizes)
 
 
-def test_computed_pairs_count_tiles_columns_and_blocks():
+def test_computed_pairs_count_query_blocks_columns_and_blocks():
     query_blocks = query_blocks_of(1000, 1024, query_block=16, window=100)  # of 16 and 8 rows
     sizes = {"block": 8, "share": 0.1, "sampling": "strided", "device": torch.device("cpu")}
     rows = rows_of(query_blocks, **sizes)
@@ -310,15 +337,13 @@ def test_the_predicted_cost_counts_a_gathered_column_once():
 @pytest.mark.parametrize("density", [None, 0.5])
 def test_every_pattern_can_be_carried_out_alone(striped, method, density):
     q, k, v, _ = striped(rows=100, keys=520)
-    sizes = _plain(method=method, alpha=0.8, density=density)
+    sizes = _settings(method=method, alpha=0.8, density=density)
     plan, seen = select(q, k, scale=SCALE, settings=sizes)
-    kept = _kept(plan, 520) > 0
-    scores = q @ k.repeat_interleave(2, dim=0).transpose(1, 2) * SCALE
-    exact = scores.masked_fill(~kept, float("-inf"))
+    kept = plan.to_mask()
+    exact = attend_reference(q, k, v, scale=SCALE, mask=kept)
     out, lse = sparse_attention(q, k, v, plan, scale=SCALE)
-    torch.testing.assert_close(lse, exact.logsumexp(-1), atol=1e-4, rtol=1e-4)
-    expected = exact.softmax(-1) @ v.repeat_interleave(2, dim=0)
-    torch.testing.assert_close(out, expected, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(lse, exact[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(out, exact[0], atol=1e-4, rtol=1e-3)
     sampled = seen.source.rows.at[: seen.rows]
     held = (_weights(q, k) * kept).sum(-1)[:, sampled].sum(-1)
     if density is None and PATTERNS[method].reaches_alpha:
@@ -334,15 +359,15 @@ def _request(q: torch.Tensor, k: torch.Tensor, sizes: SelectionSettings) -> Requ
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "auto"])
-def test_what_a_proposal_holds_is_what_it_keeps(striped, method):
+def test_the_mass_of_a_proposal_is_that_of_what_it_keeps(striped, method):
     q, k, *_ = striped(rows=128, keys=512)
-    request = _request(q, k, _plain(method=method, alpha=0.8, sampled_share=0.2))
+    request = _request(q, k, _settings(method=method, alpha=0.8, sampled_share=0.2))
     proposal = PATTERNS[method].propose(request)
     plan, seen = select(q, k, scale=SCALE, settings=request.settings)
     sampled = seen.source.rows.at[: seen.rows]
     weights = _weights(q, k)[:, sampled]
     outside = torch.arange(512) < seen.source.rows.local_starts[:, None]
-    held = (weights * (_kept(plan, 512)[:, sampled] > 0) * outside).sum((1, 2))
+    held = (weights * plan.to_mask(sampled) * outside).sum((1, 2))
     torch.testing.assert_close(proposal.kept_mass(), held, atol=1e-3, rtol=1e-3)
 
 
@@ -356,13 +381,13 @@ def _diagonal(rows: int, keys: int, distances: list[int]) -> tuple[torch.Tensor,
     return q, k
 
 
-def test_slashes_cover_rows_that_columns_cannot_know():
+def test_slashes_cover_rows_that_columns_cannot():
     q, k = _diagonal(128, 512, [208, 304])  # thirteen and nineteen blocks
-    sizes = _plain(alpha=0.9, sampled_share=0.25)
+    sizes = _settings(alpha=0.9, sampled_share=0.25)
     covered = {}
     for name in ("vertical-slash", "local-vertical"):
         plan, _ = select(q, k, scale=SCALE, settings=replace(sizes, method=name))
-        covered[name] = float((_weights(q, k) * (_kept(plan, 512) > 0)).sum(-1).mean())
+        covered[name] = float((_weights(q, k) * plan.to_mask()).sum(-1).mean())
         if plan.blocks is not None:
             numbers = plan.blocks.kept[0].nonzero()
             assert {int(384 // 16 + row - key) for row, key in numbers} == {13, 19}
@@ -372,7 +397,7 @@ def test_slashes_cover_rows_that_columns_cannot_know():
 
 def test_interval_slash_finds_the_period():
     q, k = _diagonal(64, 512, [64 * n for n in range(1, 7)])
-    plan, _ = select(q, k, scale=SCALE, settings=_plain(method="interval-slash", alpha=0.9))
+    plan, _ = select(q, k, scale=SCALE, settings=_settings(method="interval-slash", alpha=0.9))
     numbers = plan.blocks.kept[0, :, 1:].nonzero()
     assert {int(448 // 16 + row - key - 1) % 4 for row, key in numbers} == {0}
     assert plan.density < 0.5
@@ -380,7 +405,7 @@ def test_interval_slash_finds_the_period():
 
 def test_columns_and_slashes_take_thresholds_of_their_own(striped):
     q, k, *_ = striped(rows=128, keys=512)
-    few = _plain(method="vertical-slash", alpha_vertical_slash=(0.5, 0.1))
+    few = _settings(method="vertical-slash", alpha_vertical_slash=(0.5, 0.1))
     many = replace(few, alpha_vertical_slash=(0.9, 0.5))
     first, second = (select(q, k, scale=SCALE, settings=each)[0] for each in (few, many))
     assert (first.blocks.kept.sum((1, 2)) < second.blocks.kept.sum((1, 2))).all()
@@ -390,16 +415,16 @@ def test_columns_and_slashes_take_thresholds_of_their_own(striped):
         assert held >= (1 - 0.5 * 0.9) * request.sample.outside_mass[head] - 1e-2
 
 
-def test_the_joined_rule_takes_the_cheapest_pattern_of_each_head(striped):
+def test_auto_takes_the_cheapest_pattern_of_each_head(striped):
     q, k, *_ = striped(heads=2, groups=1, rows=128, keys=512, size=512)
     diagonal, positions = _diagonal(128, 512, [200])
     q[1], k[0] = diagonal[0], k[0] + positions[0]
     patterns = ("local-vertical", "vertical-slash", "block-cluster")
     free = CostModel(gather_pairs=0, call_pairs=0)
-    joined = _plain(patterns=patterns, alpha=0.8, cost=free)
-    plan, _ = select(q, k, scale=SCALE, settings=joined)
+    auto = _settings(patterns=patterns, alpha=0.8, cost=free)
+    plan, _ = select(q, k, scale=SCALE, settings=auto)
     alone = [
-        select(q, k, scale=SCALE, settings=replace(joined, method=name))[0].pairs_computed
+        select(q, k, scale=SCALE, settings=replace(auto, method=name))[0].pairs_computed
         for name in patterns
     ]
     lowest = torch.stack(alone).amin(dim=0)
@@ -407,13 +432,13 @@ def test_the_joined_rule_takes_the_cheapest_pattern_of_each_head(striped):
     assert plan.order.tolist() == plan.pairs_computed.argsort(descending=True).tolist()
 
 
-def test_the_joined_rule_needs_no_pattern_with_columns():
+def test_auto_needs_no_pattern_with_columns():
     q, k = _diagonal(128, 512, [208])
     patterns = ("interval-slash", "block-cluster")
     free = CostModel(gather_pairs=0, call_pairs=0)
-    joined = _plain(patterns=patterns, alpha=0.9, cost=free, sampled_share=0.25)
-    plan, _ = select(q, k, scale=SCALE, settings=joined)
-    alone, _ = select(q, k, scale=SCALE, settings=replace(joined, method="block-cluster"))
+    auto = _settings(patterns=patterns, alpha=0.9, cost=free, sampled_share=0.25)
+    plan, _ = select(q, k, scale=SCALE, settings=auto)
+    alone, _ = select(q, k, scale=SCALE, settings=replace(auto, method="block-cluster"))
     assert plan.pairs_computed.tolist() == alone.pairs_computed.tolist()
     assert plan.columns.shape[1] == 0
 
