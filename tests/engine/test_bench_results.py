@@ -55,7 +55,7 @@ def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         Report("decode", {}, tmp_path / "file" / "below")
 
 

@@ -19,7 +19,7 @@ from sa_chat.engine.tools.eval.documents.facts import RELATIONS, Inventor
 from sa_chat.engine.tools.eval.documents.symbols import symbols_of
 from sa_chat.engine.tools.eval.prose import sentences_of
 from sa_chat.engine.tools.eval.scoring import RULES
-from sa_chat.engine.tools.eval.sizing import Counter, write_files
+from sa_chat.engine.tools.eval.sizing import TokenCounter, write_files
 from sa_chat.engine.tools.eval.sources import Sources, load_sources
 from sa_chat.engine.tools.eval.trial import NotEnough, Question, Trial
 from sa_chat.protocol.config import OpenOptions
@@ -31,8 +31,8 @@ few = settings(max_examples=10, deadline=None)
 
 
 @cache
-def counter() -> Counter:
-    return Counter(load_tokenizer(ROOT / "assets" / "reader"))
+def counter() -> TokenCounter:
+    return TokenCounter(load_tokenizer(ROOT / "assets" / "reader"))
 
 
 @cache

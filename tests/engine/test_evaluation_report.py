@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readings import DENSE, SPARSE, answer, reading, run_of
+from trial_results import DENSE, SPARSE, answer, result_of, run_of
 
 from sa_chat.engine.tools.eval.heatmaps import density_figure, needles_figure, score_grid
 from sa_chat.engine.tools.eval.pictures import draw_pictures, scores_figure
@@ -86,28 +86,28 @@ def test_nineteen_of_twenty_intervals_hold_the_true_ratio():
 
 def test_a_cell_by_hand():
     results = [
-        reading(
+        result_of(
             "vt/4096/0", DENSE, [answer(1.0, "a"), answer(0.5, "b", index=1)], document_nll=2.0
         ),
-        reading("vt/4096/1", DENSE, [answer(0.0, "c", index=2, refused=True)], document_nll=3.0),
-        reading(
+        result_of("vt/4096/1", DENSE, [answer(0.0, "c", index=2, refused=True)], document_nll=3.0),
+        result_of(
             "vt/4096/0",
             SPARSE,
             [answer(1.0, "a"), answer(0.0, "no", index=1, refused=True)],
             heads=((0.2, 0.4),),
-            coverage=0.96,
-            coverage_p5=0.9,
-            coverage_min=0.5,
+            recall=0.96,
+            recall_p5=0.9,
+            recall_min=0.5,
             document_nll=2.25,
         ),
-        reading(
+        result_of(
             "vt/4096/1",
             SPARSE,
             [answer(0.5, "d", index=2)],
             heads=((0.6, 0.8),),
-            coverage=0.98,
-            coverage_p5=0.8,
-            coverage_min=0.7,
+            recall=0.98,
+            recall_p5=0.8,
+            recall_min=0.7,
             document_nll=3.25,
         ),
     ]
@@ -118,16 +118,16 @@ def test_a_cell_by_hand():
     assert not cell.low
     assert cell.agreement == pytest.approx(1 / 3)
     assert cell.density == pytest.approx(0.5)
-    assert cell.coverage == pytest.approx(0.97)
-    assert cell.coverage_p5 == pytest.approx(0.85)
-    assert cell.coverage_min == 0.5
+    assert cell.recall == pytest.approx(0.97)
+    assert cell.recall_p5 == pytest.approx(0.85)
+    assert cell.recall_min == 0.5
     assert cell.nll_change == 0.25
     assert (cell.false_refusals_dense, cell.false_refusals_sparse) == (1, 1)
 
 
 def test_refusing_is_right_where_the_answer_is_absent():
     answers = [answer(task="absent", refused=True)]
-    results = [reading("book/4096/0", c, answers) for c in (DENSE, SPARSE)]
+    results = [result_of("book/4096/0", c, answers) for c in (DENSE, SPARSE)]
     (cell,) = summarise(results)
     assert (cell.false_refusals_dense, cell.false_refusals_sparse) == (0, 0)
 
@@ -138,7 +138,7 @@ def test_the_questions_of_one_document_go_to_the_cells_of_their_tasks():
         answer(0.0, task="recall_far"),
         answer(1.0, task="quote", index=1),
     ]
-    results = [reading("book/4096/0", c, answers) for c in (DENSE, SPARSE)]
+    results = [result_of("book/4096/0", c, answers) for c in (DENSE, SPARSE)]
     quote, far = summarise(results)
     assert (quote.task, quote.n, quote.dense) == ("quote", 2, 1.0)
     assert (far.task, far.n, far.dense, far.ratio, far.low) == ("recall_far", 1, 0.0, None, True)
@@ -158,7 +158,7 @@ def test_a_document_without_its_counterpart_waits():
 
 def test_points_stand_on_the_documents_that_all_configurations_read():
     results = run_of([4096], curve(0.5, 1.0), samples=2, tasks=("vt", "cwe"))
-    results[0] = reading("vt/4096/0", DENSE, [answer(0.0)])
+    results[0] = result_of("vt/4096/0", DENSE, [answer(0.0)])
     assert [(p.tasks, p.dense, p.sparse, p.density) for p in points(results)] == [
         (2, 0.75, 1.0, 0.25),
         (2, 0.75, 1.0, 1.0),
@@ -198,11 +198,11 @@ def test_at_alpha_one_everything_is_identical():
 
 def test_the_report_says_what_is_low_refused_missing_and_not_run():
     results = [
-        reading("vt/4096/0", DENSE, [answer(0.25)]),
-        reading("vt/4096/0", SPARSE, [answer(0.5, refused=True)]),
-        reading("cwe/4096/0", DENSE, [answer(0.0, task="cwe")]),
-        reading("cwe/4096/0", SPARSE, [answer(1.0, task="cwe")]),
-        reading("vt/4096/1", DENSE, [answer(1.0, index=1)]),
+        result_of("vt/4096/0", DENSE, [answer(0.25)]),
+        result_of("vt/4096/0", SPARSE, [answer(0.5, refused=True)]),
+        result_of("cwe/4096/0", DENSE, [answer(0.0, task="cwe")]),
+        result_of("cwe/4096/0", SPARSE, [answer(1.0, task="cwe")]),
+        result_of("vt/4096/1", DENSE, [answer(1.0, index=1)]),
         NotRun("define", 16384, "the documents hold no code"),
     ]
     text = report(SETTINGS, results, interrupted=True)
@@ -210,7 +210,7 @@ def test_the_report_says_what_is_low_refused_missing_and_not_run():
     assert table_row(text, "cwe")[3:6] == ["0.000", "1.000", "–"]
     assert "vt at 4,096 (dense 0.250), cwe at 4,096 (dense 0.000)." in text
     assert "document has the answer: vt at 4,096: dense 0, sparse 1 of 1." in text
-    assert "Documents not yet read in every configuration: 1." in text
+    assert "Documents not yet run in every configuration: 1." in text
     assert "Nothing was skipped" not in text
     assert "- define at 16,384: the documents hold no code" in text
     assert "interrupted" in text
@@ -241,7 +241,7 @@ def test_every_configuration_has_its_table_and_a_line_in_the_curve():
 
 def test_a_run_without_a_result_has_a_report():
     text = report(SETTINGS, [])
-    assert "nothing was read yet" in text
+    assert "nothing was run yet" in text
     assert "|" not in text
 
 
@@ -314,10 +314,10 @@ def test_scores_are_a_line_for_each_method_and_dense_at_density_one():
 
 def test_density_is_the_mean_over_documents_of_the_first_sparse_configuration():
     results = [
-        reading("a", SPARSE, [answer()], heads=((0.2, 0.4, 1.0), (0.0, 0.1, 0.1))),
-        reading("b", SPARSE, [answer()], heads=((0.4, 0.4, 0.0), (0.0, 0.1, 0.3))),
-        reading("a", Configuration("sparse", "auto", 0.99), [answer()], heads=((1.0,) * 3,) * 2),
-        reading("c", SPARSE, [answer()], length=8192, heads=((0.1,) * 3,) * 2),
+        result_of("a", SPARSE, [answer()], heads=((0.2, 0.4, 1.0), (0.0, 0.1, 0.1))),
+        result_of("b", SPARSE, [answer()], heads=((0.4, 0.4, 0.0), (0.0, 0.1, 0.3))),
+        result_of("a", Configuration("sparse", "auto", 0.99), [answer()], heads=((1.0,) * 3,) * 2),
+        result_of("c", SPARSE, [answer()], length=8192, heads=((0.1,) * 3,) * 2),
     ]
     figure = density_figure(results, "the reader")
     first, second, bar = figure.axes
@@ -356,7 +356,7 @@ def test_every_panel_lies_within_its_figure(make):
     figure.draw_without_rendering()
     width, height = figure.bbox.size
     boxes = [axis.get_tightbbox() for axis in figure.axes]
-    for box in [*boxes, figure._suptitle.get_window_extent()]:
+    for box in [*boxes, *(text.get_window_extent() for text in figure.texts)]:
         assert box.x0 >= 0
         assert box.y0 >= 0
         assert box.x1 <= width

@@ -22,7 +22,7 @@ from sa_chat.engine.tools.eval.ruler.haystacks import hide, real_text
 from sa_chat.engine.tools.eval.ruler.needles import DEPTHS, NEEDLE_TASKS, depth_of
 from sa_chat.engine.tools.eval.ruler.words import all_words
 from sa_chat.engine.tools.eval.scoring import RULES
-from sa_chat.engine.tools.eval.sizing import Counter
+from sa_chat.engine.tools.eval.sizing import TokenCounter
 from sa_chat.engine.tools.eval.trial import NotEnough, Trial
 
 READER = Path(__file__).parents[2] / "assets" / "reader"
@@ -59,8 +59,8 @@ def prose() -> str:
 
 
 @cache
-def counter() -> Counter:
-    return Counter(load_tokenizer(READER))
+def counter() -> TokenCounter:
+    return TokenCounter(load_tokenizer(READER))
 
 
 def make(name: str, length: int, index: int = 0, seed: int = 0, samples: int = 4) -> Trial:
@@ -102,13 +102,13 @@ def test_lengths_are_met_and_seeds_decide(name: str, length: int, index: int, se
 @pytest.mark.parametrize("name", RULER_TASKS)
 def test_long_texts_take_few_counts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
-    count = Counter.count
+    count = TokenCounter.count
 
     def counted(*arguments: object) -> int:
         counts.append(count(*arguments))  # type: ignore[arg-type]
         return counts[-1]
 
-    monkeypatch.setattr(Counter, "count", counted)
+    monkeypatch.setattr(TokenCounter, "count", counted)
     trial = make(name, 131_072, index=2)
     assert 0.999 * 131_072 <= trial.tokens <= 131_072
     assert len(counts) <= 10
@@ -116,7 +116,7 @@ def test_long_texts_take_few_counts(name: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("name", ["niah_single_1", "niah_multikey_3", "niah_multivalue", "fwe"])
 def test_lengths_are_in_the_tokens_of_the_model(name: str) -> None:
-    letters = Counter(HFTokenizer(byte_level(CHATML), "bytes"))
+    letters = TokenCounter(HFTokenizer(byte_level(CHATML), "bytes"))
     trial = RULER_TASKS[name](12_000, 1, 4, random.Random(1), letters, prose())
     assert 0.99 * 12_000 <= trial.tokens <= 12_000
     assert trial.tokens == letters.count(trial.files, trial.questions)

@@ -9,10 +9,10 @@ import torch
 from sa_chat.engine import cli
 from sa_chat.engine.tools.eval import run
 from sa_chat.engine.tools.eval.arguments import add_eval_arguments, options_from
-from sa_chat.engine.tools.eval.reading import Reader
 from sa_chat.engine.tools.eval.records import RecordFile
 from sa_chat.engine.tools.eval.results import NotRun
 from sa_chat.engine.tools.eval.run import RECORDS, REPORT
+from sa_chat.engine.tools.eval.trial_runner import TrialRunner
 
 QUICK = ("--lengths", "1536", "--samples", "1", "--tasks", "niah_single_1,absent")
 
@@ -27,9 +27,9 @@ def _results(out) -> list:
 
 
 def _without_times(out) -> list:
-    kept = [r for r in _results(out) if r["type"] == "ReadingResult"]
-    for reading in kept:
-        del reading["prefill_s"]
+    kept = [r for r in _results(out) if r["type"] == "TrialResult"]
+    for result in kept:
+        del result["prefill_s"]
     return kept
 
 
@@ -41,14 +41,14 @@ def whole(tmp_path_factory):
 
 
 def test_every_document_is_read_in_every_configuration(whole):
-    readings = _without_times(whole)
-    read = [(r["trial"], *map(r["configuration"].get, ("mode", "alpha"))) for r in readings]
-    assert read == [
+    results = _without_times(whole)
+    done = [(r["trial"], *map(r["configuration"].get, ("mode", "alpha"))) for r in results]
+    assert done == [
         (trial, mode, alpha)
         for trial in ("niah_single_1/1536/0", "book/1536/0")
         for mode, alpha in (("dense", 1.0), ("sparse", 0.95), ("sparse", 1.0))
     ]
-    tasks = [answer["task"] for reading in readings for answer in reading["answers"]]
+    tasks = [answer["task"] for result in results for answer in result["answers"]]
     assert tasks == ["niah_single_1"] * 3 + ["absent"] * 3
 
 
@@ -58,14 +58,14 @@ def test_dense_and_alpha_one_are_the_same(whole):
     assert same["document_nll"] == dense["document_nll"]
     assert same["density"] == dense["density"] == 1.0
     assert 0.0 < sparse["density"] < 1.0
-    assert sparse["coverage"] < 1.0
+    assert sparse["recall"] < 1.0
     assert sparse["document_nll"] != dense["document_nll"]
 
 
 def test_the_documents_are_as_long_as_asked(whole):
-    for reading in _without_times(whole):
-        room = 192 + 100  # answer and question
-        assert 0.99 * 1536 - room <= reading["prompt_tokens"] <= 1536 - 128
+    for result in _without_times(whole):
+        reserve = 192 + 100  # answer and question
+        assert 0.99 * 1536 - reserve <= result["prompt_tokens"] <= 1536 - 128
 
 
 def test_report_and_pictures_are_written(whole):
@@ -78,23 +78,25 @@ def test_report_and_pictures_are_written(whole):
 def test_an_interrupted_run_goes_on(whole, tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
     options = ("--alpha", "0.95,1", "--methods", "local-vertical")
-    read = Reader.read
+    run_trial = TrialRunner.run
     calls = []
 
     def interrupted(self, trial, configuration):
         if len(calls) == 2:
             raise KeyboardInterrupt
         calls.append((trial.key, configuration.label))
-        return read(self, trial, configuration)
+        return run_trial(self, trial, configuration)
 
-    monkeypatch.setattr(Reader, "read", interrupted)
+    monkeypatch.setattr(TrialRunner, "run", interrupted)
     assert _eval(out, *options) == 130
-    assert "goes on" in capsys.readouterr().err
+    assert "The same command resumes where it stopped." in capsys.readouterr().err
     assert len(_without_times(out)) == 2
     before = list(calls)
     calls.clear()
     monkeypatch.setattr(
-        Reader, "read", lambda self, *args: (calls.append(args[0].key), read(self, *args))[1]
+        TrialRunner,
+        "run",
+        lambda self, *args: (calls.append(args[0].key), run_trial(self, *args))[1],
     )
     assert _eval(out, *options) == 0
     assert len(calls) == 4
@@ -106,7 +108,7 @@ def test_an_interrupt_before_anything_was_begun_leaves_nothing(tmp_path, monkeyp
     def interrupted(tokenizer):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "Counter", interrupted)
+    monkeypatch.setattr(run, "TokenCounter", interrupted)
     assert _eval(tmp_path / "run") == 130
     assert not (tmp_path / "run").exists()
 
@@ -115,7 +117,7 @@ def test_what_does_not_fit_into_the_memory_is_told(tmp_path, monkeypatch, capsys
     def full(self, trial, configuration):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(Reader, "read", full)
+    monkeypatch.setattr(TrialRunner, "run", full)
     assert _eval(tmp_path / "run") == 5
     assert "1,536 tokens, dense, do not fit" in capsys.readouterr().err
 
@@ -140,11 +142,61 @@ def test_a_shape_is_read_once_and_not_at_alpha_one():
 
     def labels(alphas):
         arguments = parser.parse_args(["--alpha", alphas, "--methods", "a-shape,auto"])
-        return [each.label for each in run._configurations(options_from(arguments))]
+        return [each.label for each in run.configurations(options_from(arguments))]
 
     assert labels("0.8,0.9") == ["dense", "a-shape 0.8", "auto 0.8", "auto 0.9"]
     assert labels("1,0.9") == ["dense", "a-shape 0.9", "auto 1", "auto 0.9"]
     assert labels("1") == ["dense", "a-shape 1", "auto 1"]
+
+
+FORMER = {"recall": "coverage", "recall_p5": "coverage_p5", "recall_min": "coverage_min"}
+FORMER_METHODS = {"auto": "joined", "local-vertical": "window-columns"}
+
+
+def _as_former(record):
+    """A line of results as the version before this one wrote it."""
+    if record["type"] == "Settings":
+        labels = [
+            " ".join([FORMER_METHODS.get(method, method), *alpha])
+            for method, *alpha in map(str.split, record["settings"]["configurations"])
+        ]
+        return {**record, "settings": {**record["settings"], "configurations": labels}}
+    former = {FORMER.get(name, name): value for name, value in record.items()}
+    method = FORMER_METHODS[record["configuration"]["method"]]
+    configuration = {**record["configuration"], "method": method}
+    return {**former, "type": "ReadingResult", "configuration": configuration}
+
+
+def test_former_names_of_methods_still_work_and_their_results_go_on(tmp_path, monkeypatch, capsys):
+    out, book = tmp_path / "run", tmp_path / "book.txt"
+    book.write_text("One sentence is here. Another one follows it.\n", "utf-8")
+    options = ("--tasks", "niah_single_1", "--documents", str(book))
+    assert _eval(out, *options, "--methods", "joined,window_columns") == 0
+    told = capsys.readouterr().err
+    assert "joined is called auto now" in told
+    assert "window_columns is called local-vertical now" in told
+    settings, *results = _results(out)
+    labels = ["dense", "auto 0.95", "local-vertical 0.95"]
+    assert settings["settings"]["configurations"] == labels
+    methods = [result["configuration"]["method"] for result in results]
+    assert methods == ["auto", "auto", "local-vertical"]
+
+    former = [json.dumps(_as_former(record)) for record in (settings, *results[:-1])]
+    (out / RECORDS).write_text("".join(f"{line}\n" for line in former), "utf-8")
+    run_trial = TrialRunner.run
+    calls = []
+    monkeypatch.setattr(
+        TrialRunner,
+        "run",
+        lambda self, *args: (calls.append(args[1].label), run_trial(self, *args))[1],
+    )
+    assert _eval(out, *options, "--methods", "auto,local-vertical") == 0
+    assert calls == ["local-vertical 0.95"]
+    assert "is called" not in capsys.readouterr().err
+    records = RecordFile(out / RECORDS)
+    records.open(settings["settings"])
+    assert [result.configuration.label for result in records.results] == labels
+    assert records.results[1].recall == results[1]["recall"]
 
 
 def test_what_cannot_be_made_is_told(tmp_path):
@@ -168,8 +220,8 @@ def test_what_cannot_be_made_is_told(tmp_path):
         (("--tasks", "nonsense"), "no task 'nonsense'"),
         (("--methods", "nonsense"), "no method 'nonsense'"),
         (("--alpha", "1.5"), "alpha must be"),
-        (("--alpha", "x"), "no share"),
-        (("--lengths", "many"), "no length"),
+        (("--alpha", "x"), "is not a share"),
+        (("--lengths", "many"), "is not a length"),
         (("--lengths", "100"), "too short"),
         (("--samples", "0"), "At least one sample"),
         (("--model", "./nowhere"), "no model folder"),

@@ -14,7 +14,7 @@ from tokenizers_for_tests import CHATML, byte_level
 from sa_chat.engine.documents import open_documents
 from sa_chat.engine.tokens import Tokenizer, tokenize_documents
 from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
-from sa_chat.engine.tools.eval.sizing import Counter, fit, largest, write_files
+from sa_chat.engine.tools.eval.sizing import TokenCounter, fit, largest, write_files
 from sa_chat.engine.tools.eval.trial import NotEnough, Question, Trial
 from sa_chat.protocol.config import OpenOptions
 
@@ -48,8 +48,8 @@ def test_the_count_is_prompt_and_longest_turn_and_longest_answer(
     path = write_files(files, tmp_path)
     prompt = tokenize_documents(open_documents(OpenOptions(paths=(str(path),))), tokenizer)
     turn = tokenizer.chat.turn(tokenizer.encode("What is the fox?"), True)
-    counter = Counter(tokenizer)
-    assert counter.room(QUESTIONS) == len(turn) + 200
+    counter = TokenCounter(tokenizer)
+    assert counter.reserve_tokens(QUESTIONS) == len(turn) + 200
     assert counter.count(files, QUESTIONS) == len(prompt.ids) + len(turn) + 200
     alone = counter.count(files, QUESTIONS[:1])
     assert alone == len(prompt.ids) + len(turn) + 10

@@ -99,7 +99,7 @@ def _replace(path: Path, text: str) -> None:
         part.write_text(text, "utf-8")
         os.replace(part, path)
     except (FileExistsError, NotADirectoryError) as error:
-        raise UsageError(f"{path.parent} is no folder.", "Give another --out.") from error
+        raise UsageError(f"{path.parent} is not a folder.", "Give another --out.") from error
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror}.", "Give another folder with --out."

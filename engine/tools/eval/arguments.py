@@ -1,4 +1,4 @@
-"""`sa-engine eval`: its options.  Starts fast."""
+"""The options of `sa-engine eval`.  Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sa_chat.protocol.arguments import add_kv_cache_argument, method_name
-from sa_chat.protocol.config import DEFAULT_ALPHA, EMBEDDED_MODEL, METHODS, EngineConfig
+from sa_chat.protocol.config import DEFAULT_ALPHA, DEVICES, EMBEDDED_MODEL, METHODS, EngineConfig
 from sa_chat.protocol.errors import UsageError
 
 LENGTHS = "4096,16384"
@@ -20,15 +20,15 @@ _LEAST_LENGTH = 1024
 
 @dataclass(frozen=True)
 class Options:
-    """What a run evaluates.  Raises `UsageError` for values out of range."""
+    """The options of one run.  Raises `UsageError` for values out of range."""
 
     config: EngineConfig
     lengths: tuple[int, ...]  # tokens, ascending
     tasks: str
-    samples: int  # of a task at a length
+    samples: int  # of each task at each length
     alphas: tuple[float, ...]
     methods: tuple[str, ...]
-    documents: tuple[str, ...] | None  # paths; None: those that come with the program
+    documents: tuple[str, ...] | None  # paths; None: the documents shipped with the program
     seed: int
     out: Path
 
@@ -42,17 +42,18 @@ class Options:
                     f"Give lengths from {_LEAST_LENGTH:,} on, such as --lengths {LENGTHS}.",
                 )
         for alpha, method in itertools.product(self.alphas, self.methods):
-            replace(self.config, alpha=alpha, method=method)  # raises for what is none
+            replace(self.config, alpha=alpha, method=method)  # raises for invalid values
 
 
 def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser; `options_from` reads them."""
     parser.add_argument(
         "--model",
         default=EMBEDDED_MODEL,
         metavar="DIR_OR_HUB_ID",
         help="a model folder or hub id (default: the embedded reader)",
     )
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+    parser.add_argument("--device", default="auto", metavar="|".join(DEVICES))
     add_kv_cache_argument(parser)
     parser.add_argument(
         "--lengths",
@@ -97,12 +98,12 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=OUT,
         metavar="DIR",
-        help=f"results, report and pictures; an interrupted run goes on there (default: {OUT})",
+        help=f"results, report and pictures; an interrupted run resumes there (default: {OUT})",
     )
 
 
 def options_from(arguments: argparse.Namespace) -> Options:
-    """Raises `UsageError` for values that are none."""
+    """The options from parsed arguments.  Raises `UsageError` for invalid values."""
     return Options(
         config=EngineConfig(
             model=arguments.model,
@@ -125,10 +126,10 @@ def _listed(text: str) -> list[str]:
 
 
 def _tokens(text: str) -> int:
-    """A number, or one with K for 1,024."""
+    """A number of tokens, in which K stands for 1,024."""
     number, unit = (text[:-1], 1024) if text[-1:] in ("k", "K") else (text, 1)
     if not number.isdecimal():
-        raise UsageError(f"{text!r} is no length in tokens.", "Write --lengths 4096,16K.")
+        raise UsageError(f"{text!r} is not a length in tokens.", "Write --lengths 4096,16K.")
     return int(number) * unit
 
 
@@ -136,4 +137,4 @@ def _share(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} is no share.", "Write --alpha 0.9,0.95.") from error
+        raise UsageError(f"{text!r} is not a share.", "Write --alpha 0.9,0.95.") from error

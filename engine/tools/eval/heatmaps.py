@@ -10,7 +10,7 @@ import numpy as np
 
 from .panels import GREY, INK, label, panels
 from .records import Result
-from .results import ReadingResult
+from .results import TrialResult
 from .summary import complete
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ _DENSITIES = ("YlGnBu", 0.0, 1.0)
 def needles_figure(results: Iterable[Result], model: str) -> Figure | None:
     """A panel for each configuration, dense first: mean score by depth (rows) and length.
 
-    Of questions with a depth, about documents that were read in every configuration.  Cells
-    without a question are hatched.  None where there is no such question.
+    Covers questions with a depth about documents that were run in every configuration.  Cells
+    without a question are hatched.  None if there is no such question.
     """
     scores = _scores_by_place(complete(results))
     if not scores:
@@ -56,11 +56,9 @@ def needles_figure(results: Iterable[Result], model: str) -> Figure | None:
 def density_figure(results: Iterable[Result], model: str) -> Figure | None:
     """A panel for each length: density by layer (rows) and head, mean over its documents.
 
-    Of the first sparse configuration.  None where there is none.
+    Shows the first sparse configuration.  None if there is none.
     """
-    sparse = [
-        r for r in results if isinstance(r, ReadingResult) and r.configuration.mode == "sparse"
-    ]
+    sparse = [r for r in results if isinstance(r, TrialResult) and r.configuration.mode == "sparse"]
     if not sparse:
         return None
     from matplotlib.ticker import MaxNLocator
@@ -92,7 +90,7 @@ def density_figure(results: Iterable[Result], model: str) -> Figure | None:
 def score_grid(
     scores: dict[tuple[int, float], list[float]], lengths: Sequence[int], bins: int
 ) -> Grid:
-    """Mean scores [bins, lengths], NaN where no question is; a depth of 100 is in the last bin.
+    """Mean scores [bins, lengths], NaN without a question; a depth of 100 is in the last bin.
 
     Args:
         scores: of the questions at each (length, depth in percent).
@@ -108,11 +106,11 @@ def score_grid(
 
 
 def _scores_by_place(
-    readings: Iterable[ReadingResult],
+    results: Iterable[TrialResult],
 ) -> dict[str, dict[tuple[int, float], list[float]]]:
     """Scores of the questions with a depth: by configuration, then by (length, depth)."""
     found: dict[str, dict[tuple[int, float], list[float]]] = {}
-    for r in readings:
+    for r in results:
         for answer in r.answers:
             if answer.depth is not None:
                 places = found.setdefault(r.configuration.label, {})
@@ -121,15 +119,15 @@ def _scores_by_place(
 
 
 def _bins(depths: set[float]) -> int:
-    """Ten bins of depth where each has a question, else five."""
+    """Ten bins of depth if each has a question, else five."""
     return 10 if len({min(int(depth / 10), 9) for depth in depths}) == 10 else 5
 
 
 def _draw(axis: Axes, grid: Grid, part: tuple[str, float, float], *, most: float) -> AxesImage:
-    """Cells from 0 to `most`; the axis' own hatched ground shows where a cell is NaN.
+    """Draw cells from 0 to `most`; the hatched background shows where a cell is NaN.
 
     Args:
-        part: a colour map of matplotlib, and from where to where it is used.
+        part: a matplotlib colour map, and the range of it to use.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -152,7 +150,7 @@ def _annotate(axis: Axes, grid: Grid) -> None:
 
 
 def _colour_bar(figure: Figure, axes: Sequence[Axes], image: AxesImage, text: str) -> None:
-    """One for all panels, which are drawn to the same scale."""
+    """Add a colour bar for all panels, which share their scale."""
     place = axes[0].get_subplotspec()
     assert place is not None
     rows = place.get_gridspec().nrows
@@ -165,5 +163,5 @@ def _colour_bar(figure: Figure, axes: Sequence[Axes], image: AxesImage, text: st
 
 
 def _short(length: int) -> str:
-    """16384 as "16K"."""
+    """Format 16384 as "16K"."""
     return f"{length // 1024}K" if length % 1024 == 0 else f"{length:,}"

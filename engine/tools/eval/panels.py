@@ -1,4 +1,4 @@
-"""Panels side by side in one figure: the look that all pictures share."""
+"""Panels side by side in one figure: the style shared by all pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels, at most `most` in a row, each of `size` inches.
 
-    It belongs to no window and to no global state.  A strip on the right is left for a legend.
+    The figure is independent of windows and global state.  Space on the right is left for a legend.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -30,7 +30,7 @@ def panels(
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     figure = Figure(layout=layout)
     heading = figure.suptitle(title, ha="left", fontsize=12, fontweight="bold", color=INK)
-    heading.set_parse_math(False)  # a model's name may hold a "$"
+    heading.set_parse_math(False)  # a model's name may contain a "$"
     needed = heading.get_window_extent().width / figure.dpi + 2 * _EDGE
     width = max(columns * size[0] + 1.4, needed)
     figure.set_size_inches(width, rows * size[1] + 0.5)
@@ -42,7 +42,7 @@ def panels(
 
 
 def label(axis: Axes, title: str, x: str, y: str) -> None:
-    """Title of a panel and its two axes, units included."""
+    """Set the titles of a panel and its two axes, units included."""
     axis.set_title(title, fontsize=10, color=INK)
     axis.set_xlabel(x, fontsize=9, color=INK)
     axis.set_ylabel(y, fontsize=9, color=INK)

@@ -1,4 +1,4 @@
-"""The pictures of a run.  matplotlib is imported only where one is drawn."""
+"""The pictures of a run.  matplotlib is imported only for drawing."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _DENSE_MARKER: dict[str, Any] = {"marker": "H", "markersize": 8}
 
 
 def draw_pictures(results: Iterable[Result], model: str, folder: Path) -> list[Path]:
-    """Write those pictures that the results have something for; their paths.
+    """Write the pictures for which there are results; returns their paths.
 
     `needles.png`: score over depth and length; `scores.png`: score against density;
     `density.png`: density by layer and head.
 
     Args:
         model: its name, for the titles.
-        folder: exists.
+        folder: an existing folder.
     """
     results = list(results)
     kinds: dict[str, Callable[[Sequence[Result], str], Figure | None]] = {
@@ -50,7 +50,7 @@ def draw_pictures(results: Iterable[Result], model: str, folder: Path) -> list[P
 def scores_figure(results: Sequence[Result], model: str) -> Figure | None:
     """A panel for each length: a line for each method through its alphas, dense at density 1.
 
-    None without a document that was read in every configuration, a sparse one among them.
+    None without a document that was run in every configuration, at least one of them sparse.
     """
     all_points = points(results)
     lengths = sorted({point.length for point in all_points})

@@ -1,4 +1,4 @@
-"""Running text: the paragraphs and sentences of what people wrote."""
+"""Extracts paragraphs and sentences of running text."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _MARKED = re.compile(r"(?:[-*+•–]|\d{1,3}[.)]|#{1,6}|>|\|)\s")  # lists, headings, quotes, tables
-_LONG_LINE = 160  # where lines are usually longer, each is a paragraph
-_SHORT_LINE = 0.65  # of the usual line: such a line ends its paragraph, or is a heading
+_LONG_LINE = 160  # if lines are usually longer, each is a paragraph
+_SHORT_LINE = 0.65  # of the usual width: a shorter line ends a paragraph or is a heading
 
 _STOP = re.compile(r"[.!?]+[\"”’'»)\]]*\s+")
 _CLOSED = re.compile(r"[.!?][\"”’'»)\]]*$")
@@ -18,14 +18,14 @@ _NO_STOP = re.compile(
     r"|p|al|approx|ca)\.|(?<![^\s(.])[A-Z]\.)$"
 )
 _LIST_NUMBER = re.compile(r"\d{1,3}\.")
-_LETTERS_SHARE = 0.65  # of what is no blank in a sentence; formulas, tables and code have less
+_LETTERS_SHARE = 0.65  # of non-space characters; formulas, tables and code have less
 
 
 def paragraphs_of(text: str) -> list[str]:
     """The paragraphs of running text, white space folded.
 
-    Blank lines part paragraphs; so do marks of lists and headings, and lines that are much
-    shorter than usual, for PDF text has no blank lines.  What is not mostly whole sentences
+    Paragraphs are separated by blank lines, list and heading markers, and lines much shorter than
+    usual, as PDF text has no blank lines.  Text that does not consist mainly of complete sentences
     (headings, tables, contents, listings) is left out.
     """
     width = _usual_width(text)
@@ -45,13 +45,14 @@ def paragraphs_of(text: str) -> list[str]:
 
 
 def is_running(paragraph: str) -> bool:
-    """Whether at least half of its words are in whole sentences."""
+    """Whether at least half of the words are in complete sentences."""
     whole = sum(len(s.split()) for s in sentences_of(paragraph) if is_whole(s))
     return whole > 0 and 2 * whole >= len(paragraph.split())
 
 
 def sentences_of(paragraph: str) -> list[str]:
-    """A folded paragraph, cut after its sentences: joined by blanks, they are the paragraph."""
+    """The sentences of a paragraph with folded white space; joined by spaces, they are the
+    paragraph."""
     found: list[str] = []
     begin = 0
     for stop in _STOP.finditer(paragraph):
@@ -63,7 +64,7 @@ def sentences_of(paragraph: str) -> list[str]:
 
 
 def is_whole(sentence: str) -> bool:
-    """Whether it begins and ends as sentences do, and is made of words."""
+    """Whether the text begins and ends like a sentence and consists of words."""
     opening = _OPENING.match(sentence)
     begins = (opening is not None and opening[1].isupper()) or _NAME.match(sentence) is not None
     letters = sum(char.isalpha() for char in sentence)
@@ -72,7 +73,7 @@ def is_whole(sentence: str) -> bool:
 
 
 def _ends_here(paragraph: str, begin: int, stop: re.Match[str]) -> bool:
-    """Whether the sentence from `begin` on ends here: no abbreviation, and a new one begins."""
+    """Whether the sentence from `begin` ends here: not an abbreviation, and a new one begins."""
     mark = stop[0].rstrip()
     at = stop.start() + 1
     if mark == "." and (
@@ -86,6 +87,6 @@ def _ends_here(paragraph: str, begin: int, stop: re.Match[str]) -> bool:
 
 
 def _usual_width(text: str) -> int:
-    """The length that four of five lines do not exceed, in characters."""
+    """The length in characters that four of five lines do not exceed."""
     lengths = sorted(len(line.strip()) for line in text.split("\n") if line.strip())
     return lengths[len(lengths) * 4 // 5] if lengths else 0

@@ -1,4 +1,7 @@
-"""The results of a run as JSON lines, written as they come, so that it can be resumed."""
+"""The results of a run as JSON lines, written as they arrive, so that a run can be resumed.
+
+Files of earlier versions are read, too: `current_record` translates their names.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,29 @@ from typing import Any
 from sa_chat.protocol.config import current_method
 from sa_chat.protocol.errors import UsageError
 
-from .results import AnswerResult, Configuration, NotRun, ReadingResult
+from .results import AnswerResult, Configuration, NotRun, TrialResult
 
-Result = ReadingResult | NotRun
+Result = TrialResult | NotRun
 
-# Where a run took place.  It may go on elsewhere: then both places are on record.
+# Settings that may differ when a run is resumed; all their values are recorded.
 ENVIRONMENT = frozenset({"device", "machine"})
+
+_FORMER_TYPES = {"ReadingResult": "TrialResult"}
+_FORMER_FIELDS = {
+    "coverage": "recall",
+    "coverage_p5": "recall_p5",
+    "coverage_min": "recall_min",
+}
 
 _HINT = "Give --out another folder."
 
 
 class RecordFile:
-    """One run: a line of settings, then one line for each document read or cell not run.
+    """The file of one run: a line of settings, then a line for each trial result or missing cell.
 
-    `settings` are those of the run; a further one follows for each resumption in another
-    `ENVIRONMENT`.  `results` are all that are on record, `done` the keys of the readings:
-    (key of the trial, label of the configuration).
+    `settings` are those of the run, followed by those of each resumption in another
+    `ENVIRONMENT`.  `results` are all recorded results, `done` the keys of the trial results: (key
+    of the trial, label of the configuration).
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,17 +48,18 @@ class RecordFile:
         self.done: set[tuple[str, str]] = set()
 
     def open(self, settings: Mapping[str, Any]) -> None:
-        """Make the folder and the file or, where the file exists, read it to go on.
+        """Create the folder and the file, or read an existing file in order to resume.
 
-        What an interrupt left of a last line is cut off.
+        An incomplete last line, left by an interrupt, is removed.
 
         Args:
-            settings: everything that decides the results; values that JSON can hold.
+            settings: everything that determines the results, as JSON values.
         Raises:
-            UsageError: the file is of a run with other settings, is broken, or cannot be written.
+            UsageError: the file belongs to a run with other settings, is damaged, or cannot be
+                written.
         """
         wanted: dict[str, Any] = json.loads(json.dumps(settings))
-        with _told(self.path):
+        with _usage_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             content = self.path.read_bytes() if self.path.exists() else b""
         *lines, half = content.split(b"\n")
@@ -57,16 +68,16 @@ class RecordFile:
         if self.settings:
             self._check(wanted)
         if half:
-            with _told(self.path):
+            with _usage_errors(self.path):
                 os.truncate(self.path, len(content) - len(half))
         if wanted not in self.settings:
             self.settings.append(wanted)
             self._write("Settings", {"settings": wanted})
 
     def append(self, result: Result) -> None:
-        """Put one result on record; when this returns, it is on the disk.
+        """Record a result; it is on disk when this returns.
 
-        A cell that was not run is recorded once.  Raises UsageError if it cannot be written.
+        A cell that was not run is recorded once.  Raises `UsageError` if writing fails.
         """
         if isinstance(result, NotRun) and result in self.results:
             return
@@ -74,33 +85,33 @@ class RecordFile:
         self._write(type(result).__name__, asdict(result))
 
     def _take(self, result: Result) -> None:
-        if isinstance(result, ReadingResult):
+        if isinstance(result, TrialResult):
             key = (result.trial, result.configuration.label)
             if key in self.done:
-                raise ValueError(f"{key} was read twice")
+                raise ValueError(f"{key} is recorded twice")
             self.done.add(key)
         self.results.append(result)
 
     def _write(self, kind: str, fields: dict[str, Any]) -> None:
         line = json.dumps({"type": kind, **fields}) + "\n"
-        with _told(self.path), self.path.open("ab") as file:
+        with _usage_errors(self.path), self.path.open("ab") as file:
             file.write(line.encode("ascii"))
             file.flush()
             os.fsync(file.fileno())
 
     def _read(self, number: int, line: bytes) -> None:
         try:
-            record = json.loads(line)
+            record = current_record(json.loads(line))
             kind = record.pop("type")
             if kind == "Settings":
                 self.settings.append(dict(record["settings"]))
             elif self.settings:
                 self._take(_BUILD[kind](record))
             else:
-                raise ValueError("the settings come first")
+                raise ValueError("the settings must come first")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(
-                f"Line {number} of {self.path} is no record of an evaluation.", _HINT
+                f"Line {number} of {self.path} is not a record of an evaluation.", _HINT
             ) from error
 
     def _check(self, wanted: dict[str, Any]) -> None:
@@ -114,23 +125,42 @@ class RecordFile:
                 )
 
 
-def _configuration(record: dict[str, Any]) -> Configuration:
-    """What a file says, in today's names: files of earlier versions go on."""
-    return Configuration(**{**record, "method": current_method(record["method"])})
+def current_record(record: dict[str, Any]) -> dict[str, Any]:
+    """A line of a results file, with the names of earlier versions replaced by current ones.
+
+    Raises `ValueError`, `KeyError`, `TypeError` or `AttributeError` for what is not such a line.
+    """
+    current = {_FORMER_FIELDS.get(name, name): value for name, value in record.items()}
+    if len(current) != len(record):
+        raise ValueError("a field is given under two names")
+    current["type"] = _FORMER_TYPES.get(record["type"], record["type"])
+    if current["type"] == "TrialResult":
+        method = current_method(record["configuration"]["method"])
+        current["configuration"] = {**record["configuration"], "method": method}
+    elif current["type"] == "Settings" and "configurations" in record["settings"]:
+        labels = [_current_label(label) for label in record["settings"]["configurations"]]
+        current["settings"] = {**record["settings"], "configurations": labels}
+    return current
 
 
-def _reading(record: dict[str, Any]) -> ReadingResult:
-    record["configuration"] = _configuration(record["configuration"])
+def _current_label(label: str) -> str:
+    """`Configuration.label` with the current name of its method."""
+    method, *alpha = label.split(" ")
+    return " ".join([current_method(method), *alpha])
+
+
+def _trial_result(record: dict[str, Any]) -> TrialResult:
+    record["configuration"] = Configuration(**record["configuration"])
     record["density_by_head"] = tuple(map(tuple, record["density_by_head"]))
     record["answers"] = tuple(
         AnswerResult(**{**answer, "expected": tuple(answer["expected"])})
         for answer in record["answers"]
     )
-    return ReadingResult(**record)
+    return TrialResult(**record)
 
 
 _BUILD: dict[str, Callable[[dict[str, Any]], Result]] = {
-    "ReadingResult": _reading,
+    "TrialResult": _trial_result,
     "NotRun": lambda record: NotRun(**record),
 }
 
@@ -140,11 +170,11 @@ def _shown(value: object) -> str:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """A file that cannot be used is told as a UsageError."""
+def _usage_errors(path: Path) -> Iterator[None]:
+    """Raises `UsageError` if the file cannot be used."""
     try:
         yield
     except (FileExistsError, NotADirectoryError) as error:
-        raise UsageError(f"{path.parent} is no folder.", _HINT) from error
+        raise UsageError(f"{path.parent} is not a folder.", _HINT) from error
     except OSError as error:
         raise UsageError(f"{path} cannot be used: {error.strerror}.", _HINT) from error

@@ -1,4 +1,4 @@
-"""The report of a run, in Markdown that is plain enough for a terminal."""
+"""The report of a run, in Markdown that is readable in a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .records import Result
-from .results import NotRun, ReadingResult
+from .results import NotRun, TrialResult
 from .summary import LOW, Cell, pending, points, summarise
 
 _COLUMNS = (
@@ -18,21 +18,21 @@ _COLUMNS = (
     "ratio [95 %]",
     "same answer",
     "density",
-    "coverage mean / p5 / min",
+    "recall mean / p5 / min",
     "NLL change",
 )
 _DEFINITIONS = """\
-- length: prompt, question and room for the answer, in the model's own tokens.
-- n: questions, each asked dense and sparse of the same document, with greedy decoding.
+- length: prompt, question and reserve for the answer, in the model's own tokens.
+- n: questions, each asked dense and sparse about the same document, with greedy decoding.
 - dense, sparse: mean score of the answers, 0 to 1, by the task's own rule.
 - ratio [95 %]: sparse / dense, with a bootstrap interval over whole documents. Where nothing was
-  lost it has no width, and yet at 95 % confidence 4 documents without a loss leave room for one
-  in two lost, 20 for one in seven. "–": dense is 0, or a single document.
+  lost it has no width; yet at 95 % confidence 4 documents without a loss are compatible with one
+  in two lost, 20 with one in seven. "–": dense is 0, or there is a single document.
 - same answer: share of the questions whose two answers are the same text.
 - density: computed (query, key) pairs / causal pairs, over the document's tokens.
-- coverage: softmax mass that the kept keys hold, on rows that selection did not sample (1 where
-  all was dense): mean and mean 5th percentile of the documents, and the least of all rows.
-- NLL change: of the document's own tokens, sparse - dense, mean over documents, nats a token."""
+- recall: softmax mass that the kept keys hold, on rows that selection did not sample (1 where
+  everything was dense): mean and mean 5th percentile of the documents, and minimum of all rows.
+- NLL change: of the document's own tokens, sparse - dense, mean over documents, nats per token."""
 _NONE = "–"
 
 
@@ -42,11 +42,11 @@ def report(
     *,
     interrupted: bool = False,
 ) -> str:
-    """The whole report.
+    """The complete report of a run.
 
     Args:
         settings, results: of a `RecordFile`; "model" is among the settings.
-        interrupted: the run is not finished.
+        interrupted: whether the run was stopped before its end.
     """
     results = list(results)
     cells = summarise(results)
@@ -65,14 +65,14 @@ def report(
 
 
 def _settings(settings: Sequence[Mapping[str, Any]], results: Sequence[Result]) -> str:
-    """One line each; of a run that went on in another environment, both."""
+    """A line for each setting; where a run was resumed in another environment, with both values."""
     lines = []
     for name in dict.fromkeys(name for part in settings for name in part):
         values = [part[name] for part in settings if part.get(name) is not None]
         if values:
             lines.append(f"- {name}: {', then '.join(dict.fromkeys(map(_text, values)))}")
-    labels = dict.fromkeys(r.configuration.label for r in results if isinstance(r, ReadingResult))
-    lines.append(f"- attention: {', '.join(labels) or 'nothing was read yet'}")
+    labels = dict.fromkeys(r.configuration.label for r in results if isinstance(r, TrialResult))
+    lines.append(f"- attention: {', '.join(labels) or 'nothing was run yet'}")
     return "\n".join(lines)
 
 
@@ -80,9 +80,9 @@ def _unfinished(results: Sequence[Result], interrupted: bool) -> list[str]:
     """What is missing from the tables, and why."""
     parts = []
     if interrupted:
-        parts.append("The run was interrupted: more is to come.  The same command goes on with it.")
+        parts.append("The run was interrupted and is incomplete.  The same command resumes it.")
     if waiting := pending(results):
-        parts.append(f"Documents not yet read in every configuration: {len(waiting)}.")
+        parts.append(f"Documents not yet run in every configuration: {len(waiting)}.")
     if skipped := [r for r in results if isinstance(r, NotRun)]:
         lines = "\n".join(f"- {r.task} at {r.length:,}: {r.reason}" for r in skipped)
         parts += ["## Not run", lines]
@@ -90,7 +90,7 @@ def _unfinished(results: Sequence[Result], interrupted: bool) -> list[str]:
 
 
 def _curve(results: Sequence[Result]) -> str:
-    """Where the documents of all configurations are the same, so are the dense scores."""
+    """Score against density, by configuration and length."""
     rows = [
         (
             point.configuration.label,
@@ -102,7 +102,7 @@ def _curve(results: Sequence[Result]) -> str:
         )
         for point in sorted(points(results), key=lambda point: point.length)
     ]
-    text = "Means over the tasks, on documents that were read in every configuration."
+    text = "Means over the tasks, on documents that were run in every configuration."
     header = ("configuration", "length", "tasks", "dense", "sparse", "density")
     return f"{text}\n\n{markdown_table(header, rows)}"
 
@@ -112,7 +112,7 @@ def _table(cells: Sequence[Cell]) -> str:
 
 
 def _row(cell: Cell) -> tuple[str, ...]:
-    coverage = (cell.coverage, cell.coverage_p5, cell.coverage_min)
+    recall = (cell.recall, cell.recall_p5, cell.recall_min)
     return (
         cell.task,
         f"{cell.length:,}",
@@ -122,7 +122,7 @@ def _row(cell: Cell) -> tuple[str, ...]:
         _ratio(cell),
         f"{cell.agreement:.3f}",
         f"{cell.density:.3f}",
-        " / ".join(f"{share:.3f}" for share in coverage),
+        " / ".join(f"{share:.3f}" for share in recall),
         f"{cell.nll_change:+.4f}",
     )
 
@@ -137,7 +137,7 @@ def _ratio(cell: Cell) -> str:
 
 
 def _remarks(cells: Sequence[Cell]) -> list[str]:
-    """On cells whose figures need a word."""
+    """Remarks on cells whose figures need explanation."""
     parts = []
     if low := [f"{c.task} at {c.length:,} (dense {c.dense:.3f})" for c in cells if c.low]:
         parts.append(
@@ -159,7 +159,7 @@ def _remarks(cells: Sequence[Cell]) -> list[str]:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of even width: the first aligned left, the others right."""
+    """A Markdown table with padded columns: the first aligned left, the others right."""
     widths = [max(3, *(len(row[i]) for row in (header, *rows))) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:

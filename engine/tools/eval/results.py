@@ -1,4 +1,4 @@
-"""What an evaluation measured: one line of JSON for each document read in each configuration."""
+"""The results of an evaluation: one JSON line for each trial in each configuration."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Configuration:
-    """How the documents of a run are read."""
+    """How the documents of a run are prefilled."""
 
     mode: str  # "dense" or "sparse"
-    method: str = "auto"  # one of `config.METHODS`; of no meaning in dense mode
+    method: str = "auto"  # one of `config.METHODS`; not used in dense mode
     alpha: float = 1.0
 
     @property
     def label(self) -> str:
-        """For tables and keys: "dense", "auto 0.95"."""
+        """The name in tables and keys: "dense", "auto 0.95"."""
         return "dense" if self.mode == "dense" else f"{self.method} {self.alpha:g}"
 
 
@@ -30,18 +30,18 @@ class AnswerResult:
     expected: tuple[str, ...]
     text: str
     score: float  # 0 to 1
-    refused: bool  # it said that the document has no answer
+    refused: bool  # it said that the document does not contain the answer
     tokens: int
     stop_reason: str
 
 
 @dataclass(frozen=True)
-class ReadingResult:
-    """One document, read in one configuration, with the answers to its questions.
+class TrialResult:
+    """One document, prefilled in one configuration, with the answers to its questions.
 
-    Density is over all chunks; coverage is of held-out rows in chunks that were not dense
-    (1.0 where all were); `document_nll` is the mean negative log-likelihood of the document's
-    tokens, each after all tokens before it, in nats a token.
+    Density is over all chunks; recall (the papers' CRA) is of held-out rows in chunks that were not
+    dense (1.0 if all were); `document_nll` is the mean negative log-likelihood of the document's
+    tokens, each given all tokens before it, in nats per token.
     """
 
     trial: str  # key of the `Trial`
@@ -50,17 +50,17 @@ class ReadingResult:
     prompt_tokens: int
     density: float
     density_by_head: tuple[tuple[float, ...], ...]  # [layers][H]
-    coverage: float
-    coverage_p5: float
-    coverage_min: float
+    recall: float
+    recall_p5: float
+    recall_min: float
     document_nll: float
-    prefill_s: float  # selection included, and scoring the document's tokens
+    prefill_s: float  # including selection and the scoring of the document's tokens
     answers: tuple[AnswerResult, ...]
 
 
 @dataclass(frozen=True)
 class NotRun:
-    """A cell that could not be made, and why: nothing is left out in silence."""
+    """A cell that could not be made, and why: nothing is left out silently."""
 
     task: str
     length: int

@@ -1,4 +1,4 @@
-"""A run: every trial, in every configuration, on record as it comes."""
+"""A run: every trial in every configuration, recorded as results arrive."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from tqdm import tqdm
 from sa_chat.protocol.errors import DocumentError, EngineError, UsageError
 
 from ...info.environment import describe
-from ...model.placement import resolve_device
+from ...platform.devices import resolve_device
 from .arguments import Options, options_from
 from .pictures import draw_pictures
-from .reading import Reader
 from .records import RecordFile
 from .report import report
-from .results import Configuration, NotRun, ReadingResult
-from .sizing import Counter
+from .results import Configuration, NotRun, TrialResult
+from .sizing import TokenCounter
 from .sources import Sources, load_sources
-from .tasks import Planned, parse_tasks, planned
+from .tasks import TrialSpec, parse_tasks, trial_specs
 from .trial import NotEnough, Trial
+from .trial_runner import TrialRunner
 
 RECORDS, REPORT = "results.jsonl", "report.md"
 _DENSE = Configuration("dense")
 _LINEAR = 8192  # tokens at which attention costs about as much as everything else
-_QUIET_S = 30.0  # between two lines of progress into a file
+_QUIET_S = 30.0  # between progress updates that go to a file
 _BAR = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left  {desc}"
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
-    """`sa-engine eval`; the exit code.  Raises SaChatError."""
+    """Run `sa-engine eval`; returns the exit code.  Raises `SaChatError`."""
     options = options_from(arguments)
-    tasks, configurations = parse_tasks(options.tasks), _configurations(options)
+    tasks, compared = parse_tasks(options.tasks), configurations(options)
     records = RecordFile(options.out / RECORDS)
     sources = load_sources(options.documents)
-    reader = Reader(options.config)
+    runner = TrialRunner(options.config)
     try:
-        _check_lengths(options, reader)
-        counter = Counter(reader.tokenizer)
-        records.open(_settings(options, tasks, configurations, sources))
-        plan = list(planned(tasks, options.lengths, options.samples))
-        _read_all(plan, configurations, options, reader, counter, sources, records)
+        _check_lengths(options, runner)
+        counter = TokenCounter(runner.tokenizer)
+        records.open(_settings(options, tasks, compared, sources))
+        specs = list(trial_specs(tasks, options.lengths, options.samples))
+        _run_all(specs, compared, options, runner, counter, sources, records)
     except KeyboardInterrupt:
         if not records.settings:  # nothing was begun
             raise
         _write_report(options, records, interrupted=True)
-        print("\nInterrupted.  The same command goes on where it stopped.", file=sys.stderr)
+        print("\nInterrupted.  The same command resumes where it stopped.", file=sys.stderr)
         return 130
     finally:
-        reader.close()
+        runner.close()
     print(_write_report(options, records))
     pictures = draw_pictures(records.results, options.config.model, options.out)
     written = [options.out / REPORT, records.path, *pictures]
@@ -65,8 +65,8 @@ def run_eval(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_lengths(options: Options, reader: Reader) -> None:
-    longest, context = options.lengths[-1], reader.context_tokens
+def _check_lengths(options: Options, runner: TrialRunner) -> None:
+    longest, context = options.lengths[-1], runner.context_tokens
     if longest > context:
         raise UsageError(
             f"The model reads {context:,} tokens at most, not {longest:,}.",
@@ -74,9 +74,12 @@ def _check_lengths(options: Options, reader: Reader) -> None:
         )
 
 
-def _configurations(options: Options) -> tuple[Configuration, ...]:
-    """Dense first, then every method at every alpha; a-shape knows none but 1, which is dense,
-    and so is read once, at the first alpha below."""
+def configurations(options: Options) -> tuple[Configuration, ...]:
+    """The configurations to compare: dense first, then every method at every alpha.
+
+    a-shape does not depend on alpha, except that 1 is dense, and so is run once, at the first
+    alpha below 1.
+    """
     sparse = []
     for method in options.methods:
         alphas = options.alphas
@@ -89,7 +92,7 @@ def _configurations(options: Options) -> tuple[Configuration, ...]:
 def _settings(
     options: Options,
     tasks: Sequence[str],
-    configurations: Sequence[Configuration],
+    compared: Sequence[Configuration],
     sources: Sources,
 ) -> dict[str, Any]:
     return {
@@ -97,7 +100,7 @@ def _settings(
         "lengths": list(options.lengths),
         "tasks": list(tasks),
         "samples": options.samples,
-        "configurations": [configuration.label for configuration in configurations],
+        "configurations": [configuration.label for configuration in compared],
         "documents": None if options.documents is None else list(options.documents),
         "fingerprint of documents": sources.fingerprint,
         "seed": options.seed,
@@ -106,20 +109,20 @@ def _settings(
     }
 
 
-def _read_all(
-    plan: Sequence[Planned],
-    configurations: Sequence[Configuration],
+def _run_all(
+    specs: Sequence[TrialSpec],
+    compared: Sequence[Configuration],
     options: Options,
-    reader: Reader,
-    counter: Counter,
+    runner: TrialRunner,
+    counter: TokenCounter,
     sources: Sources,
     records: RecordFile,
 ) -> None:
     missing = {
-        one: [c for c in configurations if (one.key, c.label) not in records.done] for one in plan
+        spec: [c for c in compared if (spec.key, c.label) not in records.done] for spec in specs
     }
-    total = sum(_cost(one) * len(configurations) for one in plan)
-    left = sum(_cost(one) * len(those) for one, those in missing.items())
+    total = sum(_cost(spec) * len(compared) for spec in specs)
+    left = sum(_cost(spec) * len(those) for spec, those in missing.items())
     with tqdm(
         total=total,
         initial=total - left,
@@ -128,46 +131,47 @@ def _read_all(
         leave=False,
         mininterval=0.1 if sys.stderr.isatty() else _QUIET_S,
     ) as progress:
-        for one, those in missing.items():
-            trial = _made(one, options, counter, sources, records) if those else None
+        for spec, those in missing.items():
+            trial = _made(spec, options, counter, sources, records) if those else None
             for configuration in those:
-                progress.set_description_str(f"{one.family} {one.length:,} {configuration.label}")
+                progress.set_description_str(f"{spec.family} {spec.length:,} {configuration.label}")
                 if trial is not None:
-                    records.append(_read(reader, trial, configuration))
-                progress.update(_cost(one))
+                    records.append(_run(runner, trial, configuration))
+                progress.update(_cost(spec))
 
 
-def _read(reader: Reader, trial: Trial, configuration: Configuration) -> ReadingResult:
-    """Raises `EngineError` where it does not fit into the memory."""
+def _run(runner: TrialRunner, trial: Trial, configuration: Configuration) -> TrialResult:
+    """Raises `EngineError` if the trial does not fit into memory."""
     try:
-        return reader.read(trial, configuration)
+        return runner.run(trial, configuration)
     except torch.OutOfMemoryError as error:
         raise EngineError(
             f"{trial.length:,} tokens, {configuration.label}, do not fit into the memory.",
-            "What was read is on record; shorter --lengths need another --out.",
+            "Earlier results are recorded; shorter --lengths need another --out.",
         ) from error
 
 
 def _made(
-    one: Planned,
+    spec: TrialSpec,
     options: Options,
-    counter: Counter,
+    counter: TokenCounter,
     sources: Sources,
     records: RecordFile,
 ) -> Trial | None:
-    """The trial with the questions that are wanted, or None, and the reason on record."""
+    """The trial with the requested questions; None, with the reason recorded, if it cannot be
+    made."""
     try:
-        trial = one.make(options.samples, options.seed, counter, sources)
+        trial = spec.make(options.samples, options.seed, counter, sources)
     except NotEnough as error:
-        for task in one.tasks:
-            records.append(NotRun(task, one.length, error.reason))
+        for task in spec.tasks:
+            records.append(NotRun(task, spec.length, error.reason))
         return None
-    return trial.asking(one.tasks, options.samples)
+    return trial.asking(spec.tasks, options.samples)
 
 
-def _cost(one: Planned) -> float:
-    """Of reading it once, in arbitrary units; only the progress bar believes in it."""
-    return one.length * (1 + one.length / _LINEAR)
+def _cost(spec: TrialSpec) -> float:
+    """The relative cost of one configuration, which is only used for the progress bar."""
+    return spec.length * (1 + spec.length / _LINEAR)
 
 
 def _write_report(options: Options, records: RecordFile, *, interrupted: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""How answers are scored, each from 0 to 1."""
+"""Scoring rules for answers, from 0 to 1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ANY_REFUSAL = re.compile("|".join(_REFUSALS))
 
 
 def match_all(answer: str, expected: tuple[str, ...]) -> float:
-    """The share of the expected strings that the answer contains, whatever their case.
+    """The share of the expected strings that the answer contains, ignoring case.
 
     RULER's `string_match_all` (scripts/eval/synthetic/constants.py).
     """
@@ -42,23 +42,23 @@ def match_all(answer: str, expected: tuple[str, ...]) -> float:
 
 
 def match_both(answer: str, expected: tuple[str, ...]) -> float:
-    """Whether the answer contains all the expected strings, whatever their case."""
+    """Whether the answer contains all the expected strings, ignoring case."""
     return float(match_all(answer, expected) == 1.0)
 
 
 def match_sentence(answer: str, expected: tuple[str, ...]) -> float:
-    """Whether the answer contains one of the expected sentences word for word.
+    """Whether the answer contains one of the expected sentences verbatim.
 
-    White space, the marks of block quotes, and the forms of quotation marks and dashes make no
-    difference (see `citations.folding`).
+    White space, block quote markers, and the forms of quotation marks and dashes are ignored (see
+    `citations.folding`).
     """
     found = _folded(answer)
     return float(any(_folded(text) in found for text in expected))
 
 
 def match_path(answer: str, expected: tuple[str, ...]) -> float:
-    """Whether one of the expected paths occurs in the answer, as a whole or as the end of a
-    longer path: `engine/base.py` in `sa-chat/engine/base.py`, but not in `engine/base.pyi`."""
+    """Whether one of the expected paths occurs in the answer, alone or as the end of a longer
+    path: `engine/base.py` in `sa-chat/engine/base.py`, but not in `engine/base.pyi`."""
     return float(
         any(
             re.search(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|[./]\w)", answer) for path in expected
@@ -67,13 +67,13 @@ def match_path(answer: str, expected: tuple[str, ...]) -> float:
 
 
 def match_refusal(answer: str, expected: tuple[str, ...]) -> float:
-    """Whether the answer says that the document does not have it; nothing is expected."""
+    """Whether the answer says that the document does not contain it; `expected` is not used."""
     return float(refused(answer))
 
 
 def refused(answer: str) -> bool:
-    """Whether an answer is nothing but the news that the document has none: short, quoting no
-    lines, and worded like `chat.REFUSAL` or as other models put it."""
+    """Whether an answer only says that the document does not contain it: short, without quoted
+    lines, and worded like `chat.REFUSAL` or the refusals of other models."""
     if len(answer) > _LONGEST_REFUSAL or _QUOTING.search(answer):
         return False
     said = fold(answer).text.lower()
@@ -87,11 +87,11 @@ RULES: dict[str, Callable[[str, tuple[str, ...]], float]] = {
     "path": match_path,
     "refusal": match_refusal,
 }
-"""By the names that `Question.rule` gives."""
+"""The rules by the names in `Question.rule`."""
 
 
 def _plain(answer: str) -> str:
-    """As RULER prepares what is compared: control characters are line ends."""
+    """Text prepared for comparison as in RULER: control characters become line ends."""
     return _CONTROLS.sub("\n", answer).strip().lower()
 
 

@@ -1,4 +1,4 @@
-"""Trials of an asked length: counted as the engine counts, grown until nothing more fits."""
+"""Sizes trials to a requested length: counted as the engine counts, grown until full."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .trial import NotEnough, Question, Trial
 
 T = TypeVar("T")
 
-TOLERANCE = 0.01  # a trial is at most this share shorter than asked, and never longer
-_DRAWS = 1024  # few are needed from 3,000 tokens on, some hundred where units are few
-_PROBE = 32  # units, for the first estimate of tokens a unit
-_OVERSHOOT = 1.02  # an estimate that ends above the limit closes the bracket
+TOLERANCE = 0.01  # a trial is at most this share shorter than requested, and never longer
+_DRAWS = 1024  # few are needed above 3,000 tokens, some hundreds where units are few
+_PROBE = 32  # units, for the first estimate of tokens per unit
+_OVERSHOOT = 1.02  # so that the estimate exceeds the limit and closes the bracket
 _FOLDER = "documents"  # its name is part of what the model reads
 
 
 def write_files(files: Sequence[tuple[str, str]], folder: Path) -> Path:
-    """Write the files of a `Trial` below `folder`; the path to open: that of a single file,
-    else a folder, whose name is always the same."""
+    """Write the files of a `Trial` below `folder`; returns the path to open: that of a single file,
+    else of a folder, whose name is always the same."""
     top = folder if len(files) == 1 else folder / _FOLDER
     for name, text in files:
         relative = Path(name)
@@ -37,23 +37,24 @@ def write_files(files: Sequence[tuple[str, str]], folder: Path) -> Path:
     return top / files[0][0] if len(files) == 1 else top
 
 
-class Counter:
-    """Counts tokens by opening the files as the engine does."""
+class TokenCounter:
+    """Counts the tokens of files by opening them as the engine does."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
 
     def count(self, files: Sequence[tuple[str, str]], questions: Sequence[Question]) -> int:
-        """`Trial.tokens`: the prompt, and `room` for its questions."""
+        """`Trial.tokens`: the prompt, and `reserve_tokens` for its questions."""
         with TemporaryDirectory(prefix="sa-chat-") as folder:
             path = write_files(files, Path(folder))
             documents = open_documents(OpenOptions(paths=(str(path),)))
         assert not documents.left_out, documents.left_out
-        return len(tokenize_documents(documents, self._tokenizer).ids) + self.room(questions)
+        prompt = tokenize_documents(documents, self._tokenizer)
+        return len(prompt.ids) + self.reserve_tokens(questions)
 
-    def room(self, questions: Sequence[Question]) -> int:
-        """Tokens that any of the questions needs behind the document: the longest in its
-        frame, and the longest answer."""
+    def reserve_tokens(self, questions: Sequence[Question]) -> int:
+        """Tokens that any of the questions needs after the document: the longest question in the
+        chat format, and the longest answer."""
         chat, encode = self._tokenizer.chat, self._tokenizer.encode
         turns = (len(chat.turn(encode(q.text.strip()), True)) for q in questions)
         return max(turns) + max(q.answer_tokens for q in questions)
@@ -68,38 +69,38 @@ def largest(
     most: int | None = None,
     guess: int | None = None,
 ) -> T:
-    """What `build` makes of the largest size whose measure does not exceed `limit`.
+    """The result of `build` for the largest size whose measure does not exceed `limit`.
 
-    Measures must grow with sizes, about evenly: then some five to ten are taken, however far the
-    limit is.  Where they waver by a few, so does the size; the limit is never exceeded.
+    Measures must grow with sizes, roughly linearly: five to ten evaluations are then enough for any
+    limit.  Where they fluctuate a little, so does the size; the limit is never exceeded.
 
-    From the bracket's ends the next size is interpolated; an end that stays twice counts half
-    (the Illinois method: Dowell and Jarratt, BIT 11, 1971).
+    The next size is interpolated between the ends of the bracket; an end that is kept twice counts
+    half (the Illinois method: Dowell and Jarratt, BIT 11, 1971).
 
     Args:
-        least, most: the sizes that `build` takes, both included.
+        least, most: the range of sizes that `build` accepts, inclusive.
         guess: a size near the result, if one is known.
     Raises:
-        NotEnough: the least size is above the limit.
+        NotEnough: the least size exceeds the limit.
     """
     best = build(least)
-    low, room = least, limit - measure(best)  # fits, with so much room
-    if room < 0:
+    low, slack = least, limit - measure(best)  # `low` fits, with this many tokens to spare
+    if slack < 0:
         raise NotEnough(
-            f"Its smallest form takes {limit - room:,} tokens, and {limit:,} were asked for."
+            f"Its smallest form takes {limit - slack:,} tokens, and {limit:,} were asked for."
         )
     high = None if most is None else most + 1  # does not fit, or does not exist
-    excess: float | None = None  # of `high`, where it was measured
-    weight = 1.0  # of `room`
+    excess: float | None = None  # of `high`, once measured
+    weight = 1.0  # of `slack`
     size = least + _PROBE if guess is None else max(guess, least + 1)
     moved: str | None = None
-    while room > 0 and (high is None or high - low > 1):
+    while slack > 0 and (high is None or high - low > 1):
         size = size if high is None else min(size, high - 1)
         candidate = build(size)
         left = limit - measure(candidate)
-        per_unit = max(room - left, 1) / (size - low)
+        per_unit = max(slack - left, 1) / (size - low)
         if left >= 0:
-            low, room, best, weight = size, left, candidate, 1.0
+            low, slack, best, weight = size, left, candidate, 1.0
             excess = excess / 2 if excess is not None and moved == "low" else excess
             moved = "low"
         else:
@@ -107,9 +108,9 @@ def largest(
             weight = weight / 2 if moved == "high" else 1.0
             moved = "high"
         if high is None or excess is None:
-            size = low + 1 + int(room / per_unit * _OVERSHOOT)
+            size = low + 1 + int(slack / per_unit * _OVERSHOOT)
         else:
-            share = weight * room / (weight * room + excess)
+            share = weight * slack / (weight * slack + excess)
             size = low + max(1, int((high - low) * share))
     return best
 
@@ -124,9 +125,9 @@ def fit(
 ) -> Trial:
     """A trial of at most `length` tokens, and less than 1 % below.
 
-    `draw` draws the random content, and gives a builder of trials by size (see `largest`).
+    `draw` draws the random content and returns a builder of trials by size (see `largest`).
     Where one unit is larger than 1 %, content is drawn again, each time from the next sub-seed
-    of `rng`.  Raises `NotEnough` if that does not help, or there are no more units.
+    of `rng`.  Raises `NotEnough` if that does not help or there are no more units.
     """
     seed = rng.getrandbits(64)
     size: int | None = None

@@ -1,4 +1,4 @@
-"""The texts that an evaluation is made from: the user's own, or those of the demonstration."""
+"""The texts that trials are made from: the user's own, or those of the demonstration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DEMONSTRATION = ("sa_chat.app", "sa_chat.engine", "sa_chat.protocol")
 
 @dataclass(frozen=True)
 class Sources:
-    """Files as (path, text); paths are relative, have no `..`, and each stands once."""
+    """Files as (path, text); paths are relative, without `..`, and unique."""
 
     prose: tuple[tuple[str, str], ...]
     code: tuple[tuple[str, str], ...]
@@ -46,7 +46,7 @@ class Sources:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of all paths and texts, in hex: other trials are made from other ones."""
+        """A hex digest of all paths and texts, as other texts make other trials."""
         return sha256(json.dumps((self.prose, self.code)).encode()).hexdigest()[:16]
 
     @cached_property
@@ -58,7 +58,7 @@ class Sources:
 def load_sources(paths: tuple[str, ...] | None = None) -> Sources:
     """Read the user's documents; without any, the handbook and the program's own source code.
 
-    Raises `DocumentError` for what cannot be read, as `open_documents` does.
+    Raises `DocumentError` as `open_documents` does.
     """
     if paths is not None:
         return _read(OpenOptions(paths=paths))
@@ -83,7 +83,7 @@ def _read(options: OpenOptions) -> Sources:
     files = [(path, text) for path, (_, text) in zip(_relative(read), read, strict=True)]
     return Sources(
         prose=tuple(file for file in files if not _is_code(file)),
-        code=_of_a_folder(_without_root([file for file in files if _is_code(file)])),
+        code=_read_in_folders(_without_root([file for file in files if _is_code(file)])),
     )
 
 
@@ -92,7 +92,7 @@ def _is_code(file: tuple[str, str]) -> bool:
 
 
 def _joined(parts: list[Part]) -> str:
-    """A file's text; pages without their running heads and numbers, so that sentences go on."""
+    """A file's text; pages without running heads and numbers, so that sentences continue."""
     if len(parts) == 1:
         return parts[0].text
     pages = [part.text.strip().split("\n") for part in parts]
@@ -107,7 +107,7 @@ def _joined(parts: list[Part]) -> str:
 
 
 def _relative(files: Iterable[tuple[str, str]]) -> list[str]:
-    """Their paths as they can be laid out in any folder, each once: `../x/.y` is `x/y`."""
+    """Unique relative paths that can be created in any folder: `../x/.y` becomes `x/y`."""
     found: dict[str, None] = {}
     for shown, _ in files:
         parts = (part.lstrip("./") for part in PurePosixPath(shown).parts)
@@ -119,16 +119,16 @@ def _relative(files: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _without_root(files: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Without the folder that holds them all, which may have a name that folders inside a
-    folder are left out by, such as `build`."""
+    """The files without a common root folder, whose name could cause folders inside a folder to be
+    left out, such as `build`."""
     roots = {path.partition("/")[0] for path, _ in files}
     if len(roots) > 1 or any("/" not in path for path, _ in files):
         return tuple(files)
     return tuple((path.partition("/")[2], text) for path, text in files)
 
 
-def _of_a_folder(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Without what is left out inside of a folder, such as a minified file that was named."""
+def _read_in_folders(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The files that are also read inside a folder, which a minified file, for example, is not."""
     with TemporaryDirectory(prefix="sa-chat-") as folder:
         for path, text in files:
             file = Path(folder, path)

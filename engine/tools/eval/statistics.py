@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals for shares, and for ratios of scores."""
+"""Confidence intervals for shares and for ratios of scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Z = 1.959964  # of a normal distribution, for the same
 
 
 def wilson(right: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share; for scores in parts it is wider than need be."""
+    """The 95 % Wilson interval of a share; wider than necessary for fractional scores."""
     if n == 0:
         return 0.0, 1.0
     share, square = right / n, _Z * _Z / n
@@ -24,7 +24,7 @@ def wilson(right: float, n: int) -> tuple[float, float]:
 
 
 def ratio_of_means(dense: Scores, sparse: Scores) -> float | None:
-    """mean(sparse) / mean(dense) over all answers, or None where dense is 0."""
+    """mean(sparse) / mean(dense) over all answers; None if dense is 0."""
     below = _sums(dense).sum()
     return float(_sums(sparse).sum() / below) if below else None
 
@@ -34,17 +34,17 @@ def bootstrap_ratio(
 ) -> tuple[float, float] | None:
     """95 % percentile interval of `ratio_of_means`, resampling whole documents.
 
-    Answers about one document are not independent, and both scores of an answer are of the same
-    question: so documents are drawn with replacement, each with all of its answers in both
+    Answers about one document are not independent, and both scores of an answer belong to the same
+    question.  So documents are drawn with replacement, each with all of its answers in both
     configurations (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
     The ends are order statistics of the resampled ratios (Efron & Tibshirani, An Introduction to
     the Bootstrap, 1993, chapter 13).  A resample whose dense score is 0 counts as infinite, or
     not at all if its sparse score is 0 too.
 
-    None where dense is 0, and for fewer than two documents.
+    None if dense is 0 or there are fewer than two documents.
 
     Args:
-        dense, sparse: paired, the same documents with as many answers.
+        dense, sparse: paired: the same documents and questions.
     """
     assert [len(scores) for scores in dense] == [len(scores) for scores in sparse]
     over, below = _sums(sparse), _sums(dense)

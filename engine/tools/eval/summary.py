@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from .records import Result
-from .results import AnswerResult, Configuration, ReadingResult
+from .results import AnswerResult, Configuration, TrialResult
 from .statistics import bootstrap_ratio, ratio_of_means
 
 ABSENT = "absent"  # the one task in which refusing is right
-LOW = 0.5  # a dense score under it says that the model cannot do the task anyway
+LOW = 0.5  # below this dense score the model cannot do the task anyway
 
-_Pair = tuple[ReadingResult, ReadingResult]  # one document: dense, sparse
+_Pair = tuple[TrialResult, TrialResult]  # one document: dense, sparse
 
 
 @dataclass(frozen=True)
 class Cell:
     """A task at one length, dense and in one sparse configuration, over the same questions.
 
-    Density, coverage and the change of document NLL are means over the cell's documents;
-    `coverage_p5` is the mean of their 5th percentiles, `coverage_min` the least of their minima.
+    Density, recall and the change of document NLL are means over the cell's documents;
+    `recall_p5` is the mean of their 5th percentiles, `recall_min` the least of their minima.
     """
 
     task: str
@@ -35,16 +35,16 @@ class Cell:
     interval: tuple[float, float] | None  # of the ratio, 95 %; see `bootstrap_ratio`
     agreement: float  # share of questions whose two answers are the same text
     density: float
-    coverage: float
-    coverage_p5: float
-    coverage_min: float
-    nll_change: float  # sparse - dense, nats a token
+    recall: float
+    recall_p5: float
+    recall_min: float
+    nll_change: float  # sparse - dense, nats per token
     false_refusals_dense: int  # answers that refused although the document has the answer
     false_refusals_sparse: int
 
     @property
     def low(self) -> bool:
-        """Dense itself scores low: the ratio says little."""
+        """Whether dense itself scores low, so that the ratio says little."""
         return self.dense < LOW
 
 
@@ -61,18 +61,18 @@ class Point:
 
 
 def summarise(results: Iterable[Result], *, seed: int = 0) -> list[Cell]:
-    """The cells that have a document read both dense and sparse; others are `pending`.
+    """The cells that have a document run both dense and sparse; others are `pending`.
 
     Tasks and configurations come in the order of the results, lengths ascending.
 
     Args:
-        results: of a `RecordFile`; whatever is no `ReadingResult` is passed over.
-        seed: of the intervals' resampling.
+        results: of a `RecordFile`; everything but `TrialResult` is ignored.
+        seed: of the resampling for intervals.
     """
-    readings = _readings(results)
-    dense = {r.trial: r for r in readings if r.configuration.mode == "dense"}
+    trials = _trial_results(results)
+    dense = {r.trial: r for r in trials if r.configuration.mode == "dense"}
     pairs: dict[tuple[Configuration, str, int], list[_Pair]] = {}
-    for sparse in readings:
+    for sparse in trials:
         if sparse.configuration.mode == "sparse" and sparse.trial in dense:
             for task in dict.fromkeys(answer.task for answer in sparse.answers):
                 key = (sparse.configuration, task, sparse.length)
@@ -86,26 +86,25 @@ def summarise(results: Iterable[Result], *, seed: int = 0) -> list[Cell]:
 
 
 def pending(results: Iterable[Result]) -> list[str]:
-    """Keys of the trials that were not yet read in every configuration that others were."""
-    readings = _readings(results)
-    wanted = {r.configuration.label for r in readings}
-    read: dict[str, set[str]] = {}
-    for r in readings:
-        read.setdefault(r.trial, set()).add(r.configuration.label)
-    return [trial for trial, labels in read.items() if labels != wanted]
+    """Keys of the trials not yet run in all configurations that occur in the results."""
+    trials = _trial_results(results)
+    wanted = {r.configuration.label for r in trials}
+    done: dict[str, set[str]] = {}
+    for r in trials:
+        done.setdefault(r.trial, set()).add(r.configuration.label)
+    return [trial for trial, labels in done.items() if labels != wanted]
 
 
-def complete(results: Iterable[Result]) -> list[ReadingResult]:
-    """The readings of all trials but the `pending`."""
-    readings = _readings(results)
-    left_out = set(pending(readings))
-    return [r for r in readings if r.trial not in left_out]
+def complete(results: Iterable[Result]) -> list[TrialResult]:
+    """The results of all trials except the `pending` ones."""
+    trials = _trial_results(results)
+    left_out = set(pending(trials))
+    return [r for r in trials if r.trial not in left_out]
 
 
 def points(results: Iterable[Result]) -> list[Point]:
-    """Score against density, over documents that were read in every configuration.
-
-    So all points of one length stand on the same questions.
+    """Score against density, over documents that were run in every configuration, so that all
+    points of one length rest on the same questions.
     """
     groups: dict[tuple[Configuration, int], list[Cell]] = {}
     for cell in summarise(complete(results)):
@@ -122,8 +121,8 @@ def points(results: Iterable[Result]) -> list[Point]:
     ]
 
 
-def _readings(results: Iterable[Result]) -> list[ReadingResult]:
-    return [r for r in results if isinstance(r, ReadingResult)]
+def _trial_results(results: Iterable[Result]) -> list[TrialResult]:
+    return [r for r in results if isinstance(r, TrialResult)]
 
 
 def _cell(
@@ -150,9 +149,9 @@ def _cell(
         interval=bootstrap_ratio(dense_scores, sparse_scores, seed=seed),
         agreement=fmean(both[0].text == both[1].text for both in flat),
         density=fmean(r.density for r in sparse),
-        coverage=fmean(r.coverage for r in sparse),
-        coverage_p5=fmean(r.coverage_p5 for r in sparse),
-        coverage_min=min(r.coverage_min for r in sparse),
+        recall=fmean(r.recall for r in sparse),
+        recall_p5=fmean(r.recall_p5 for r in sparse),
+        recall_min=min(r.recall_min for r in sparse),
         nll_change=fmean(s.document_nll - d.document_nll for d, s in pairs),
         false_refusals_dense=refusals[0],
         false_refusals_sparse=refusals[1],
@@ -160,7 +159,7 @@ def _cell(
 
 
 def _answers(
-    task: str, dense: ReadingResult, sparse: ReadingResult
+    task: str, dense: TrialResult, sparse: TrialResult
 ) -> list[tuple[AnswerResult, AnswerResult]]:
     first, second = ([a for a in r.answers if a.task == task] for r in (dense, sparse))
     assert [a.question for a in first] == [a.question for a in second], "other questions"

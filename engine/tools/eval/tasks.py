@@ -1,4 +1,4 @@
-"""Names of tasks and what they stand for."""
+"""The names of tasks and groups, and the trials that they require."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sa_chat.protocol.errors import UsageError
 
 from .documents import DOCUMENT_TASKS, PER_DOCUMENT, book_trial, code_trial
 from .ruler import RULER_TASKS
-from .sizing import Counter
+from .sizing import TokenCounter
 from .sources import Sources
 from .trial import Trial
 
@@ -43,8 +43,8 @@ def parse_tasks(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A trial that can be made: which tasks it serves, at which length, and the how manieth."""
+class TrialSpec:
+    """The specification of a trial: the tasks that it serves, its length, and its index."""
 
     family: str  # a RULER task, "book" or "code"
     tasks: tuple[str, ...]
@@ -53,11 +53,11 @@ class Planned:
 
     @property
     def key(self) -> str:
-        """That of the trial."""
+        """The key of the trial."""
         return f"{self.family}/{self.length}/{self.index}"
 
-    def make(self, samples: int, seed: int, counter: Counter, sources: Sources) -> Trial:
-        """The trial, the same for the same arguments.  Raises `NotEnough`."""
+    def make(self, samples: int, seed: int, counter: TokenCounter, sources: Sources) -> Trial:
+        """Make the trial, deterministically.  Raises `NotEnough`."""
         rng = random.Random(f"{seed}/{self.key}")
         if self.family == "book":
             return book_trial(self.length, self.index, rng, counter, sources)
@@ -67,9 +67,9 @@ class Planned:
         return task(self.length, self.index, samples, rng, counter, sources.prose_text)
 
 
-def planned(tasks: Sequence[str], lengths: Sequence[int], samples: int) -> Iterator[Planned]:
-    """All trials of a run, shortest first.  A RULER trial carries one sample; a document of
-    one's own carries `PER_DOCUMENT` samples of each of its tasks."""
+def trial_specs(tasks: Sequence[str], lengths: Sequence[int], samples: int) -> Iterator[TrialSpec]:
+    """All trials of a run, shortest first.  A RULER trial carries one sample; other documents carry
+    `PER_DOCUMENT` samples of each of their tasks."""
     book = tuple(task for task in tasks if task in BOOK_TASKS)
     code = tuple(task for task in tasks if task in CODE_TASKS)
     documents = -(-samples // PER_DOCUMENT)
@@ -77,7 +77,7 @@ def planned(tasks: Sequence[str], lengths: Sequence[int], samples: int) -> Itera
         for task in tasks:
             if task in RULER_TASKS:
                 for index in range(samples):
-                    yield Planned(task, (task,), length, index)
+                    yield TrialSpec(task, (task,), length, index)
         for family, served in (("book", book), ("code", code)):
             for index in range(documents if served else 0):
-                yield Planned(family, served, length, index)
+                yield TrialSpec(family, served, length, index)

@@ -6,7 +6,7 @@
 | continue | the sentence after a given one | that sentence |
 | absent | a fact that is not there | saying so |
 | fact | one fact, at either end | its value |
-| recall_far | two facts, one at each end | both |
+| recall_far | two facts, one at each end | both values |
 | define | the file that defines a symbol | its path |
 """
 
@@ -15,14 +15,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from ..sizing import Counter
+from ..sizing import TokenCounter
 from ..sources import Sources
 from ..trial import Trial
 from .book import book_trial
 from .code import code_trial
 from .spread import PER_DOCUMENT
 
-TrialMaker = Callable[[int, int, random.Random, Counter, Sources], Trial]
+TrialMaker = Callable[[int, int, random.Random, TokenCounter, Sources], Trial]
 
 DOCUMENT_TASKS: dict[str, TrialMaker] = {
     "quote": book_trial,

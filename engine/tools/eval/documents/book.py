@@ -1,4 +1,4 @@
-"""Questions about a window of real prose, with invented facts planted far apart in it."""
+"""Trials on a window of real prose with invented facts planted far apart in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..sizing import Counter
+from ..sizing import TokenCounter
 from ..sources import Sources
 from ..trial import NotEnough, Question, Trial
 from .facts import RELATIONS, Fact, Inventor
@@ -15,27 +15,27 @@ from .planting import check_far, plant
 from .spread import PER_DOCUMENT, spread
 from .window import Fitting, Sentence, files_of, read_around, starts_of, text_of
 
-_ANSWER_TOKENS = 192  # room for a sentence
-_STARTS = 8
-_SPARE = 64  # sentences after the window, from which its end is filled up
+_ANSWER_TOKENS = 192  # enough for a sentence
+_STARTS = 8  # attempts
+_SPARE = 64  # sentences after the window, used to fill it up
 _PROBE = (Question("quote", 0, "?", (), "sentence", answer_tokens=_ANSWER_TOKENS),)
 
 
 @dataclass(frozen=True)
 class _Asked:
-    question: Question  # its depth is not known yet
-    places: tuple[int, ...]  # of the sentences that it needs; the first is the one at its depth
+    question: Question  # without its depth, which is not yet known
+    places: tuple[int, ...]  # indices of the sentences needed; the first one defines the depth
 
 
 def book_trial(
-    length: int, index: int, rng: random.Random, counter: Counter, sources: Sources
+    length: int, index: int, rng: random.Random, counter: TokenCounter, sources: Sources
 ) -> Trial:
     """Document `index` of the tasks quote, continue, absent, fact and recall_far.
 
-    The prose is read as a ring, from a random paragraph on, until `length` tokens are reached
-    within 1 %; the last paragraph may end with any of its sentences, and with single ones that
-    come soon after.  Raises `NotEnough` if there is less prose, or too little to ask about
-    wherever it was tried.
+    The prose is read cyclically from a random paragraph until `length` tokens are reached within
+    1 %; the last paragraph may end after any of its sentences, followed by single sentences from
+    shortly after.  Raises `NotEnough` if there is less prose, or too little to ask about at all
+    attempted starts.
     """
     seed = rng.getrandbits(64)
     for attempt in range(_STARTS):
@@ -49,7 +49,7 @@ def book_trial(
 
 
 def _from_one_start(
-    length: int, index: int, rng: random.Random, counter: Counter, sources: Sources
+    length: int, index: int, rng: random.Random, counter: TokenCounter, sources: Sources
 ) -> Trial:
     prose = read_around(sources.paragraphs, length, rng)
     inventor = Inventor(rng, text_of(prose))
@@ -61,13 +61,13 @@ def _from_one_start(
     statements = [Sentence(fact.statement, -1, planted=True) for fact in facts]
     size = fitting.cut([*statements, *prose], _PROBE) - len(facts)
     if size == len(prose):
-        tokens = fitting.tokens(prose, _PROBE) - counter.room(_PROBE)
+        tokens = fitting.tokens(prose, _PROBE) - counter.reserve_tokens(_PROBE)
         raise NotEnough(
             f"The documents have about {round(tokens, -2):,} tokens of prose; {length:,} were "
             "asked for."
         )
     prose = prose[: size + _SPARE]
-    while size > 0:  # each round is about less of the prose
+    while size > 0:  # each round asks about less of the prose
         document, places = plant(facts, prose, size, rng)
         asked = [
             *_about_passages(document, size + len(facts), index, rng),
@@ -92,13 +92,13 @@ def _from_one_start(
 def _about_passages(
     document: Sequence[Sentence], size: int, index: int, rng: random.Random
 ) -> list[_Asked]:
-    """Questions about the first `size` sentences; they have to be clear in all of them."""
+    """Questions about the first `size` sentences, unambiguous in the whole document."""
     passages = Passages(document)
     found = []
     for task, candidates in (("quote", passages.quotes()), ("continue", passages.continuations())):
         inside = [passage for passage in candidates if passage.place < size]
         if len(inside) < PER_DOCUMENT:
-            raise NotEnough("The documents have too few whole sentences that can be asked for.")
+            raise NotEnough("The documents have too few whole sentences to ask for.")
         places = [passage.place for passage in inside]
         for j, chosen in enumerate(spread(places, size, rng)):
             passage = inside[chosen]
@@ -117,8 +117,8 @@ def _about_passages(
 def _about_facts(
     facts: Sequence[Fact], places: Sequence[int], missing: Sequence[Fact], index: int
 ) -> list[_Asked]:
-    """Questions about single ones of the facts, which are at these places, in turn from the
-    beginning and from the end; about each two of them; and about others."""
+    """Questions about single facts, alternately from the beginning and the end, about pairs of
+    facts, and about missing facts.  `places` are those of `facts`."""
     found = []
     for j in range(PER_DOCUMENT):
         number = index * PER_DOCUMENT + j

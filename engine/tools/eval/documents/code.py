@@ -1,4 +1,4 @@
-"""Questions about where things are defined, in many source files."""
+"""Trials on source files: in which of them is a name defined?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ..sizing import TOLERANCE, Counter, largest
+from ..sizing import TOLERANCE, TokenCounter, largest
 from ..sources import Sources
 from ..trial import NotEnough, Question, Trial
 from .spread import PER_DOCUMENT, spread
@@ -16,8 +16,8 @@ from .symbols import Symbol, symbols_of
 
 _ANSWER_TOKENS = 128
 _LEAST_NAME = 5  # characters
-_LONGEST_LINE = 500  # a file with longer ones, cut short, may pass for minified
-_TRIED = 12  # files to cut; about half of them will do where a line is more than 1 %
+_LONGEST_LINE = 500  # a truncated file with longer lines may pass for minified
+_TRIED = 12  # files to truncate; about half are suitable where a line is more than 1 %
 _PROBE = (Question("define", 0, "?", (), "path", answer_tokens=_ANSWER_TOKENS),)
 
 _File = tuple[str, str]  # path, text
@@ -30,14 +30,14 @@ class _Definition:
 
 
 def code_trial(
-    length: int, index: int, rng: random.Random, counter: Counter, sources: Sources
+    length: int, index: int, rng: random.Random, counter: TokenCounter, sources: Sources
 ) -> Trial:
     """Document `index` of the task define.
 
-    Whole files in random order, as many as fit; then one more, cut at the end of a line so
-    that `length` tokens are reached within 1 %.  Asked are names that are given once in all of
-    them, to something in a whole file.  Files that stand in the way are left out.  Raises
-    `NotEnough` if there is less code, or too little to ask about.
+    As many whole files in random order as fit, then one more, truncated at the end of a line so
+    that `length` tokens are reached within 1 %.  Questions ask for names that are defined only
+    once, in a whole file.  Files that prevent this are left out.  Raises `NotEnough` if there is
+    less code, or too little to ask about.
     """
     order = rng.sample(sources.code, len(sources.code))
     while order:
@@ -52,7 +52,7 @@ def code_trial(
         if files is not None:
             return _trial(files, asked, index, length, counter)
         del order[size - 1]
-    raise NotEnough("The documents have too little source code that can be asked for.")
+    raise NotEnough("The documents have too little source code to ask about.")
 
 
 def _trial(
@@ -60,7 +60,7 @@ def _trial(
     asked: Sequence[_Definition],
     index: int,
     length: int,
-    counter: Counter,
+    counter: TokenCounter,
 ) -> Trial:
     starts = _starts(files)
     total = sum(len(text) for _, text in files)
@@ -77,8 +77,8 @@ def _trial(
     )
 
 
-def _fitting(order: Sequence[_File], length: int, counter: Counter) -> int:
-    """How many of the first files fit; 0 if the first does not.
+def _fitting(order: Sequence[_File], length: int, counter: TokenCounter) -> int:
+    """The number of leading files that fit; 0 if the first does not.
 
     Raises `NotEnough` if all do.
     """
@@ -90,7 +90,7 @@ def _fitting(order: Sequence[_File], length: int, counter: Counter) -> int:
         return 0
     size = largest(int, measure, length, most=len(order))
     if size == len(order):
-        tokens = measure(size) - counter.room(_PROBE)
+        tokens = measure(size) - counter.reserve_tokens(_PROBE)
         raise NotEnough(
             f"The documents have about {round(tokens, -2):,} tokens of source code in files that "
             f"can be asked for; {length:,} were asked for."
@@ -99,7 +99,7 @@ def _fitting(order: Sequence[_File], length: int, counter: Counter) -> int:
 
 
 def _choose(files: Sequence[_File], rng: random.Random) -> list[_Definition]:
-    """Definitions all over the files; none if there are too few."""
+    """Definitions spread over the files; none if there are too few."""
     given = Tally(symbol.name for path, text in files for symbol in symbols_of(path, text))
     starts = _starts(files)
     found = [
@@ -125,10 +125,10 @@ def _filled(
     asked: Sequence[_Definition],
     questions: Sequence[Question],
     length: int,
-    counter: Counter,
+    counter: TokenCounter,
 ) -> list[_File] | None:
-    """The whole files and, if they are too short, the beginning of the first of the others
-    that brings them within 1 %; None if the first few do not."""
+    """The whole files and, if they are too short, the beginning of the first other file that brings
+    them within 1 %; None if the first few do not."""
     least = length * (1 - TOLERANCE)
     if len(whole) > 1 and least <= counter.count(whole, questions) <= length:
         return list(whole)
@@ -159,14 +159,13 @@ def _filled(
 
 
 def reading_order(file: _File) -> tuple[tuple[bool, str], ...]:
-    """A key that sorts files as a folder of them is read: each folder's files, then its
-    folders."""
+    """A key that sorts files as folders are read: each folder's files, then its subfolders."""
     *folders, name = file[0].split("/")
     return (*((True, folder) for folder in folders), (False, name))
 
 
 def _starts(files: Sequence[_File]) -> dict[str, int]:
-    """Characters of the files before each, by path."""
+    """The number of characters before each file, by path."""
     before = accumulate((len(text) for _, text in files), initial=0)
     return {path: start for (path, _), start in zip(files, before, strict=False)}
 

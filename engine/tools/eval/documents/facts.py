@@ -1,6 +1,6 @@
-"""Invented facts about invented places, to be put into real text.
+"""Invented facts about invented places, to be planted in real text.
 
-The wordings belong to the evaluation alone: nothing is trained on them.
+These wordings are used for evaluation only; nothing is trained on them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Relation:
-    """What can be said of a `{key}`, and asked; `kind` is that of its `{value}`."""
+    """A statement and question about a `{key}`; `kind` is that of its `{value}`."""
 
     kind: str  # "name", "number" or "colour"
     question: str  # without its question mark, ready to follow ", and "
@@ -127,6 +127,8 @@ _COLOURS = ("apricot", "cinnabar", "mauve", "ochre", "russet", "saffron", "teal"
 
 @dataclass(frozen=True)
 class Fact:
+    """A relation with invented key and value, and one of its statements."""
+
     relation: Relation
     key: str
     value: str
@@ -138,7 +140,7 @@ class Fact:
 
 
 class Inventor:
-    """Makes facts whose keys and values occur nowhere in a text, nor in each other."""
+    """Invents facts whose keys and values do not occur in a text or in each other."""
 
     def __init__(self, rng: random.Random, text: str) -> None:
         self._rng = rng
@@ -146,6 +148,7 @@ class Inventor:
         self._made: list[str] = []
 
     def fact(self, relation: Relation) -> Fact:
+        """A new fact."""
         key, value = self._new("name"), self._new(relation.kind)
         statement = self._rng.choice(relation.statements).format(key=key, value=value)
         return Fact(relation, key, value, statement)

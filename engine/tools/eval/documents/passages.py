@@ -1,4 +1,4 @@
-"""Questions that real text answers with one of its own sentences."""
+"""Questions about real text that are answered by one of its sentences."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ..prose import is_whole
 from .window import Sentence
 
-QUOTE_WORDS = (8, 40)  # words of a sentence that is to be found
-NEXT_WORDS = (6, 40)  # of a sentence and of the one after it
+QUOTE_WORDS = (8, 40)  # least and most words of a sentence to be quoted
+NEXT_WORDS = (6, 40)  # of a sentence and its successor
 KEY_WORDS = 3
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -39,7 +39,7 @@ class Passage:
 
 
 class Passages:
-    """What may be asked of a document.  Rare and unique are meant among all its sentences."""
+    """The questions that a document allows.  Rarity and uniqueness refer to all its sentences."""
 
     def __init__(self, sentences: Sequence[Sentence]) -> None:
         self._sentences = sentences
@@ -49,7 +49,7 @@ class Passages:
                 self._holding[word].add(place)
 
     def quotes(self) -> list[Passage]:
-        """Sentences that their three rarest content words tell from all others."""
+        """Questions for sentences that are identified by their three rarest content words."""
         found = []
         for place, sentence in enumerate(self._sentences):
             if _is_askable(sentence, QUOTE_WORDS) and (words := self._key_words(place)):
@@ -59,7 +59,7 @@ class Passages:
         return found
 
     def continuations(self) -> list[Passage]:
-        """Sentences that follow a unique one in its paragraph."""
+        """Questions for sentences that follow a unique sentence in the same paragraph."""
         found = []
         for place in range(1, len(self._sentences)):
             before, after = self._sentences[place - 1], self._sentences[place]
@@ -75,9 +75,9 @@ class Passages:
         return found
 
     def _key_words(self, place: int) -> list[str]:
-        """The three rarest content words of a sentence, as they stand in it and in its order;
-        none if it has fewer, or another sentence has them all.  Of words that are equally
-        rare, the longer."""
+        """The three rarest content words of a sentence, as spelled there and in its order; none if
+        it has fewer, or another sentence contains them all.  Among equally rare words the longer
+        ones are taken."""
         spelled: dict[str, str] = {}
         for word in _CONTENT.findall(self._sentences[place].text):
             if word.lower() not in _COMMON:
@@ -91,7 +91,7 @@ class Passages:
         return [spelled[word] for word in spelled if word in rarest]
 
     def _is_unique(self, place: int) -> bool:
-        """Whether this sentence neither stands anywhere else nor is a part of another one."""
+        """Whether this sentence occurs nowhere else, not even as part of another one."""
         text = self._sentences[place].text
         words = _WORD.findall(text.lower())
         fewest = min((self._holding[word] for word in words), key=len)

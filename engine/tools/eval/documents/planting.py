@@ -1,4 +1,4 @@
-"""Puts invented facts into real prose, far from each other."""
+"""Plants invented facts in real prose, far from each other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..trial import NotEnough
 from .facts import Fact
 from .window import Sentence, starts_of
 
-_FAR = 0.2  # of the document: its outer parts, in which facts are far apart
-_FIRST, _LAST = (0.0, 0.09), (0.84, 0.97)  # well inside of them, for lengths are not final
+_FAR = 0.2  # of the document: the size of the outer parts that facts are planted in
+_FIRST, _LAST = (0.0, 0.09), (0.84, 0.97)  # well inside these parts, as lengths are not final
 
 
 def plant(
@@ -20,9 +20,9 @@ def plant(
 ) -> tuple[list[Sentence], list[int]]:
     """The prose with the facts, and their places in it.
 
-    Facts 0, 2, 4, ... come into the first fifth of what the first `size` sentences and the
-    facts make, and 1, 3, 5, ... into the last, at random between two sentences of a paragraph
-    (after any, if there are too few).  Raises `NotEnough` if there is no room.
+    Of the text made up of the first `size` sentences and the facts, facts 0, 2, 4, ... are put into
+    the first fifth and 1, 3, 5, ... into the last, at random between two sentences of a paragraph
+    (after any sentence, if there are too few).  Raises `NotEnough` if the text is too short.
     """
     groups = (range(0, len(facts), 2), range(1, len(facts), 2))
     lengths = [sum(len(facts[i].statement) for i in group) for group in groups]
@@ -48,7 +48,7 @@ def plant(
 
 
 def check_far(document: Sequence[Sentence], places: Sequence[int]) -> None:
-    """Raises `NotEnough` if facts of a finished document lie outside its outer fifths."""
+    """Raises `NotEnough` if facts of the finished document lie outside its outer fifths."""
     starts = starts_of(document)
     total = starts[-1] + len(document[-1].text)
     first, last = max(places[0::2]), min(places[1::2])
@@ -57,7 +57,7 @@ def check_far(document: Sequence[Sentence], places: Sequence[int]) -> None:
 
 
 def _gaps(prose: Sequence[Sentence], low: float, high: float) -> list[int]:
-    """Sentences but the last that end between these offsets."""
+    """The sentences, except for the last, that end between these offsets."""
     ends = accumulate(len(sentence.text) for sentence in prose[:-1])
     return [at for at, end in enumerate(ends) if low <= end <= high]
 

@@ -1,4 +1,4 @@
-"""What a source file defines, and in which lines."""
+"""The names that a source file defines, and where."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PATTERNS = {
 
 @dataclass(frozen=True)
 class Symbol:
-    """A name that a file gives to something: a function or class, or else a variable."""
+    """A name that a file defines: of a function or class (`is_definition`), or of a variable."""
 
     name: str
     offset: int  # of the line where its definition starts, in characters
@@ -47,8 +47,8 @@ class Symbol:
 
 @lru_cache(maxsize=4096)
 def symbols_of(path: str, text: str) -> tuple[Symbol, ...]:
-    """Functions, classes and methods in a file, in order; of Python also the variables of
-    modules and classes.  Empty for languages that are not known here."""
+    """Functions, classes and methods in a file, in order; for Python also the variables of modules
+    and classes.  Empty for unknown languages."""
     suffix = PurePosixPath(path).suffix.lower()
     if suffix in _PYTHON and (tree := _parsed(text)) is not None:
         starts = _line_starts(text)
@@ -62,7 +62,7 @@ def symbols_of(path: str, text: str) -> tuple[Symbol, ...]:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """None for what this Python does not read: older or newer versions, templates."""
+    """The syntax tree; None if this Python cannot parse it: other versions, templates."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -72,7 +72,7 @@ def _parsed(text: str) -> ast.Module | None:
 
 
 def _python(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
-    """Line (from 1), name, and whether it is a definition."""
+    """Line (from 1), name, and whether it is a definition, for each symbol."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name, True
@@ -94,5 +94,5 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[int, str]]:
 
 
 def _line_starts(text: str) -> list[int]:
-    """Offsets of lines as `ast` counts them."""
+    """The offsets of lines as counted by `ast`."""
     return [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]

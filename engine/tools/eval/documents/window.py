@@ -1,4 +1,4 @@
-"""A stretch of real prose, as long as was asked for."""
+"""Cuts a window of requested length out of real prose."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ..prose import sentences_of
-from ..sizing import TOLERANCE, Counter, largest
+from ..sizing import TOLERANCE, TokenCounter, largest
 from ..trial import NotEnough, Question
 
 FILE = "book.txt"
-_CHARACTERS = 12  # more than a token of prose has on average, in any language
+_CHARACTERS = 12  # more than the average token of prose has in any language
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence, or what stands between two, at its place in a document."""
+    """A sentence, or the text between two, with its paragraph in the document."""
 
     text: str
     paragraph: int
-    planted: bool = False  # invented, not of the document
+    planted: bool = False  # an invented fact
 
 
 def read_around(paragraphs: Sequence[str], length: int, rng: random.Random) -> list[Sentence]:
-    """The sentences from a random paragraph on and, after the last, from the first one: all of
-    them, or safely more than `length` tokens.  Raises `NotEnough` if there are no paragraphs."""
+    """The sentences from a random paragraph on, cyclically: all of them, or safely more than
+    `length` tokens.  Raises `NotEnough` if there are no paragraphs."""
     if not paragraphs:
         raise NotEnough("The documents have no prose.")
     start = rng.randrange(len(paragraphs))
@@ -41,19 +41,19 @@ def read_around(paragraphs: Sequence[str], length: int, rng: random.Random) -> l
 
 
 def starts_of(sentences: Sequence[Sentence]) -> list[int]:
-    """The offset of each sentence in `text_of` them."""
+    """The offset of each sentence in their `text_of`."""
     lengths = (len(_joint(sentences, place)) + len(s.text) for place, s in enumerate(sentences))
     ends = accumulate(lengths)
     return [end - len(sentence.text) for end, sentence in zip(ends, sentences, strict=True)]
 
 
 def text_of(sentences: Sequence[Sentence]) -> str:
-    """Paragraphs on one line each, with blank lines between them."""
+    """The text: each paragraph on a line, with blank lines between them."""
     return "".join(_joint(sentences, place) + s.text for place, s in enumerate(sentences))
 
 
 def files_of(sentences: Sequence[Sentence]) -> tuple[tuple[str, str], ...]:
-    """As in `Trial`."""
+    """The sentences as `Trial.files`."""
     return ((FILE, text_of(sentences) + "\n"),)
 
 
@@ -62,16 +62,16 @@ class Fitting:
     """Cuts and fills documents to `length` tokens."""
 
     length: int
-    counter: Counter
+    counter: TokenCounter
 
     def tokens(self, sentences: Sequence[Sentence], questions: Sequence[Question]) -> int:
-        """As in `Trial`."""
+        """`Trial.tokens` of these sentences and questions."""
         return self.counter.count(files_of(sentences), questions)
 
     def cut(
         self, sentences: Sequence[Sentence], questions: Sequence[Question], guess: int | None = None
     ) -> int:
-        """How many of the sentences fit; `guess` is a number near it, if one is known."""
+        """The number of leading sentences that fit; `guess` is an estimate of it, if known."""
 
         def measure(size: int) -> int:
             return self.tokens(sentences[:size], questions)
@@ -84,7 +84,7 @@ class Fitting:
         spare: Sequence[Sentence],
         questions: Sequence[Question],
     ) -> list[Sentence]:
-        """The sentences and, until 1 % is reached, those of `spare` that still fit.
+        """The sentences, followed by those of `spare` that still fit, until 1 % is reached.
 
         Raises `NotEnough` if none of them is short enough.
         """
@@ -106,7 +106,7 @@ class Fitting:
 
 
 def _joint(sentences: Sequence[Sentence], place: int) -> str:
-    """What stands before a sentence."""
+    """The separator before a sentence."""
     if place == 0:
         return ""
     return " " if sentences[place].paragraph == sentences[place - 1].paragraph else "\n\n"

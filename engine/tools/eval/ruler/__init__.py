@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-from ..sizing import Counter
+from ..sizing import TokenCounter
 from ..trial import Trial
 from .common import CommonSettings, common_trial
 from .frequent import FrequentSettings, frequent_trial
@@ -15,7 +15,7 @@ from .tracking import TrackingSettings, tracking_trial
 
 __all__ = ["RULER_TASKS", "RulerTask"]
 
-RulerTask = Callable[[int, int, int, random.Random, Counter, str], Trial]
+RulerTask = Callable[[int, int, int, random.Random, TokenCounter, str], Trial]
 """(length, index, samples, rng, counter, prose): sample `index` of `samples` in a cell.
 
 Raises `NotEnough`."""

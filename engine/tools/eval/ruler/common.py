@@ -1,6 +1,6 @@
-"""The words that come most often in a numbered list (cwe).
+"""Common words extraction: the most frequent words in a numbered list (cwe).
 
-By scripts/data/synthetic/common_words_extraction.py of NVIDIA/RULER.
+After scripts/data/synthetic/common_words_extraction.py of NVIDIA/RULER.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..sizing import Counter
+from ..sizing import TokenCounter
 from ..trial import Trial
 from .making import Sample, make_trial
 from .wording import COMMON_PREFIX, COMMON_QUESTION, COMMON_TEXT
@@ -20,7 +20,7 @@ _SHORT = 4096  # tokens
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often each word stands in a list."""
+    """How often each word occurs in a list."""
 
     common: int
     other: int
@@ -28,7 +28,7 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Lists:
-    """The list that is asked about, and that of the worked example."""
+    """The list asked about, and that of the worked example."""
 
     repeats: Repeats
     example_words: int
@@ -37,6 +37,8 @@ class Lists:
 
 @dataclass(frozen=True)
 class CommonSettings:
+    """The published settings of cwe."""
+
     name: str = "cwe"
     common_words: int = 10
     lists: Lists = Lists(Repeats(30, 3), 40, Repeats(10, 3))
@@ -49,12 +51,12 @@ def common_trial(
     index: int,
     samples: int,
     rng: random.Random,
-    counter: Counter,
+    counter: TokenCounter,
     prose: str,
 ) -> Trial:
-    """Sample `index`; its units are different words.
+    """Sample `index`; its units are distinct words.
 
-    Raises `NotEnough`, also where all words that there are do not fill the length.
+    Raises `NotEnough`, also if all existing words do not fill the length.
     """
     lists = settings.lists if length >= _SHORT else settings.short_lists
 

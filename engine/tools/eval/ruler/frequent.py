@@ -1,6 +1,7 @@
-"""The words that come most often in coded text, whose frequencies fall by rank (fwe).
+"""Frequent words extraction: the most frequent words in coded text, with frequencies that fall by
+rank (fwe).
 
-By scripts/data/synthetic/freq_words_extraction.py of NVIDIA/RULER.
+After scripts/data/synthetic/freq_words_extraction.py of NVIDIA/RULER.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..sizing import Counter
+from ..sizing import TokenCounter
 from ..trial import Trial
 from .making import Sample, make_trial
 from .wording import FREQUENT_QUESTION, FREQUENT_TEXT
 from .words import letters, unlike
 
-_DOTS = "..."  # the word of the first rank, which is to be ignored
+_DOTS = "..."  # the word of the first rank, to be ignored
 _ASKED = slice(1, 4)  # ranks 2 to 4
 _ZETA_2 = math.pi**2 / 6  # Riemann's zeta at 2: the sum of all rank**-2
 _TOKENS_A_WORD = 50  # of the vocabulary
@@ -38,7 +39,7 @@ def frequent_trial(
     index: int,
     samples: int,
     rng: random.Random,
-    counter: Counter,
+    counter: TokenCounter,
     prose: str,
 ) -> Trial:
     """Sample `index`; its units are words of the text, before rounding.  Raises `NotEnough`."""

@@ -1,7 +1,7 @@
-"""What needles are hidden in: units of text, as many as are asked for.
+"""Haystacks: units of text, as many as requested.
 
 A larger haystack begins with all units of a smaller one, except that the last sentence of real
-text may be cut short.
+text may be truncated.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from .wording import NOISE
 
 
 def noise(size: int) -> list[str]:
-    """So many times the noise sentences."""
+    """The noise sentences, repeated `size` times."""
     return [NOISE] * size
 
 
 def real_text(prose: str) -> Callable[[int], list[str]]:
-    """The first words of `prose`, as sentences; from its beginning again where it ends.
+    """The first words of `prose`, as sentences, repeated from the beginning if necessary.
 
-    The original repeats its essays alike, and finds sentences with NLTK.  Raises `NotEnough`
-    if there are no words.
+    The original repeats its essays in the same way and finds sentences with NLTK.  Raises
+    `NotEnough` if there are no words.
     """
     words = prose.split()
     if not words:
@@ -36,7 +36,7 @@ def real_text(prose: str) -> Callable[[int], list[str]]:
 
 
 def growing(make: Callable[[], str]) -> Callable[[int], list[str]]:
-    """Random units, each made once."""
+    """Random units, each drawn once and kept."""
     made: list[str] = []
 
     def first(size: int) -> list[str]:
@@ -48,7 +48,7 @@ def growing(make: Callable[[], str]) -> Callable[[int], list[str]]:
 
 
 def hide(needles: Sequence[str], depths: Sequence[float], units: Sequence[str]) -> list[str]:
-    """The units with each needle at its depth, in percent of the units; `depths` rise."""
+    """The units with each needle at its depth, in percent of the units; `depths` are ascending."""
     hidden: list[str] = []
     done = 0
     for needle, depth in zip(needles, depths, strict=True):

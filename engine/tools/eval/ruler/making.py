@@ -1,4 +1,4 @@
-"""From a drawn sample to a trial of the asked length."""
+"""Makes a trial of the requested length from a drawn sample."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..sizing import Counter, fit
+from ..sizing import TokenCounter, fit
 from ..trial import Question, Trial
 
 FILE = "text.txt"
 ANSWER_TOKENS = 128
-"""Room for an answer in all tasks.  Published are 128 (niah), 30 (vt), 120 (cwe) and 50 (fwe),
-behind an answer's given beginning; without one, all get as much as the longest."""
+"""Most tokens of an answer, in all tasks.  The published values are 128 (niah), 30 (vt), 120 (cwe)
+and 50 (fwe), after a given beginning of the answer; without one, all get the largest."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Text of some size, and what is asked about it."""
+    """Text of some size, and a question about it."""
 
     text: str
     question: str
@@ -30,7 +30,7 @@ def make_trial(
     length: int,
     index: int,
     rng: random.Random,
-    counter: Counter,
+    counter: TokenCounter,
     draw: Callable[[random.Random], Callable[[int], Sample]],
     *,
     least: int = 1,

@@ -1,9 +1,9 @@
 """Needles in a haystack: the eight niah tasks.
 
-By scripts/synthetic.yaml and scripts/data/synthetic/niah.py of NVIDIA/RULER.  On purpose
-different: a single needle lies at evenly spaced depths over the samples of a cell, in every kind
-of haystack (the original draws them), so that heat maps can be drawn; no key or value comes
-twice, which the original leaves to chance; the real text is the caller's.
+After scripts/synthetic.yaml and scripts/data/synthetic/niah.py of NVIDIA/RULER.  Deliberate
+differences: single needles lie at evenly spaced depths over the samples of a cell, in every kind of
+haystack (the original draws the depths), so that heat maps can be drawn; no key or value occurs
+twice, which the original leaves to chance; the real text is supplied by the caller.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..sizing import Counter
+from ..sizing import TokenCounter
 from ..trial import Trial
 from .haystacks import growing, hide, noise, real_text
 from .making import Sample, make_trial
@@ -65,7 +65,7 @@ def needle_trial(
     index: int,
     samples: int,
     rng: random.Random,
-    counter: Counter,
+    counter: TokenCounter,
     prose: str,
 ) -> Trial:
     """Sample `index` of `samples`; the units of its haystack are noise sentences, words of
@@ -78,7 +78,7 @@ def needle_trial(
 
 
 def depth_of(index: int, samples: int) -> int:
-    """The published depth that is nearest to the evenly spaced one, in percent."""
+    """The published depth nearest to the evenly spaced one, in percent."""
     assert 0 <= index < samples
     even = 100 * index / (samples - 1) if samples > 1 else 50.0
     return min(DEPTHS, key=lambda depth: abs(depth - even))

@@ -1,7 +1,7 @@
 """Variable tracking: which variables hold a value, through a chain of assignments (vt).
 
-By scripts/data/synthetic/variable_tracking.py of NVIDIA/RULER, with one chain of four hops in
-noise.  On purpose different: the names and values of text and worked example never coincide,
+After scripts/data/synthetic/variable_tracking.py of NVIDIA/RULER, with one chain of four hops in
+noise.  Deliberate difference: the names and values of text and worked example never coincide,
 which the original leaves to chance.
 """
 
@@ -12,7 +12,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..sizing import Counter
+from ..sizing import TokenCounter
 from ..trial import Trial
 from .haystacks import noise
 from .making import Sample, make_trial
@@ -21,11 +21,13 @@ from .words import letters, unlike
 
 _NAME_LETTERS = 5
 _EXAMPLE_NAME_LETTERS = 3
-_EXAMPLE_NOISES = 15  # some 500 tokens with the rest of the example, as published
+_EXAMPLE_NOISES = 15  # about 500 tokens with the rest of the example, as published
 
 
 @dataclass(frozen=True)
 class TrackingSettings:
+    """The published settings of vt."""
+
     name: str = "vt"
     hops: int = 4
 
@@ -47,7 +49,7 @@ def tracking_trial(
     index: int,
     samples: int,
     rng: random.Random,
-    counter: Counter,
+    counter: TokenCounter,
     prose: str,
 ) -> Trial:
     """Sample `index`; its units are noise sentences.  Raises `NotEnough`."""
@@ -82,7 +84,7 @@ def _draw(settings: TrackingSettings, rng: random.Random) -> Callable[[int], Sam
 
 
 def _text(chain: _Chain, noises: int, rng: random.Random) -> str:
-    """The chain's lines in their order, at random places between the noise."""
+    """The chain's lines in order, at random places in the noise."""
     lines = chain.lines()
     context = noise(noises)
     places = sorted(rng.sample(range(noises), len(lines)))

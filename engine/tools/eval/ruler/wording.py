@@ -1,9 +1,9 @@
 """The published wording of the RULER tasks.
 
 From NVIDIA/RULER (Apache-2.0), scripts/data/synthetic/constants.py and niah.py; the paper is
-arXiv 2404.06654.  What stands before the question is the document here, and the question is
-asked through the chat.  The original lets an answer begin with a given prefix: an answer of the
-chat is the model's own, so prefixes stand only in worked examples.
+arXiv 2404.06654.  The text before the question is the document here, and the question is asked
+through the chat.  The original starts answers with a given prefix; in the chat, answers are the
+model's own, so prefixes occur only in worked examples.
 """
 
 from __future__ import annotations

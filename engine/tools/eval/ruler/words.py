@@ -1,7 +1,6 @@
 """Random words, numbers and identifiers, as RULER draws them.
 
-Words are those of the `wonderwords` package (MIT), sorted, so that a seed means the same
-everywhere.
+The words are those of the `wonderwords` package (MIT), sorted, so that seeds are reproducible.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from functools import cache
 
 
 def key_word(rng: random.Random) -> str:
-    """adjective-noun"""
+    """A key of the form adjective-noun."""
     return f"{rng.choice(_category('adjective'))}-{rng.choice(_category('noun'))}"
 
 
 def number(rng: random.Random) -> str:
-    """Seven digits."""
+    """A number of seven digits."""
     return str(rng.randint(10**6, 10**7 - 1))
 
 
@@ -28,17 +27,18 @@ def identifier(rng: random.Random) -> str:
 
 
 def letters(rng: random.Random, alphabet: str, count: int) -> str:
+    """`count` random letters of an alphabet."""
     return "".join(rng.choices(alphabet, k=count))
 
 
 @cache
 def all_words() -> tuple[str, ...]:
-    """Nouns, adjectives and verbs, each word once."""
+    """All nouns, adjectives and verbs, without duplicates."""
     return tuple(sorted({*_category("noun"), *_category("adjective"), *_category("verb")}))
 
 
 def unlike(taken: set[str], draw: Callable[[random.Random], str], rng: random.Random) -> str:
-    """The first draw that is not taken yet; it is then."""
+    """The first draw that is not in `taken`, to which it is added."""
     while (drawn := draw(rng)) in taken:
         pass
     taken.add(drawn)

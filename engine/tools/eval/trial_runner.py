@@ -1,4 +1,4 @@
-"""Reads a trial's document and asks its questions, on the way that `sa-chat` takes."""
+"""Runs trials: prefills a document and asks its questions, through the engine of `sa-chat`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sa_chat.protocol.events import Answer, Event, PrefillDone
 
 from ...session.local import LocalEngine
 from ...tokens import Tokenizer
-from .results import AnswerResult, Configuration, ReadingResult
+from .results import AnswerResult, Configuration, TrialResult
 from .scoring import RULES, refused
-from .sizing import Counter, write_files
+from .sizing import TokenCounter, write_files
 from .trial import Question, Trial
 
 _E = TypeVar("_E", PrefillDone, Answer)
 
 
-class Reader:
-    """One model in memory, and an engine for each configuration that a trial is read in."""
+class TrialRunner:
+    """Runs trials on one model, with an engine for each configuration."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -30,15 +30,15 @@ class Reader:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """Raises ModelError."""
+        """The model's tokenizer.  Raises `ModelError`."""
         return self._engine.tokenizer
 
     @property
     def context_tokens(self) -> int:
-        """Raises ModelError or UsageError."""
+        """The most tokens that the model reads.  Raises `ModelError` or `UsageError`."""
         return self._engine.context_tokens
 
-    def read(self, trial: Trial, configuration: Configuration) -> ReadingResult:
+    def run(self, trial: Trial, configuration: Configuration) -> TrialResult:
         """Prefill the trial's document and ask each of its questions as the first.
 
         Raises what `LocalEngine.open` and `ask` raise.
@@ -55,38 +55,39 @@ class Reader:
             engine.reset_turns()
         attention = done.attention
         assert done.document_nll is not None
-        return ReadingResult(
+        return TrialResult(
             trial=trial.key,
             length=trial.length,
             configuration=configuration,
             prompt_tokens=done.tokens,
             density=attention.density,
             density_by_head=done.density_by_head,
-            coverage=attention.recall,
-            coverage_p5=attention.recall_p5,
-            coverage_min=attention.recall_min,
+            recall=attention.recall,
+            recall_p5=attention.recall_p5,
+            recall_min=attention.recall_min,
             document_nll=done.document_nll,
             prefill_s=done.ttft.select_s + done.ttft.prefill_s,
             answers=tuple(answers),
         )
 
     def close(self) -> None:
+        """Free the model."""
         self._engine.close()
 
     def _configured(self, trial: Trial, configuration: Configuration) -> EngineConfig:
-        """With room for exactly the longest question and the longest answer."""
+        """The engine's configuration, which reserves exactly the longest question and answer."""
         return replace(
             self._config,
             attention=configuration.mode,
             method=configuration.method,
             alpha=configuration.alpha,
             max_answer_tokens=max(question.answer_tokens for question in trial.questions),
-            reserve_tokens=Counter(self.tokenizer).room(trial.questions),
+            reserve_tokens=TokenCounter(self.tokenizer).reserve_tokens(trial.questions),
             document_nll=True,
         )
 
     def _last(self, kind: type[_E]) -> _E:
-        """The last event of its kind; all that were collected are forgotten."""
+        """The last event of a kind; discards all collected events."""
         found = next(event for event in reversed(self._events) if isinstance(event, kind))
         self._events.clear()
         return found

@@ -1,6 +1,6 @@
 """Results of evaluations, made up for tests."""
 
-from sa_chat.engine.tools.eval.results import AnswerResult, Configuration, ReadingResult
+from sa_chat.engine.tools.eval.results import AnswerResult, Configuration, TrialResult
 
 DENSE = Configuration("dense")
 SPARSE = Configuration("sparse", "auto", 0.95)
@@ -12,12 +12,12 @@ def answer(score=1.0, text=None, *, task="vt", index=0, depth=None, refused=Fals
     return AnswerResult(task, index, depth, question, ("x",), text, score, refused, 7, "stop")
 
 
-def reading(
+def result_of(
     trial, configuration, answers, *, length=4096, heads=((1.0, 0.5), (0.25, 0.25)), **more
 ):
-    figures = {"coverage": 1.0, "coverage_p5": 1.0, "coverage_min": 1.0, "document_nll": 3.0}
+    figures = {"recall": 1.0, "recall_p5": 1.0, "recall_min": 1.0, "document_nll": 3.0}
     flat = [density for layer in heads for density in layer]
-    return ReadingResult(
+    return TrialResult(
         trial=trial,
         length=length,
         configuration=configuration,
@@ -33,7 +33,7 @@ def reading(
 def run_of(lengths, configurations, *, samples=4, tasks=("niah_single_1", "vt"), layers=2, heads=2):
     """A finished run in which everything was answered right; needles have depths."""
     return [
-        reading(
+        result_of(
             f"{task}/{length}/{index}",
             configuration,
             [answer(task=task, index=index, depth=_depth(task, index, samples))],
