@@ -54,7 +54,7 @@ def test_it_quotes_a_sentence_by_its_words(planted):
 def test_it_says_where_code_is_defined():
     result = ask(
         ROOT / "engine" / "budget" / "check.py",
-        ROOT / "engine" / "errors.py",
+        ROOT / "protocol" / "errors.py",
         "--ask",
         "Where is `check_budget` defined?",
         "--ask",
