@@ -1,7 +1,8 @@
 """Every error a user can meet: one sentence, one hint, one exit code.
 
-The exception tree opens here, imports nothing, and crosses the process boundary as a
-`Failed` event (see `events.py`).  Bugs are `assert`s and tracebacks, never one of these.
+The exception tree opens here and imports nothing.  Each type crosses the process boundary as
+the event that is named after it (see `events.Failed`).  Bugs are `assert`s and tracebacks,
+never one of these.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ class UsageError(SaChatError):
 
     kind = "usage"
     exit_code = 2
+
+
+class DroppedPartsError(UsageError):
+    """`OpenOptions.drop` does not suit the document: a part is not there, or nothing is left."""
+
+    kind = "dropped-parts"
 
 
 class DocumentError(SaChatError):
@@ -69,6 +76,7 @@ _BY_KIND: dict[str, type[SaChatError]] = {
     cls.kind: cls
     for cls in (
         UsageError,
+        DroppedPartsError,
         DocumentError,
         PasswordError,
         ContextOverflow,
@@ -81,5 +89,5 @@ EXIT_CODES: dict[str, int] = {kind: cls.exit_code for kind, cls in _BY_KIND.item
 
 
 def error_of_kind(kind: str, message: str, hint: str) -> SaChatError:
-    """The exception that a `Failed` event stands for; `kind` is a key of `EXIT_CODES`."""
+    """The exception of this kind, a key of `EXIT_CODES`."""
     return _BY_KIND[kind](message, hint)

@@ -8,7 +8,18 @@ imports neither torch nor textual.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar, get_args
 
+from .errors import (
+    ContextOverflow,
+    DocumentError,
+    DroppedPartsError,
+    EngineError,
+    ModelError,
+    PasswordError,
+    SaChatError,
+    UsageError,
+)
 from .values import AttentionFigures, Citation, DeviceUse, Drop, LeftOut, Section, Ttft
 
 
@@ -167,12 +178,55 @@ class DeviceStats(EngineEvent):
 
 @dataclass(frozen=True)
 class Failed(EngineEvent):
-    """A request failed.  The engine lives on unless `fatal`."""
+    """A request failed.  The engine lives on unless `fatal`.
+
+    The base of one event for each type in `errors.py`: `failed` makes one of an exception, and
+    `exception` gives it back.
+    """
+
+    error_type: ClassVar[type[SaChatError]] = SaChatError
 
     message: str
     hint: str
-    kind: str  # see errors.py
     fatal: bool = False
+
+    def exception(self) -> SaChatError:
+        return self.error_type(self.message, self.hint)
+
+
+@dataclass(frozen=True)
+class UsageFailed(Failed):
+    error_type = UsageError
+
+
+@dataclass(frozen=True)
+class DroppedPartsFailed(Failed):
+    error_type = DroppedPartsError
+
+
+@dataclass(frozen=True)
+class DocumentFailed(Failed):
+    error_type = DocumentError
+
+
+@dataclass(frozen=True)
+class PasswordFailed(Failed):
+    error_type = PasswordError
+
+
+@dataclass(frozen=True)
+class ContextOverflowFailed(Failed):
+    error_type = ContextOverflow
+
+
+@dataclass(frozen=True)
+class ModelFailed(Failed):
+    error_type = ModelError
+
+
+@dataclass(frozen=True)
+class EngineFailed(Failed):
+    error_type = EngineError
 
 
 @dataclass(frozen=True)
@@ -180,6 +234,27 @@ class Closed(EngineEvent):
     """The last event of an engine process."""
 
     reason: str = field(default="closed")
+
+
+Failure = (
+    UsageFailed
+    | DroppedPartsFailed
+    | DocumentFailed
+    | PasswordFailed
+    | ContextOverflowFailed
+    | ModelFailed
+    | EngineFailed
+)
+
+_FAILURES: dict[type[SaChatError], type[Failure]] = {
+    cls.error_type: cls for cls in get_args(Failure)
+}
+
+
+def failed(error: SaChatError, *, fatal: bool = False, request_id: str | None = None) -> Failure:
+    """The event of the nearest type that tells `error`."""
+    nearest = next((cls for cls in type(error).__mro__ if cls in _FAILURES), EngineError)
+    return _FAILURES[nearest](error.message, error.hint, fatal, request_id=request_id)
 
 
 Event = (
@@ -195,6 +270,6 @@ Event = (
     | Answer
     | Cancelled
     | DeviceStats
-    | Failed
+    | Failure
     | Closed
 )

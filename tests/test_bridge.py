@@ -71,7 +71,7 @@ def test_conversation_and_stop(write_script: WriteScript) -> None:
         assert isinstance(answer, events.Answer)
         assert answer.text == "> Call me Ishmael.\n"
         await engine.stop()
-        assert await rest(engine) == [events.Closed()]
+        assert await rest(engine) == [events.Closed(request_id="end")]
 
     run(write_script(), body)
 
@@ -95,7 +95,7 @@ def test_crash_in_an_answer_is_told_once_and_a_new_start_works(write_script: Wri
         (failed,) = [event for event in said if isinstance(event, events.Failed)]
         assert failed is said[-1]
         assert failed.message == "The engine process ended unexpectedly (exit code 70)."
-        assert (failed.kind, failed.fatal) == ("engine", True)
+        assert (type(failed), failed.fatal) == (events.EngineFailed, True)
         assert str(engine.log_path) in failed.hint
         with pytest.raises(EngineError, match="does not run"):
             await engine.send(Stats("s1"))
@@ -222,7 +222,7 @@ def test_no_orphan_when_the_parent_is_killed(write_script: WriteScript) -> None:
         "async def main():\n"
         f"    engine = EngineProcess(EngineConfig(), {write_script(pace=1.0, chunk_s=60.0)!r})\n"
         "    await engine.start()\n"
-        "    await engine.send(Open(OpenOptions(('a',))))\n"
+        "    await engine.send(Open('o1', OpenOptions(('a',))))\n"
         "    print(engine.pid, flush=True)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())"

@@ -242,7 +242,7 @@ def test_opening_in_a_mode_that_is_none_fails(write_script: WriteScript) -> None
         failed, done = engine.until(events.Failed), engine.until(events.PrefillDone)
     assert isinstance(failed, events.Failed)
     assert isinstance(done, events.PrefillDone)
-    assert failed.kind == "usage"
+    assert isinstance(failed, events.UsageFailed)
     assert done.attention.mode == "dense"
 
 
@@ -272,7 +272,7 @@ def test_garbage_is_refused_and_work_goes_on(write_script: WriteScript) -> None:
         for _ in range(2):
             failed = engine.next()
             assert isinstance(failed, events.Failed)
-            assert (failed.kind, failed.fatal) == ("engine", False)
+            assert (type(failed), failed.fatal) == (events.EngineFailed, False)
             assert failed.hint
         engine.send(OPEN, Ask("q1", "the whale?"))
         engine.until(events.Answer)
@@ -323,7 +323,7 @@ def test_question_without_a_document_fails(write_script: WriteScript, request_: 
         engine.send(request_)
         failed = engine.next()
     assert isinstance(failed, events.Failed)
-    assert (failed.request_id, failed.kind) == ("q1", "usage")
+    assert (failed.request_id, type(failed)) == ("q1", events.UsageFailed)
 
 
 def test_failed_open_fails_the_questions_that_wait(write_script: WriteScript) -> None:
@@ -331,7 +331,7 @@ def test_failed_open_fails_the_questions_that_wait(write_script: WriteScript) ->
     with child("--fake", write_script(open_failure=failure_)) as engine:
         engine.send(OPEN, Ask("q1", "the whale?"))
         first, second = engine.next(), engine.next()
-    assert first == events.Failed("Not a PDF.", "Open another.", "document", request_id="o1")
+    assert first == events.DocumentFailed("Not a PDF.", "Open another.", request_id="o1")
     assert isinstance(second, events.Failed)
     assert second.request_id == "q1"
 
@@ -404,7 +404,8 @@ def test_unexpected_errors_become_one_sentence(
     failed, closed = said
     assert isinstance(failed, events.Failed)
     assert words in failed.message
-    assert (failed.kind, failed.fatal, failed.request_id) == ("engine", False, "o1")
+    assert isinstance(failed, events.EngineFailed)
+    assert (failed.fatal, failed.request_id) == (False, "o1")
     assert failed.hint
     assert "Traceback" in capsys.readouterr().err
     assert closed == events.Closed(request_id="z1")

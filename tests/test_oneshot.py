@@ -69,7 +69,8 @@ def test_json_has_every_field(write_script: WriteScript) -> None:
     assert all(data["ttft"][part] > 0 for part in parts)
     assert data["ttft"]["total_s"] == pytest.approx(sum(data["ttft"][part] for part in parts))
     attention = data["attention"]
-    assert attention.keys() == {"mode", "alpha", "density", "sparsity", "coverage"}
+    assert attention.keys() == {"mode", "alpha", "density", "sparsity", "recall", "coverage"}
+    assert attention["coverage"] == attention["recall"] == pytest.approx(0.975)
     assert (attention["mode"], attention["alpha"]) == ("sparse", 0.95)
     assert attention["sparsity"] == pytest.approx(1 - attention["density"])
     (device,) = data["devices"]

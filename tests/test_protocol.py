@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sa_chat.protocol import events, values
 from sa_chat.protocol.codec import from_line, to_line
 from sa_chat.protocol.config import OpenOptions
-from sa_chat.protocol.errors import EXIT_CODES, EngineError, error_of_kind
+from sa_chat.protocol.errors import EXIT_CODES, EngineError, SaChatError, error_of_kind
 from sa_chat.protocol.requests import Ask, Cancel, Close, Compare, Open, Stats
 
 USE = values.DeviceUse("cpu", 1, 2, 3, 4, 5, 6)
@@ -58,7 +58,7 @@ MESSAGES = [
     events.Cancelled("prefill"),
     events.Cancelled("compare"),
     events.DeviceStats((USE,)),
-    events.Failed("No.", "Do this.", "document", request_id="q1"),
+    events.DocumentFailed("No.", "Do this.", request_id="q1"),
     events.Closed(),
 ]
 
@@ -125,3 +125,21 @@ def test_every_kind_of_error_comes_back_from_its_name(kind: str, code: int) -> N
         "No.",
         "Do this.",
     )
+
+
+@pytest.mark.parametrize("kind", EXIT_CODES)
+def test_every_kind_of_error_crosses_the_wire_as_a_type_of_its_own(kind: str) -> None:
+    error = error_of_kind(kind, "No.", "Do this.")
+    event = events.failed(error, request_id="q1")
+    received = from_line(to_line(event))
+    assert (type(received), received) == (type(event), event)
+    raised = received.exception()
+    assert (type(raised), raised.exit_code) == (type(error), error.exit_code)
+    assert (raised.message, raised.hint) == ("No.", "Do this.")
+
+
+def test_an_error_of_no_kind_is_told_as_the_engines() -> None:
+    class Odd(SaChatError):
+        pass
+
+    assert events.failed(Odd("No."), fatal=True) == events.EngineFailed("No.", "", fatal=True)

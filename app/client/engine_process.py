@@ -20,7 +20,7 @@ from sa_chat.protocol.arguments import config_arguments
 from sa_chat.protocol.codec import from_line, to_line
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import EngineError
-from sa_chat.protocol.events import Closed, Event, Failed
+from sa_chat.protocol.events import Closed, EngineFailed, Event, Failed
 from sa_chat.protocol.requests import Cancel, Close, Request
 
 from .log import default_log_path, open_log
@@ -141,7 +141,7 @@ class EngineProcess:
                     last = self._with_log(from_line(line))
                     queue.put_nowait(last)
             except (EngineError, ValueError) as error:  # no message, or longer than LINE_LIMIT
-                last = Failed(str(error), self._log_hint(), EngineError.kind, fatal=True)
+                last = EngineFailed(str(error), self._log_hint(), fatal=True)
                 queue.put_nowait(last)
                 _kill(process)
             code = await _end_of(process)
@@ -151,19 +151,17 @@ class EngineProcess:
         finally:
             queue.put_nowait(None)
 
-    def _unexpected_end(self, code: int) -> Failed:
+    def _unexpected_end(self, code: int) -> EngineFailed:
         how = f"exit code {code}"
         hint = self._log_hint()
         if code < 0:
             how = f"signal {-code}, {signal.strsignal(-code)}"
         if code == -signal.SIGKILL:
             hint = f"Perhaps memory ran out: open less, or close other programs. {hint}".strip()
-        return Failed(
-            f"The engine process ended unexpectedly ({how}).", hint, EngineError.kind, fatal=True
-        )
+        return EngineFailed(f"The engine process ended unexpectedly ({how}).", hint, fatal=True)
 
     def _with_log(self, event: Event) -> Event:
-        if isinstance(event, Failed) and event.kind == EngineError.kind:
+        if isinstance(event, EngineFailed):
             return replace(event, hint=f"{event.hint} {self._log_hint()}".strip())
         return event
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from sa_chat.protocol.errors import EngineError, error_of_kind
+from sa_chat.protocol.errors import EngineError
 from sa_chat.protocol.events import (
     Answer,
     DeviceStats,
@@ -80,7 +80,7 @@ class Dialogue:
             if isinstance(event, Failed):
                 self._asked = None
                 self.ended = event.fatal
-                raise error_of_kind(event.kind, event.message, event.hint)
+                raise event.exception()
             self._watch(event)
             if last(event):
                 self._asked = None

@@ -195,7 +195,7 @@ def _with_failure(state: ChatState, event: events.Failed) -> ChatState:
         state = _interrupted(state)
     elif event.request_id == state.opening_id and state.phase is not Phase.READY:
         state = replace(state, phase=Phase.FAILED)
-    notice = Notice(event.message, event.hint, event.kind)
+    notice = Notice(event.message, event.hint)
     return replace(state, entries=(*state.entries, notice))
 
 

@@ -18,11 +18,12 @@ from sa_chat.protocol.events import (
     DocumentCounted,
     DocumentReady,
     DocumentText,
+    DroppedPartsFailed,
     Event,
-    Failed,
     PrefillDone,
     PrefillProgress,
     TextDelta,
+    failed,
 )
 from sa_chat.protocol.requests import Ask, Cancel, Compare, Count, Open, Request, RequestIds
 from sa_chat.protocol.values import Drop, PastTurn
@@ -117,7 +118,7 @@ class Session:
         try:
             await client.start()
         except SaChatError as error:
-            yield _fatal(error)
+            yield failed(error, fatal=True)
             return
         self._sent.clear()
         await self._open()
@@ -138,8 +139,7 @@ class Session:
             case DocumentReady():
                 self._fits(event)
                 self.keeper.opened(self._options, event)
-            case Failed(kind="usage", request_id=self.state.opening_id):
-                # parts that are there no more
+            case DroppedPartsFailed(request_id=self.state.opening_id):
                 self._options = replace(self._options, drop=())
             case PrefillDone():
                 self._learn(event)
@@ -407,7 +407,7 @@ class Session:
         try:
             await self._client.send(request)
         except SaChatError as error:
-            self.take(_fatal(error))
+            self.take(failed(error, fatal=True))
 
 
 def whole(document: DocumentReady) -> DocumentCounted:
@@ -418,7 +418,3 @@ def whole(document: DocumentReady) -> DocumentCounted:
 def _said(turns: tuple[Turn, ...]) -> tuple[PastTurn, ...]:
     """What a reading from the beginning has to be told of the conversation."""
     return tuple(PastTurn(t.question, t.text) for t in turns if t.status in _SAID and t.text)
-
-
-def _fatal(error: SaChatError) -> Failed:
-    return Failed(error.message, error.hint, error.kind, fatal=True)

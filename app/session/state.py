@@ -61,7 +61,6 @@ class Notice:
 
     message: str
     hint: str
-    kind: str
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from operator import attrgetter
 
-from sa_chat.protocol.errors import UsageError
+from sa_chat.protocol.errors import DroppedPartsError, UsageError
 
 from .cutting import Cutter, Place, Span
 from .globs import matches, split_pattern
@@ -46,11 +46,18 @@ def choose(
 
 
 def drop(documents: DocumentSet, reasons: Mapping[str, str]) -> DocumentSet:
-    """Without the sections of these keys (`Section.key`, or `PATH#lines 10-`, `PATH#pages 3-`),
-    each for its reason.
+    """The documents without the sections that have these keys (`Section.key`, or
+    `PATH#lines 10-`, `PATH#pages 3-`), each removed for its reason.
 
-    Raises `UsageError` if there is no such section, or if nothing would be left.
+    Raises `DroppedPartsError` if there is no such section, or if nothing would be left.
     """
+    try:
+        return _without(documents, reasons)
+    except UsageError as error:
+        raise DroppedPartsError(error.message, error.hint) from error
+
+
+def _without(documents: DocumentSet, reasons: Mapping[str, str]) -> DocumentSet:
     cutter = Cutter(documents)
     by_key = {documents.key(entry): index for index, entry in enumerate(documents.outline)}
     for key, why in reasons.items():

@@ -6,17 +6,19 @@ import sys
 import traceback
 
 from sa_chat.protocol.errors import EngineError, SaChatError
-from sa_chat.protocol.events import Failed
+from sa_chat.protocol.events import Failure, failed
 
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
-def failure(error: BaseException, request_id: str | None = None, *, fatal: bool = False) -> Failed:
+def failure(
+    error: BaseException, request_id: str | None = None, *, fatal: bool = False
+) -> Failure:
     """What to tell the user about `error`."""
     if not isinstance(error, SaChatError):
         traceback.print_exception(error, file=sys.stderr)
         error = _explain(error)
-    return Failed(error.message, error.hint, error.kind, fatal, request_id=request_id)
+    return failed(error, fatal=fatal, request_id=request_id)
 
 
 def _explain(error: BaseException) -> SaChatError:

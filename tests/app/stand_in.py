@@ -68,7 +68,8 @@ class StandInClient:
     """Yields what a test says, remembers what the screen sends."""
 
     def __init__(self) -> None:
-        self.sent: list[Request] = []
+        self.sent: list[Request] = []  # tests may clear it
+        self._requests: list[Request] = []
         self.stopped = False
         self.deaf = False  # as a process that has just died
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -80,27 +81,28 @@ class StandInClient:
         if self.deaf:
             raise EngineError("The engine process does not run.", "See the log.")
         self.sent.append(request)
+        self._requests.append(request)
 
     async def events(self) -> AsyncIterator[Event]:
         while True:
-            yield await self._events.get()
+            yield self._named(await self._events.get())
 
     async def stop(self) -> None:
         self.stopped = True
 
     def say(self, *said: Event) -> None:
-        """What names no request answers the reading that was asked for last, as far as it can."""
         for event in said:
-            self._events.put_nowait(self._named(event))
+            self._events.put_nowait(event)
 
     def _named(self, event: Event) -> Event:
+        """Where the test names no request, that which an engine would: the newest reading."""
         kinds: tuple[type, ...] = (Open, Count, Compare)
         match event:
             case events.Failed(fatal=True) | events.DeviceStats() | events.Closed():
                 return event
             case events.Failed() | events.Cancelled(what="prefill" | "count"):
                 kinds = (Open, Count)
-        asked = [request.request_id for request in self.sent if isinstance(request, kinds)]
+        asked = [request.request_id for request in self._requests if isinstance(request, kinds)]
         if event.request_id is not None or not asked:
             return event
         return replace(event, request_id=asked[-1])

@@ -82,7 +82,7 @@ async def test_what_does_not_fit_is_chosen_and_read() -> None:
         options = OpenOptions(("book.pdf",), drop=("tests/test_core.py",))
         assert app.clients[0].sent == [
             Open("o1", OpenOptions(("book.pdf",)), text=True),
-            Open("o1", options, text=True),
+            Open("o2", options, text=True),
         ]
         assert app.session.state.phase is Phase.LOADING
 
@@ -168,7 +168,7 @@ async def test_a_document_being_read_is_read_again_with_another_choice() -> None
         assert "the conversation stays" in screen_text(app)
         await press(pilot, "down", "space", "r")
         await pilot.pause(0.2)
-        dropped = Open("o1", OpenOptions(("book.pdf",), drop=("book.pdf#One@1:1",)), text=True)
+        dropped = Open("o2", OpenOptions(("book.pdf",), drop=("book.pdf#One@1:1",)), text=True)
         assert app.clients[0].sent[1:] == [Cancel("x1", queued=True), dropped]
         await said(pilot, Cancelled("prefill"), LoadProgress("parse", 0.5, 1.0))
         assert app.session.state.phase is Phase.LOADING
@@ -194,7 +194,7 @@ async def test_a_part_that_is_gone_is_not_asked_for_again() -> None:
         await said(pilot, DroppedPartsFailed("The document has no such part.", "Open it again."))
         await press(pilot, "ctrl+r")
         await pilot.pause(0.2)
-        assert app.clients[0].sent[-1] == Open("o1", OpenOptions(("book.pdf",)), text=True)
+        assert app.clients[0].sent[-1] == Open("o3", OpenOptions(("book.pdf",)), text=True)
 
 
 @pytest.mark.asyncio
@@ -209,7 +209,7 @@ async def test_a_password_is_asked_until_it_is_right() -> None:
         await press(pilot, "enter")
         await pilot.pause(0.2)
         opened = app.clients[0].sent[-1]
-        assert opened == Open("o1", OpenOptions(("book.pdf",), password="secret"), text=True)
+        assert opened == Open("o2", OpenOptions(("book.pdf",), password="secret"), text=True)
         assert "secret" not in repr(opened)
         await said(pilot, LOCKED)
         assert "That password was wrong. Try again." in screen_text(app)

@@ -167,7 +167,7 @@ async def test_another_session_takes_the_place_of_this_one() -> None:
         await pilot.pause(0.3)
         assert isinstance(app.screen, MainScreen)
         said = (PastTurn("Who is Ahab?", "The captain."),)
-        assert app.clients[0].sent[-1] == Open("o1", KEPT, replay_turns=said, text=True)
+        assert app.clients[0].sent[-1] == Open("o2", KEPT, replay_turns=said, text=True)
         shown = screen_text(app)
         assert "The captain." in shown
         assert "At sea." not in shown
@@ -270,7 +270,7 @@ async def test_another_model_reads_the_document() -> None:
         assert app.session.config.model == "org/model"
         assert app.clients[0].stopped
         said = (PastTurn("Who?", "Ishmael."),)
-        assert app.clients[1].sent == [Open("o1", LAUNCH.documents, replay_turns=said, text=True)]
+        assert app.clients[1].sent == [Open("o2", LAUNCH.documents, replay_turns=said, text=True)]
         assert "Ishmael." in screen_text(app)
 
 
@@ -400,7 +400,7 @@ async def test_another_session_starts_an_engine_where_the_old_one_has_ended() ->
         await pilot.press("j", "enter")
         await pilot.pause(0.5)
         said = (PastTurn("Who is Ahab?", "The captain."),)
-        assert app.clients[1].sent == [Open("o1", KEPT, replay_turns=said, text=True)]
+        assert app.clients[1].sent == [Open("o2", KEPT, replay_turns=said, text=True)]
 
 
 @pytest.mark.asyncio

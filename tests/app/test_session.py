@@ -15,13 +15,20 @@ from sa_chat.app.session.session import Session
 from sa_chat.app.session.state import Notice, Phase, TurnStatus
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import EngineError
-from sa_chat.protocol.events import Cancelled, DeviceStats, Failed, TextDelta
+from sa_chat.protocol.events import (
+    Cancelled,
+    DeviceStats,
+    DocumentFailed,
+    EngineFailed,
+    TextDelta,
+    UsageFailed,
+)
 from sa_chat.protocol.requests import Ask, Cancel, Compare, Open, Request
 from sa_chat.protocol.values import PastTurn
 
 pytestmark = pytest.mark.asyncio
 OPTIONS = OpenOptions(("book.pdf",))
-DEATH = Failed("The engine has died.", "Start it again.", "engine", fatal=True)
+DEATH = EngineFailed("The engine has died.", "Start it again.", fatal=True)
 
 
 class SlowClient(StandInClient):
@@ -134,7 +141,7 @@ async def test_new_engine_is_asked_what_the_old_one_owed() -> None:
     client.started.set()
     await settle()
     assert client.sent == [
-        Open("o1", OPTIONS, text=True),
+        Open("o2", OPTIONS, text=True),
         Ask("q1", "one"),
         Ask("q2", "two"),
         Ask("q3", "three"),
@@ -153,19 +160,19 @@ async def test_what_waits_is_asked_of_the_new_reading_only() -> None:
     client.started.set()
     await run.session.ask("one")
     await settle()
-    client.say(Failed("No such file.", "Look again.", "document"))
+    client.say(DocumentFailed("No such file.", "Look again."))
     await settle()
     assert run.session.state.phase is Phase.FAILED
     client.sent.clear()
     await run.session.ask("two")  # the engine has refused the first
-    assert client.sent[0] == Open("o1", OPTIONS, text=True)
+    assert client.sent[0] == Open("o2", OPTIONS, text=True)
     assert questions(client) == ["one", "two"]
     client.say(DOCUMENT, MODEL, Cancelled("prefill"))
     await settle()
     assert run.session.state.phase is Phase.PAUSED
     client.sent.clear()
     await run.session.ask("three")  # the engine still holds the other two
-    assert client.sent[:2] == [Cancel("x1", queued=True), Open("o1", OPTIONS, text=True)]
+    assert client.sent[:2] == [Cancel("x1", queued=True), Open("o3", OPTIONS, text=True)]
     assert questions(client) == ["one", "two", "three"]
     held = [request.request_id for request in client.sent if isinstance(request, Ask)]
     assert len(set(held)) == 3
@@ -194,7 +201,7 @@ async def test_a_reading_from_the_beginning_is_told_what_was_said() -> None:
     client.sent.clear()
     await run.session.reopen()
     said = (PastTurn("Who?", "Ishmael."),)
-    assert client.sent == [Open("o1", OPTIONS, replay_turns=said, text=True)]
+    assert client.sent == [Open("o2", OPTIONS, replay_turns=said, text=True)]
     run.end()
 
 
@@ -226,7 +233,7 @@ async def test_the_other_mode_beside_the_first() -> None:
     await settle()
     state = run.session.state
     assert state.phase is Phase.READY
-    assert state.prefill is DONE
+    assert state.prefill == replace(DONE, request_id="o1")
     assert state.turns[-1].text == "At sea."
     assert state.turns[-1].compared is not None
     assert state.turns[-1].compared.text == "On land."
@@ -242,7 +249,7 @@ async def compared_in_place() -> tuple[Run, SlowClient]:
     await settle()
     client.sent.clear()
     await run.session.compare(beside=False)
-    assert client.sent == [Open("o1", OPTIONS, "dense", text=True), Ask("c1", "Where?")]
+    assert client.sent == [Open("o2", OPTIONS, "dense", text=True), Ask("c1", "Where?")]
     client.say(DOCUMENT, progress(8_192, 2.0))
     await settle()
     assert run.session.state.phase is Phase.PREFILLING
@@ -253,7 +260,7 @@ async def compared_in_place() -> tuple[Run, SlowClient]:
 
 async def test_the_other_mode_in_place_of_the_first() -> None:
     run, client = await compared_in_place()
-    client.say(DONE, answer("c1", "On land."), answer("q3", "Home.", question="And then?"))
+    client.say(DONE, answer("c1", "On land."), answer("q2", "Home.", question="And then?"))
     await settle()
     state = run.session.state
     assert state.phase is Phase.READY
@@ -272,7 +279,7 @@ async def test_a_reading_in_place_that_is_stopped_gives_the_first_mode_back() ->
     assert client.sent == [Cancel("x1", queued=True)]
     dropped = (
         answer("c1", "", stop_reason="cancelled"),
-        answer("q3", "", stop_reason="cancelled"),
+        answer("q2", "", stop_reason="cancelled"),
     )
     client.say(*dropped, Cancelled("prefill"))
     await settle()
@@ -285,7 +292,7 @@ async def test_a_reading_in_place_that_is_stopped_gives_the_first_mode_back() ->
     client.sent.clear()
     await run.session.reopen()
     said = (PastTurn("Where?", "At sea."),)
-    assert client.sent[0] == Open("o1", OPTIONS, "sparse", said, text=True)
+    assert client.sent[0] == Open("o3", OPTIONS, "sparse", said, text=True)
     assert questions(client) == ["And then?"]
     run.end()
 
@@ -293,8 +300,8 @@ async def test_a_reading_in_place_that_is_stopped_gives_the_first_mode_back() ->
 async def test_a_reading_in_place_that_fails_says_why_once() -> None:
     run, client = await compared_in_place()
     client.say(
-        Failed("No memory.", "Close.", "engine"),
-        Failed("None is open.", "", "usage", request_id="c1"),
+        EngineFailed("No memory.", "Close."),
+        UsageFailed("None is open.", "", request_id="c1"),
     )
     await settle()
     state = run.session.state

@@ -13,7 +13,7 @@ from sa_chat.app.session.state import ChatState, Notice, Phase, TurnStatus
 from sa_chat.protocol import events, values
 
 READY = (events.LoadProgress("parse", 1.0, 0.4), DOCUMENT, MODEL, progress(131_002, 33.6), DONE)
-DEATH = events.Failed("The engine has died.", "Start it again.", "engine", fatal=True)
+DEATH = events.EngineFailed("The engine has died.", "Start it again.", fatal=True)
 
 
 def after(state: ChatState, *said: events.Event) -> ChatState:
@@ -40,7 +40,7 @@ def ready(*questions: str) -> ChatState:
         (READY[:4], Phase.PREFILLING),
         (READY, Phase.READY),
         ((*READY[:4], events.Cancelled("prefill")), Phase.PAUSED),
-        ((*READY[:1], events.Failed("No such file.", "Look again.", "document")), Phase.FAILED),
+        ((*READY[:1], events.DocumentFailed("No such file.", "Look again.")), Phase.FAILED),
         ((*READY, DEATH), Phase.DEAD),
     ],
 )
@@ -91,7 +91,7 @@ def test_death_marks_the_answer_in_hand_and_keeps_what_waits() -> None:
 
 def test_a_failed_answer_leaves_the_document_open() -> None:
     state = apply(
-        ready("one"), events.Failed("Too long.", "Ask less.", "overflow", request_id="q1")
+        ready("one"), events.ContextOverflowFailed("Too long.", "Ask less.", request_id="q1")
     )
     assert state.phase is Phase.READY
     assert state.turns[0].status is TurnStatus.FAILED
@@ -101,8 +101,8 @@ def test_questions_wait_for_a_document_that_could_not_be_opened() -> None:
     state = asked(after(ChatState(), *READY[:1]), "q1", "one")
     state = after(
         state,
-        events.Failed("No such file.", "Look again.", "document"),
-        events.Failed("No document is open.", "Open one first.", "usage", request_id="q1"),
+        events.DocumentFailed("No such file.", "Look again."),
+        events.UsageFailed("No document is open.", "Open one first.", request_id="q1"),
     )
     assert state.phase is Phase.FAILED
     assert state.turns[0].status is TurnStatus.QUEUED

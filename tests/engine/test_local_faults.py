@@ -110,12 +110,12 @@ def _own_format(change):
         ),
         (
             _edit("config.json", vocab_size=1000, eos_token_id=None),
-            "it is of another model, as it has ids up to 16,381, and this model's vocabulary "
+            "it belongs to another model, as it has ids up to 16,381, and this model's vocabulary "
             "ends at 999",
         ),
         (
             _own_format(_edit("config.json", vocab_size=16_000)),
-            "it is of another model, as it has ids up to 16,383, and this model's vocabulary "
+            "it belongs to another model, as it has ids up to 16,383, and this model's vocabulary "
             "ends at 15,999",
         ),
         (_own_format(_remove("tiktoken.json")), "tiktoken.json is missing"),
