@@ -1,7 +1,7 @@
-"""How long a folder takes to be counted: walking, reading and counting apart.
+"""Time to count a folder: walking, reading and counting separately.
 
-Counted in the tokens of the embedded reader.  The first round is told, too: it reads from the disk
-what the others find in memory.
+Tokens are those of the embedded reader.  The first round is printed, too: it reads from disk what
+the others find in memory.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Characters and tokens a second of counting: each text alone, in batches, and as documents are.
+"""Counting speed in characters and tokens per second: single texts, batches, and documents.
 
     python benchmarks/count_tokens.py FILE-OR-FOLDER... --model FOLDER...
 
-Reads the files that are UTF-8; each row is the best of the rounds, in one process.
+Reads UTF-8 files; each row is the best of several rounds in one process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from sa_chat.engine.documents import DocumentSet, OutlineEntry, Part
 from sa_chat.engine.info.environment import describe
 from sa_chat.engine.tokens import Tokenizer, load_tokenizer, tokenize_documents
-from sa_chat.engine.tokens.hf_tokenizer import HFTokenizer
 
 
 def main() -> None:
@@ -50,20 +49,20 @@ def _table(tokenizer: Tokenizer, documents: DocumentSet, rounds: int) -> None:
         return len(tokenize_documents(documents, tokenizer).ids)
 
     row("each text alone", lambda: sum(len(tokenizer.encode_with_starts(t)[0]) for t in texts), 1)
-    if isinstance(tokenizer, HFTokenizer):
-        row("its own, in batches", lambda: _own(tokenizer, texts))
-        row("proof", lambda: _proof(tokenizer, characters), 1)
-    row("as documents are", documents_tokens)
+    row("its own, in batches", lambda: _in_batches(tokenizer, texts))
+    row("equivalence check", lambda: _prepared(tokenizer, characters), 1)
+    row("as documents", documents_tokens)
     prompt = tokenize_documents(documents, tokenizer)
     row("sections", lambda: sum(section.tokens for section in prompt.sections), 1)
 
 
-def _own(tokenizer: HFTokenizer, texts: list[str]) -> int:
+def _in_batches(tokenizer: Tokenizer, texts: list[str]) -> int:
+    """Before `prepare` the tokenizer encodes by itself."""
     batches = (texts[begin : begin + 20] for begin in range(0, len(texts), 20))
-    return sum(len(ids) for batch in batches for ids, _ in tokenizer._encode_many(batch))
+    return sum(len(ids) for batch in batches for ids, _ in tokenizer.encode_many_with_starts(batch))
 
 
-def _proof(tokenizer: HFTokenizer, characters: int) -> int:
+def _prepared(tokenizer: Tokenizer, characters: int) -> int:
     tokenizer.prepare(characters)
     return 0
 
@@ -76,7 +75,7 @@ def _documents(paths: list[Path], most: int) -> DocumentSet:
             try:
                 parts.append(Part(str(file), None, file.read_text(encoding="utf-8")))
             except UnicodeDecodeError:
-                print(f"{file} is not UTF-8 and is left out")
+                print(f"{file} is not UTF-8; left out")
     outline = tuple(OutlineEntry(part.path, 0, index, 1) for index, part in enumerate(parts))
     return DocumentSet("Files", tuple(parts), outline, (), 0.0)
 
@@ -85,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--model", dest="models", action="append", required=True, help="a folder")
-    parser.add_argument("--files", type=int, default=1_000, help="at most so many are read")
+    parser.add_argument("--files", type=int, default=1_000, help="most files to read")
     parser.add_argument("--rounds", type=int, default=3)
     return parser
 

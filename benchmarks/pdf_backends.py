@@ -1,7 +1,7 @@
 """PDFium and pypdf on the same PDF files: seconds, characters, and the words of a source text
-that they recover in order, as they are read and after cleaning.
+that they recover in order, as extracted and after cleaning.
 
-A file is given as PDF or PDF=TEXT, where TEXT is what it was typeset from.  Without any, a
+A file is given as PDF or PDF=TEXT, where TEXT is what it was typeset from.  Without files, a
 hundred pages are typeset with Typst, in one column and in two.
 """
 
@@ -100,7 +100,7 @@ def recovered(source: str, text: str) -> float:
 def common(first: list[str], second: list[str]) -> int:
     """The length of the longest common subsequence.
 
-    Column by column of the table of lengths, each a number with one bit a row.
+    Computed column by column of the table of lengths, each a number with one bit per row.
     """
     matches: dict[str, int] = defaultdict(int)
     for row, word in enumerate(first):
@@ -115,7 +115,8 @@ def common(first: list[str], second: list[str]) -> int:
 
 
 def typeset(folder: Path, source: Path | None) -> list[str]:
-    """Two PDFs in `folder`, as PDF=TEXT: justified, hyphenated, with heads and numbers."""
+    """Typeset two PDFs in `folder`: justified, hyphenated, with running heads and page numbers.
+    Returns them as PDF=TEXT."""
     import typst
 
     text = source.read_text("utf-8") if source else Path(__file__).read_text("utf-8") * 60

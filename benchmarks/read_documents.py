@@ -1,11 +1,12 @@
-"""Real files through the documents' readers: what was read, how fast, and what was wrong.
+"""Read real files through the format readers: what was read, how fast, and what went wrong.
 
     python benchmarks/read_documents.py PATH... [--out table.md]
     python benchmarks/read_documents.py --same BOOK.epub BOOK.txt [--same ...]
 
-Seconds are those of opening (with the process of the readers) and, apart, of counting with the
-embedded reader's tokenizer.  `--same` says how many of the words of a source text the document has,
-in order: words are runs of letters and digits, in any case, so that signs and layout do not count.
+Times are those of opening (including the process of the format readers) and, separately, of
+counting with the embedded reader's tokenizer.  `--same` reports how many words of a source text the
+document contains in order: words are case-insensitive runs of letters and digits, so that
+punctuation and layout do not count.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import SaChatError
 
 _WORD = re.compile(r"[^\W_]+")
-_RUN = 6  # words that anchor the comparison, where both texts have them once
+_RUN = 6  # words that anchor the comparison, if they occur once in both texts
 _HEADER = (
     "| file | format | pages | sections | characters | tokens | open, s | count, s | remarks |",
     "|---|---|--:|--:|--:|--:|--:|--:|---|",
@@ -37,6 +38,7 @@ _HEADER = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Print a row for each file; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--same", nargs=2, action="append", default=[], type=Path, metavar=("FILE", "SOURCE")
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the table, too")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the table")
     args = parser.parse_args(argv)
     lines = [describe(), ""]
     if args.paths:
@@ -96,9 +98,10 @@ def _row(path: Path, tokenizer: Tokenizer) -> str:
 
 
 def recovered(documents: DocumentSet, source: Path) -> tuple[int, int, int]:
-    """Words of the source that the document has in order, in any order, and all of them.
+    """The numbers of words of the source that the document has in order, that it has in any order,
+    and of all words.
 
-    Footnotes and contents that stand elsewhere in the source are not in order.
+    Footnotes and contents that are placed elsewhere in the source are not in order.
     """
     wanted = _words(decode(source.read_bytes()))
     found = _words("\n".join(part.text for part in documents.parts))
@@ -112,11 +115,11 @@ def recovered(documents: DocumentSet, source: Path) -> tuple[int, int, int]:
 
 
 def _anchors(wanted: list[str], found: list[str]) -> list[tuple[int, int]]:
-    """Places of runs of words that both have once, in order: the longest such series."""
+    """Places of runs of words that occur once in both texts: the longest series in order."""
     here, there = _once(wanted), _once(found)
     pairs = sorted((here[run], there[run]) for run in here.keys() & there.keys())
-    tails: list[int] = []  # the least end of a series of each length
-    best: list[int] = []  # of each pair, the length of the longest series that it ends
+    tails: list[int] = []  # the least end among series of each length
+    best: list[int] = []  # for each pair the length of the longest series that it ends
     for _, place in pairs:
         length = bisect_left(tails, place)
         tails[length : length + 1] = [place]

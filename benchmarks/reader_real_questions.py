@@ -1,13 +1,13 @@
-"""Ask real questions of real documents, and write what was answered.
+"""Ask real questions about real documents and write a transcript.
 
     python benchmarks/reader_real_questions.py --documents FOLDER --device cuda > transcript.md
     python benchmarks/reader_real_questions.py --documents FOLDER --check
 
 The questions are those of reader_real_questions.json.  Each document is read once; every question
-is asked as the first, but a follow-up right after the question that it refers to.  Right is an
-answer with a verified quotation that shares words with an expected passage, at its place in the
-document; where the document has no answer, one that says so.  --check only looks up all expected
-passages, and where they are in tokens of the embedded reader.
+is asked as the first, except for follow-ups, which come right after the question they refer to.  An
+answer is right if a verified quotation overlaps an expected passage at its place in the document,
+or, where the document has no answer, if it says so.  --check only looks up all expected passages
+and their positions in tokens of the embedded reader.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from sa_chat.protocol.events import Answer, Event, PrefillDone
 
 QUESTIONS = Path(__file__).with_suffix(".json")
 READER = Path(__file__).parent.parent / "assets" / "reader"
-LAST_TOKEN = 110_000  # of all expected passages
-_SHARED = 20  # characters at least that a quotation shares with a passage, if both have as many
+LAST_TOKEN = 110_000  # limit for the positions of expected passages
+_SHARED = 20  # least characters shared by a quotation and a passage, unless one is shorter
 
 _E = TypeVar("_E", PrefillDone, Answer)
 
 
 def document_of(entry: dict[str, Any], folder: Path) -> str:
-    """Its text as it is read.  Raises `DocumentError`."""
+    """The text of a document as it is read.  Raises `DocumentError`."""
     path = folder / entry["path"]
     try:
         text = path.read_text("utf-8")
@@ -59,7 +59,7 @@ def document_of(entry: dict[str, Any], folder: Path) -> str:
 
 
 def places(needle: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where it is in a folded text; both folded."""
+    """The spans of `needle` in `text`, both folded."""
     at = text.find(needle)
     while needle and at >= 0:
         yield at, at + len(needle)
@@ -67,7 +67,7 @@ def places(needle: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def overlaps(quote: str, passage: str, text: str) -> bool:
-    """Whether a quotation and a passage share words at a place of the folded text."""
+    """Whether a quotation and a passage overlap somewhere in the folded text."""
     quote, passage = fold(quote).text.strip(), fold(passage).text.strip()
     least = min(_SHARED, len(quote), len(passage))
     return any(
@@ -78,7 +78,7 @@ def overlaps(quote: str, passage: str, text: str) -> bool:
 
 
 def is_right(answer: Answer, expected: Sequence[str] | None, text: str) -> bool:
-    """`text` is the folded document."""
+    """Whether an answer is right; `text` is the folded document."""
     if expected is None:
         return refused(answer.text)
     return any(
@@ -90,7 +90,7 @@ def is_right(answer: Answer, expected: Sequence[str] | None, text: str) -> bool:
 
 
 def check(documents: Sequence[dict[str, Any]], folder: Path) -> int:
-    """How many passages are not where they should be."""
+    """Look up all expected passages; returns how many are missing or too far back."""
     from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
 
     tokenizer = TiktokenTokenizer.load(READER)
@@ -110,7 +110,7 @@ def check(documents: Sequence[dict[str, Any]], folder: Path) -> int:
 
 
 class Asker:
-    """One model, and one document after another."""
+    """Asks one model about one document after another."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._events: list[Event] = []
@@ -122,7 +122,7 @@ class Asker:
 
     def ask(self, question: str, follows: bool) -> Answer:
         if not follows:
-            self._engine.forget_turns()
+            self._engine.reset_turns()
         self._engine.ask(question)
         return self._last(Answer)
 
@@ -136,7 +136,7 @@ class Asker:
 
 
 def transcript(entry: dict[str, Any], folder: Path, asker: Asker) -> tuple[int, int]:
-    """Prints it; how many answers are right, of how many."""
+    """Print the transcript of a document; returns the numbers of right answers and of questions."""
     text = document_of(entry, folder)
     folded = fold(text).text
     with tempfile.TemporaryDirectory() as below:
@@ -170,6 +170,7 @@ def transcript(entry: dict[str, Any], folder: Path, asker: Asker) -> tuple[int, 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Print the transcript; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -5,9 +5,9 @@
     python benchmarks/reader_cells --report cells
 
 A job is one task (or the tasks that share documents) at one length, in a folder of its own below
-OUT/jobs; the first part of each cell comes first.  The same command goes on where it stopped.  At
-the end, or with --report alone, OUT/cells.json, OUT/cells.md and OUT/wrong.jsonl are made from the
-records that there are, finished or not.
+OUT/jobs; the first part of each cell is run first.  The same command resumes where it stopped.  At
+the end, or with --report alone, OUT/cells.json, OUT/cells.md and OUT/wrong.jsonl are made from all
+existing records, complete or not.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ def _parser() -> argparse.ArgumentParser:
         "--split-from", default="32K", metavar="N", help="split lengths from N on (default: 32K)"
     )
     parser.add_argument(
-        "--time-limit", type=float, metavar="S", help="seconds; what is left then is ended"
+        "--time-limit", type=float, metavar="S", help="seconds; jobs still running then are ended"
     )
     return parser
 
 
 def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[Job]:
-    """The jobs.  Raises `UsageError`, as the jobs would one by one."""
+    """The jobs.  Raises `UsageError` where a single job would."""
     for name in ("processes", "threads", "split", "samples"):
         if getattr(args, name) < 1:
             parser.error(f"--{name} must be at least 1")
@@ -77,7 +77,7 @@ def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[
         parser.error("--needle-samples must be at least 1")
     if "none" in [name.strip() for name in args.methods.split(",")]:
         parser.error(
-            "--methods none: sa-engine eval always reads sparsely too; its methods are "
+            "--methods none: sa-engine eval always runs sparse, too; its methods are "
             + ", ".join(METHODS)
         )
     for path in (*(args.documents_prose or ()), *(args.documents_code or ())):
@@ -95,6 +95,7 @@ def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the jobs, or only make the tables; returns the exit code."""
     parser = _parser()
     args = parser.parse_args(argv)
     if (args.out is None) == (args.report is None):

@@ -1,4 +1,4 @@
-"""What is to be run: an evaluation for each part of a cell, or of cells that share documents."""
+"""The jobs: one evaluation for each part of a cell, or of cells that share documents."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ class Job:
 
     @property
     def name(self) -> str:
+        """The name of its folder."""
         return f"{self.length}-{self.family}-{self.part}"
 
     @property
     def cost(self) -> float:
+        """The relative cost of all its documents."""
         shared = PER_DOCUMENT if self.family in ("book", "code") else 1
         documents = -(-self.samples // shared)
         return documents * self.length * (1 + self.length / _LINEAR)
@@ -43,9 +45,9 @@ def jobs_of(
     split_from: int,
     needle_samples: int | None = None,
 ) -> list[Job]:
-    """All jobs, one part of every cell before the next, so that a run that is cut short has as
-    much of each; in a part the most expensive first.  RULER's tasks have `needle_samples` each,
-    if that is given."""
+    """All jobs: one part of every cell before the next, so that an interrupted run has an equal
+    share of each; within a part the most expensive first.  RULER tasks have `needle_samples` each,
+    if given."""
     book = tuple(task for task in tasks if task in BOOK_TASKS)
     code = tuple(task for task in tasks if task in CODE_TASKS)
     families = [(task, (task,)) for task in tasks if task not in book and task not in code]
@@ -63,6 +65,7 @@ def jobs_of(
 
 
 def command_of(job: Job, args: argparse.Namespace) -> list[str]:
+    """The command line of a job."""
     documents = args.documents_code if job.family == "code" else args.documents_prose
     command = [sys.executable, "-c", EVAL, "eval", "--tasks", ",".join(job.tasks)]
     command += ["--lengths", str(job.length), "--samples", str(job.samples)]

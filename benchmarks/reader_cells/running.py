@@ -1,4 +1,4 @@
-"""Runs jobs side by side, each in a process and a folder of its own."""
+"""Runs jobs in parallel, each in a process and a folder of its own."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from typing import TextIO
 from jobs import Job, command_of
 from sa_chat.protocol.errors import UsageError
 
-_GRACE_S = 20.0  # after an interrupt, before a kill
+_GRACE_S = 20.0  # between interrupt and kill
 
 
 @dataclass
 class Running:
+    """A job whose process has been started."""
+
     job: Job
     process: subprocess.Popen[bytes]
     log: TextIO
@@ -30,14 +32,14 @@ class Running:
 
 
 def run_jobs(jobs: Sequence[Job], args: argparse.Namespace) -> None:
-    """Run all; at the time limit or an interrupt those that are left are ended."""
+    """Run all jobs; at the time limit or on an interrupt the remaining ones are ended."""
     began = time.monotonic()
     gpus = _gpus(args.gpus)
     waiting, running, ended = list(jobs), list[Running](), 0
     try:
         while waiting or running:
             if args.time_limit is not None and time.monotonic() - began > args.time_limit:
-                print(f"Time limit: {len(running)} jobs ended, {len(waiting)} not begun.")
+                print(f"Time limit: {len(running)} jobs ended, {len(waiting)} not started.")
                 return
             while waiting and len(running) < args.processes:
                 used = Counter(one.gpu for one in running)
@@ -54,7 +56,7 @@ def run_jobs(jobs: Sequence[Job], args: argparse.Namespace) -> None:
                     flush=True,
                 )
     except KeyboardInterrupt:
-        print("\nInterrupted.  The same command goes on where it stopped.", file=sys.stderr)
+        print("\nInterrupted.  The same command resumes where it stopped.", file=sys.stderr)
     finally:
         _end(running, args.out)
 

@@ -1,4 +1,4 @@
-"""The cells of many jobs: right answers, intervals, dense beside sparse."""
+"""The cells of many jobs: right answers with intervals, dense beside sparse."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sa_chat.engine.tools.eval.records import current_record
 from sa_chat.engine.tools.eval.report import markdown_table
 from sa_chat.engine.tools.eval.scoring import refused
 from sa_chat.engine.tools.eval.statistics import wilson
 from sa_chat.engine.tools.eval.tasks import parse_tasks
-from sa_chat.protocol.config import current_method
 
-MULTI = frozenset({"niah_multivalue", "niah_multiquery", "vt", "cwe", "fwe"})  # score in parts
-JOINED = {
+MULTI = frozenset({"niah_multivalue", "niah_multiquery", "vt", "cwe", "fwe"})  # fractional scores
+POOLED = {
     "niah_single": ("niah_single_1", "niah_single_2", "niah_single_3"),
     "niah_multi": ("niah_multikey_1", "niah_multivalue", "niah_multiquery"),
 }
 ABSENT = "absent"
-WRONG = 8  # kept of a cell
+WRONG = 8  # wrong answers kept for each cell
 _NONE = "–"
 
 
 def _label(configuration: dict[str, Any]) -> str:
     if configuration["mode"] == "dense":
         return "dense"
-    return f"{current_method(configuration['method'])} {configuration['alpha']:g}"
+    return f"{configuration['method']} {configuration['alpha']:g}"
 
 
 def _figures(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -44,10 +44,11 @@ def _figures(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 class Table:
-    """The cells of many jobs.  A trial is the same only inside of a job: seeds differ."""
+    """The cells of many jobs.  Equal trial keys mean equal trials only within a job, as seeds
+    differ."""
 
     def __init__(self, jobs: Iterable[tuple[str, Sequence[dict[str, Any]]]]) -> None:
-        """`jobs` are (name, the records of its results.jsonl)."""
+        """`jobs` are (name, the records of its results.jsonl, also of earlier versions)."""
         self._answers: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
         self._same: dict[tuple[str, str, int], list[bool]] = defaultdict(list)
         self._density: dict[tuple[str, str, int], list[float]] = defaultdict(list)
@@ -55,41 +56,41 @@ class Table:
         self.wrong: list[dict[str, Any]] = []
         self._kept: Counter[tuple[str, int]] = Counter()
         for name, records in jobs:
-            self._add(name, records)
+            self._add(name, [current_record(record) for record in records])
         self.sparse = sorted({label for label, _, _ in self._answers} - {"dense"})
         self.cells = self._cells()
 
     def _add(self, name: str, records: Sequence[dict[str, Any]]) -> None:
         dense: dict[tuple[str, str, int], str] = {}
-        readings = [record for record in records if record["type"] == "ReadingResult"]
-        for reading in sorted(readings, key=lambda r: _label(r["configuration"]) != "dense"):
-            label, length = _label(reading["configuration"]), reading["length"]
+        results = [record for record in records if record["type"] == "TrialResult"]
+        for result in sorted(results, key=lambda r: _label(r["configuration"]) != "dense"):
+            label, length = _label(result["configuration"]), result["length"]
             tasks = set()
-            for answer in reading["answers"]:
-                key, asked = (label, answer["task"], length), (reading["trial"], answer["task"])
+            for answer in result["answers"]:
+                key, asked = (label, answer["task"], length), (result["trial"], answer["task"])
                 self._answers[key].append(answer)
                 tasks.add(answer["task"])
                 if label == "dense":
                     dense[(*asked, answer["index"])] = answer["text"]
-                    self._keep(name, reading, answer)
+                    self._keep(name, result, answer)
                 elif (text := dense.get((*asked, answer["index"]))) is not None:
                     self._same[key].append(text == answer["text"])
             for task in tasks:
-                self._density[(label, task, length)].append(reading["density"])
+                self._density[(label, task, length)].append(result["density"])
         for record in records:
             if record["type"] == "NotRun":
                 self.not_run[(record["task"], record["length"])] = record["reason"]
 
-    def _keep(self, name: str, reading: dict[str, Any], answer: dict[str, Any]) -> None:
-        cell = (answer["task"], reading["length"])
+    def _keep(self, name: str, result: dict[str, Any], answer: dict[str, Any]) -> None:
+        cell = (answer["task"], result["length"])
         if answer["score"] < 1.0 and self._kept[cell] < WRONG:
             self._kept[cell] += 1
             self.wrong.append(
                 {
                     "task": answer["task"],
-                    "length": reading["length"],
+                    "length": result["length"],
                     "job": name,
-                    "trial": reading["trial"],
+                    "trial": result["trial"],
                     "depth": answer["depth"],
                     "score": answer["score"],
                     "question": answer["question"],
@@ -103,7 +104,7 @@ class Table:
         found = dict.fromkeys(task for _, task, _ in self._answers)
         tasks = [task for task in parse_tasks("all") if task in found]
         rows = [(task, (task,)) for task in tasks]
-        for name, members in JOINED.items():
+        for name, members in POOLED.items():
             inside = tuple(task for task in members if task in found)
             if len(inside) > 1:
                 at = max(i for i, (_, of) in enumerate(rows) if of[0] in inside)
@@ -119,27 +120,27 @@ class Table:
     def _cell(
         self, name: str, members: Sequence[str], length: int, label: str | None
     ) -> dict[str, Any]:
-        def joined(of: dict[tuple[str, str, int], list[Any]], label: str | None) -> list[Any]:
+        def pooled(of: dict[tuple[str, str, int], list[Any]], label: str | None) -> list[Any]:
             return [x for task in members for x in of.get((label or "", task, length), [])]
 
-        same, density = joined(self._same, label), joined(self._density, label)
+        same, density = pooled(self._same, label), pooled(self._density, label)
         there = [task for task in members if self._answers.get(("dense", task, length))]
         return {
             "task": name,
             "tasks": there,
-            "complete": name not in JOINED or len(there) == len(JOINED[name]),
+            "complete": name not in POOLED or len(there) == len(POOLED[name]),
             "in parts": any(task in MULTI for task in members),
             "length": length,
             "configuration": label,
-            "dense": _figures(joined(self._answers, "dense")),
-            "sparse": _figures(joined(self._answers, label)) if label else None,
+            "dense": _figures(pooled(self._answers, "dense")),
+            "sparse": _figures(pooled(self._answers, label)) if label else None,
             "same": sum(same) / len(same) if same else None,
             "pairs": len(same),
             "density": sum(density) / len(density) if density else None,
         }
 
     def refusals(self) -> list[dict[str, Any]]:
-        """Answers that refused although the document has the answer, by length."""
+        """Answers that refused although the document contains the answer, by length."""
         found = []
         for label in ("dense", *self.sparse):
             for length in sorted({length for _, _, length in self._answers}):
@@ -162,6 +163,7 @@ class Table:
         return found
 
     def markdown(self, unfinished: Sequence[str] = ()) -> str:
+        """The table as Markdown, with the jobs that are not finished."""
         parts = ["# The reader's cells"]
         header = ("task", "length", "dense [95 %]", "sparse [95 %]", "same text", "density")
         for label in self.sparse or [None]:
@@ -179,11 +181,11 @@ class Table:
             ]
             parts += [f"## {label or 'dense alone'}", markdown_table(header, rows)]
         if not self.cells:
-            parts.append("Nothing was read yet.")
+            parts.append("Nothing was run yet.")
         parts.append(
-            "Right answers of all, with Wilson intervals; where an answer scores in parts, the "
-            "mean score and, in parentheses, the wholly right ones. Same text: of the questions "
-            "answered both dense and sparse. Density: mean over documents."
+            "Right answers of all, with Wilson intervals; for fractional scores the mean score "
+            "and, in parentheses, the fully right answers. Same text: of the questions answered "
+            "both dense and sparse. Density: mean over documents."
         )
         if refusals := self.refusals():
             rows = [
@@ -203,7 +205,7 @@ class Table:
 def _named(cell: dict[str, Any]) -> str:
     if cell["complete"]:
         return str(cell["task"])
-    return f"{cell['task']} ({len(cell['tasks'])} of {len(JOINED[cell['task']])})"
+    return f"{cell['task']} ({len(cell['tasks'])} of {len(POOLED[cell['task']])})"
 
 
 def _shown(figures: dict[str, Any] | None, in_parts: bool) -> str:

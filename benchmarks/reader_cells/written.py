@@ -1,4 +1,4 @@
-"""From the folders of jobs to cells.json, cells.md and wrong.jsonl."""
+"""Writes cells.json, cells.md and wrong.jsonl from the folders of jobs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from table import Table
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """The lines of a results.jsonl; a last one that is half written is passed over."""
+    """The lines of a results.jsonl; an incomplete last line is ignored."""
     *lines, _ = path.read_bytes().split(b"\n")
     try:
         return [json.loads(line) for line in lines]
     except ValueError as error:
-        raise UsageError(f"{path} has a line that is no record.", "Remove that job.") from error
+        raise UsageError(f"{path} has a line that is not a record.", "Remove that job.") from error
 
 
 def write_report(out: Path) -> str:
-    """cells.json, cells.md and wrong.jsonl of all jobs below `out`; the second.
+    """Write cells.json, cells.md and wrong.jsonl of all jobs below `out`; returns the text of
+    cells.md.
 
-    Raises `UsageError` if there are none.
+    Raises `UsageError` if there are no jobs.
     """
     folders = sorted(out.glob("jobs/*/"))
     records = [(f.name, read_records(r)) for f in folders if (r := f / "results.jsonl").is_file()]
@@ -59,9 +60,9 @@ def write_report(out: Path) -> str:
 
 
 def _unfinished(folder: Path) -> str | None:
-    """Why a job has not all of its results; None if it has."""
+    """Why a job lacks results; None if it is complete."""
     if not folder.is_dir():
-        return "not begun"
+        return "not started"
     code, log = folder / "exit", folder / "log.txt"
     if not code.is_file():
         return "still running, or killed"

@@ -1,12 +1,12 @@
-"""Whether the embedded reader answers the same in whichever way it runs.
+"""Check that the embedded reader gives the same answers in all ways of running it.
 
     python benchmarks/same_answers BOOK.txt ... --save cpu.json      # where no GPU is
     python benchmarks/same_answers --against cpu.json --out FOLDER   # where the GPUs are
 
-Documents and questions are those of `sa-engine eval`; each document is read once a way, and every
-question is asked as the first.  Dense, in float32, all tokens of all answers must be those of the
-first way.  Sparse, in each device's own number format, the score of every way must lie in the
-Wilson interval of the first one's.  The exit code is 1 where it is otherwise.
+Documents and questions are those of `sa-engine eval`; each document is read once in each way, and
+every question is asked as the first.  Dense, in float32, all tokens of all answers must equal those
+of the first way.  Sparse, in each device's own number format, the score of every way must lie in
+the Wilson interval of that of the first.  The exit code is 1 if this does not hold.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ import torch
 from comparing import compare, shown
 from sa_chat.engine.info.environment import describe
 from sa_chat.engine.session.local import LocalEngine
-from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from sa_chat.engine.tokens import Tokenizer
 from sa_chat.engine.tools.bench.options import lengths, positive
 from sa_chat.engine.tools.bench.results import Report
-from sa_chat.engine.tools.eval.sizing import Counter
+from sa_chat.engine.tools.eval.sizing import TokenCounter
 from sa_chat.engine.tools.eval.sources import load_sources
-from sa_chat.engine.tools.eval.tasks import parse_tasks, planned
+from sa_chat.engine.tools.eval.tasks import parse_tasks, trial_specs
 from sa_chat.engine.tools.eval.trial import NotEnough, Question, Trial
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import DocumentError, SaChatError, UsageError
@@ -42,7 +42,7 @@ _SETTINGS = ("documents", "tokens", "tasks", "samples", "seed")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, compare and print; the exit code."""
+    """Ask, compare and print; returns the exit code."""
     parser = _parser()
     args = parser.parse_args(argv)
     if args.against is not None and args.documents:
@@ -82,23 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument(
         "--modes",
-        type=_modes,
+        type=parse_modes,
         default=MODES,
         metavar="NAME,NAME",
         help=f"default: {','.join(MODES)}",
     )
     parser.add_argument(
         "--ways",
-        type=_ways,
+        type=parse_ways,
         metavar="NAME,NAME",
         help=f"of {', '.join(way.name for way in WAYS)} (default: all that have their devices)",
     )
-    parser.add_argument("--save", type=Path, metavar="FILE", help="all answers, and what was asked")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write questions and answers")
     parser.add_argument(
         "--against",
         type=Path,
         metavar="FILE",
-        help="of --save: what was asked there is asked here, in the ways that it lacks",
+        help="a file of --save: its questions are asked here, in the ways it lacks",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="same-answers.json and .md")
     return parser
@@ -106,13 +106,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> int:
     tokenizer = LocalEngine(EngineConfig(), lambda event: None).tokenizer
-    assert isinstance(tokenizer, TiktokenTokenizer)  # the embedded reader's
     if args.against is None:
         trials, runs = _trials(args, tokenizer), list[dict[str, Any]]()
         settings = {name: getattr(args, name) for name in _SETTINGS}
     else:
-        trials, runs, settings = _saved(args.against)
-    ways_here = _possible(args.ways)
+        trials, runs, settings = load_saved(args.against)
+    ways_here = available_ways(args.ways)
     report = Report("same-answers", settings, args.out, heading="The same answers in every way")
     count = sum(len(trial.questions) for trial in trials)
     print(f"{describe()}\n{count} questions to {len(trials)} documents", flush=True)
@@ -124,7 +123,8 @@ def _run(args: argparse.Namespace) -> int:
             for way in ways:
                 runs.append(ask_all(loaded, way, mode, trials, tokenizer))
                 print(f"{mode} {way.name}: {runs[-1]['seconds']:.0f} s", flush=True)
-                _save(args.save, trials, runs, settings)
+                if args.save is not None:
+                    save(args.save, trials, runs, settings)
     good, tables = True, []
     for mode in args.modes:
         if of_mode := [run for run in runs if run["mode"] == mode]:
@@ -138,36 +138,38 @@ def _run(args: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
-def _possible(wanted: Sequence[Way] | None) -> list[Way]:
-    """Those whose devices are here, of all.  Raises `UsageError` where they are not, for one that
-    is wanted: what was not asked must not seem to agree."""
+def available_ways(wanted: Sequence[Way] | None) -> list[Way]:
+    """The wanted ways (default: all) whose devices exist here.
+
+    Raises `UsageError` if a wanted way lacks its devices, as it must not seem to agree.
+    """
     gpus = torch.cuda.device_count()
     if lacking := [way for way in wanted or () if way.gpus > gpus]:
         raise UsageError(
             f"{lacking[0].name} needs {lacking[0].gpus} GPU(s), and {gpus} can be seen.",
-            "Name other --ways, or none for all that are possible.",
+            "Name other --ways, or none for all that are available.",
         )
     return [way for way in wanted or WAYS if way.gpus <= gpus]
 
 
-def _trials(args: argparse.Namespace, tokenizer: TiktokenTokenizer) -> list[Trial]:
-    """Raises `DocumentError`, also where nothing can be asked, and `UsageError`."""
-    sources, counter = load_sources(tuple(args.documents) or None), Counter(tokenizer)
+def _trials(args: argparse.Namespace, tokenizer: Tokenizer) -> list[Trial]:
+    """The trials.  Raises `UsageError` and `DocumentError`, the latter also if there are none."""
+    sources, counter = load_sources(tuple(args.documents) or None), TokenCounter(tokenizer)
     trials = []
-    for one in planned(parse_tasks(args.tasks), args.tokens, args.samples):
+    for spec in trial_specs(parse_tasks(args.tasks), args.tokens, args.samples):
         try:
-            trial = one.make(args.samples, args.seed, counter, sources)
+            trial = spec.make(args.samples, args.seed, counter, sources)
         except NotEnough as error:
-            print(f"{one.key} is not asked: {error.reason}")
+            print(f"{spec.key} is not asked: {error.reason}")
         else:
-            trials.append(trial.asking(one.tasks, args.samples))
+            trials.append(trial.asking(spec.tasks, args.samples))
     if not trials:
         raise DocumentError("Nothing can be asked of the documents.", "Give longer ones.")
     return trials
 
 
-def _saved(path: Path) -> tuple[list[Trial], list[dict[str, Any]], dict[str, Any]]:
-    """What `_save` wrote.  Raises `UsageError` where it did not."""
+def load_saved(path: Path) -> tuple[list[Trial], list[dict[str, Any]], dict[str, Any]]:
+    """Trials, runs and settings from a file of `save`.  Raises `UsageError` for other files."""
     try:
         data = json.loads(path.read_text("utf-8"))
         return [_trial_of(trial) for trial in data["trials"]], data["runs"], data["settings"]
@@ -176,36 +178,34 @@ def _saved(path: Path) -> tuple[list[Trial], list[dict[str, Any]], dict[str, Any
 
 
 def _trial_of(data: dict[str, Any]) -> Trial:
-    """From JSON."""
+    """A trial from its JSON value."""
     files = tuple((name, text) for name, text in data["files"])
     asked = tuple(Question(**{**q, "expected": tuple(q["expected"])}) for q in data["questions"])
     return Trial(**{**data, "files": files, "questions": asked})
 
 
-def _save(
-    path: Path | None,
-    trials: Sequence[Trial],
-    runs: Sequence[dict[str, Any]],
-    settings: dict[str, Any],
+def save(
+    path: Path, trials: Sequence[Trial], runs: Sequence[dict[str, Any]], settings: dict[str, Any]
 ) -> None:
-    if path is not None:
-        data = {"settings": settings, "trials": [asdict(t) for t in trials], "runs": list(runs)}
-        path.write_text(json.dumps(data), "utf-8")
+    """Write what was asked and answered so far."""
+    data = {"settings": settings, "trials": [asdict(t) for t in trials], "runs": list(runs)}
+    path.write_text(json.dumps(data), "utf-8")
 
 
-def _modes(text: str) -> tuple[str, ...]:
+def parse_modes(text: str) -> tuple[str, ...]:
+    """Modes by their names, in the order of `MODES`."""
     names = text.split(",")
     if unknown := {*names} - {*MODES}:
-        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is none of {', '.join(MODES)}")
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is not one of {', '.join(MODES)}")
     return tuple(mode for mode in MODES if mode in names)
 
 
-def _ways(text: str) -> tuple[Way, ...]:
-    """By their names, in the order of `WAYS`."""
+def parse_ways(text: str) -> tuple[Way, ...]:
+    """Ways by their names, in the order of `WAYS`."""
     names = text.split(",")
     if unknown := {*names} - {way.name for way in WAYS}:
         known = ", ".join(way.name for way in WAYS)
-        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is none of {known}")
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is not one of {known}")
     return tuple(way for way in WAYS if way.name in names)
 
 

@@ -1,11 +1,11 @@
-"""The answers of several ways, each beside those of the first."""
+"""Compares the answers of several ways with those of the first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from sa_chat.engine.tokens import Tokenizer
 from sa_chat.engine.tools.bench.results import table
 from sa_chat.engine.tools.eval.statistics import bootstrap_ratio, wilson
 from sa_chat.engine.tools.eval.trial import Trial
@@ -17,11 +17,11 @@ _ROUNDING = 1e-9
 
 
 def compare(
-    runs: Sequence[Row], trials: Sequence[Trial], tokenizer: TiktokenTokenizer
+    runs: Sequence[Row], trials: Sequence[Trial], tokenizer: Tokenizer
 ) -> tuple[list[Row], list[str]]:
-    """A row for each run of one mode, and where the first different answer of each begins.
+    """A row for each run of one mode, and the first difference of each run with other answers.
 
-    Raises `UsageError` if they did not read the same tokens.
+    Raises `UsageError` if the runs did not read the same tokens.
     """
     asked = [question for trial in trials for question in trial.questions]
     first = runs[0]
@@ -54,8 +54,8 @@ def compare(
         )
         if unlike:
             at = unlike[0]
-            told = _difference(first, run, at, tokenizer)
-            differences.append(f"{run['way']}, question {at} ({asked[at].task}): {told}")
+            difference = _difference(first, run, at, tokenizer)
+            differences.append(f"{run['way']}, question {at} ({asked[at].task}): {difference}")
     return rows, differences
 
 
@@ -69,7 +69,8 @@ def _by_document(
     return one, other
 
 
-def _difference(first: Row, run: Row, at: int, tokenizer: TiktokenTokenizer) -> str:
+def _difference(first: Row, run: Row, at: int, tokenizer: Tokenizer) -> str:
+    assert tokenizer.token_bytes is not None
     one, other = first["answers"][at], run["answers"][at]
     token = next(
         (n for n, (a, b) in enumerate(zip(one["ids"], other["ids"], strict=False)) if a != b),
@@ -81,7 +82,7 @@ def _difference(first: Row, run: Row, at: int, tokenizer: TiktokenTokenizer) -> 
 
 
 def shown(mode: str, rows: Sequence[Row], differences: Sequence[str]) -> str:
-    """In Markdown."""
+    """The comparison of one mode as Markdown."""
     headings = (
         *("way", "number format", "same tokens", "score [95 %]", "in the first's interval"),
         *("better only here", "worse only here", "ratio [95 %]", "density", "s"),

@@ -1,4 +1,4 @@
-"""The reader in each way of running, and its answers as they were chosen, token by token."""
+"""Runs the embedded reader in several ways and records its answers token by token."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.session.conversation import Conversation
 from sa_chat.engine.sparsity import SelectionSettings
 from sa_chat.engine.sparsity.prefill_config import PrefillConfig
-from sa_chat.engine.tokens import tokenize_documents
-from sa_chat.engine.tokens.tiktoken_tokenizer import TiktokenTokenizer
+from sa_chat.engine.tokens import Tokenizer, tokenize_documents
 from sa_chat.engine.tools.eval.scoring import RULES
 from sa_chat.engine.tools.eval.sizing import TokenCounter, write_files
 from sa_chat.engine.tools.eval.trial import Trial
@@ -41,12 +40,13 @@ from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
 from sa_chat.protocol.events import Answer, Event
 from sa_chat.protocol.values import Ttft
 
-WHOLE = 1 << 30  # tokens of a chunk: more than any document has
+WHOLE = 1 << 30  # tokens of a chunk, more than any document has
 
 
 @dataclass(frozen=True)
 class Way:
-    """On the CPU, or on so many GPUs; `chunk` is in tokens, None for the pipeline's own."""
+    """A way of running: on the CPU or on this many GPUs, with chunks of `chunk` tokens (None: the
+    pipeline's own choice)."""
 
     name: str
     gpus: int
@@ -97,9 +97,9 @@ def _loaded(device: str, dtype: torch.dtype | None) -> LoadedModel:
 
 
 def ask_all(
-    loaded: LoadedModel, way: Way, mode: str, trials: Sequence[Trial], tokenizer: TiktokenTokenizer
+    loaded: LoadedModel, way: Way, mode: str, trials: Sequence[Trial], tokenizer: Tokenizer
 ) -> dict[str, Any]:
-    """Every question of every trial, in one way."""
+    """Ask every question of every trial in one way; returns the answers and figures of the run."""
     began = time.perf_counter()
     answers: list[dict[str, Any]] = []
     prompts, densities = [], []
@@ -121,15 +121,19 @@ def ask_all(
 
 
 def _ask(
-    loaded: LoadedModel, way: Way, mode: str, trial: Trial, tokenizer: TiktokenTokenizer
+    loaded: LoadedModel, way: Way, mode: str, trial: Trial, tokenizer: Tokenizer
 ) -> tuple[str, float, list[dict[str, Any]]]:
-    """A digest of the document's token ids, its density, and the answers; all as `LocalEngine`
-    has them, which chooses devices and chunks by itself."""
+    """A digest of the document's token ids, the density, and the answers.
+
+    Works like `LocalEngine`, which would choose devices and chunks by itself.
+    """
+    assert tokenizer.token_bytes is not None
     with TemporaryDirectory() as folder:
         path = write_files(trial.files, Path(folder))
         documents = open_documents(OpenOptions((str(path),)))
     ids = tokenize_documents(documents, tokenizer).ids.tolist()
-    cache = KVCache(loaded.layers, len(ids) + TokenCounter(tokenizer).reserve_tokens(trial.questions))
+    reserve = TokenCounter(tokenizer).reserve_tokens(trial.questions)
+    cache = KVCache(loaded.layers, len(ids) + reserve)
     runner = ModelRunner(loaded, cache)
     config = PrefillConfig(
         "dense" if mode == "dense" else "sparse", SelectionSettings(DEFAULT_ALPHA), way.chunk
@@ -158,8 +162,8 @@ def _ask(
 
 
 class Recorder(VerbatimDocument):
-    """Keeps the tokens of the last answer, its end included, and by how much the best logit led
-    the second at each."""
+    """Records the tokens of the last answer, including its end, and the lead of the best logit over
+    the second for each."""
 
     ids: list[int]
     leads: list[float]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sa_chat.engine.documents import DocumentSet, OutlineEntry, Part
 from sa_chat.engine.documents.choosing import choose, drop
-from sa_chat.protocol.errors import UsageError
+from sa_chat.protocol.errors import DroppedPartsError, UsageError
 
 BOOK = "Preface\np1\nOne\na\nb\nOne point one\nc\nTwo\nd\nIndex\ne\n"
 
@@ -163,7 +163,7 @@ def test_ten_thousand_chapters_take_no_time() -> None:
 
 
 def test_something_must_stay() -> None:
-    with pytest.raises(UsageError, match="Nothing of the document would be left"):
+    with pytest.raises(DroppedPartsError, match="Nothing of the document would be left"):
         drop(book(), {"book.txt": "why", "b/other.txt": "why"})
 
 
@@ -176,7 +176,7 @@ def test_keys_name_one_section_each() -> None:
     left = drop(book(), {keys[6]: "out"})
     assert reasons(left) == [("b/other.txt", "out")]
     assert [part.path for part in left.parts] == ["book.txt"]
-    with pytest.raises(UsageError, match=r"no part 'book\.txt#Two@:9'"):
+    with pytest.raises(DroppedPartsError, match=r"no part 'book\.txt#Two@:9'"):
         drop(book(), {"book.txt#Two@:9": "out"})
 
 
@@ -202,7 +202,7 @@ def test_every_line_that_stays_keeps_its_number(out: set[int]) -> None:
     }
     reasons = {documents.key(outline[index]): "out" for index in out}
     if not expected:
-        with pytest.raises(UsageError):
+        with pytest.raises(DroppedPartsError):
             drop(documents, reasons)
         return
     left = drop(documents, reasons)

@@ -41,9 +41,9 @@ def answer(task, index, score, text="an answer"):
     return {**given, "question": "Who?", "expected": ["Tuma"], "refused": False}
 
 
-def reading(trial, configuration, *answers, density=1.0):
+def trial_result(trial, configuration, *answers, density=1.0):
     return {
-        "type": "ReadingResult",
+        "type": "TrialResult",
         "trial": trial,
         "length": 4096,
         "configuration": configuration,
@@ -68,8 +68,8 @@ def test_the_table_of_jobs_with_the_same_trials(cells, tmp_path, capsys):
         job(
             tmp_path,
             f"4096-niah_single_1-{part}",
-            reading("niah_single_1/4096/0", DENSE, answer("niah_single_1", 0, dense)),
-            reading(
+            trial_result("niah_single_1/4096/0", DENSE, answer("niah_single_1", 0, dense)),
+            trial_result(
                 "niah_single_1/4096/0",
                 SPARSE,
                 answer("niah_single_1", 0, sparse, text),
@@ -79,16 +79,18 @@ def test_the_table_of_jobs_with_the_same_trials(cells, tmp_path, capsys):
     job(
         tmp_path,
         "4096-niah_single_2-0",
-        reading("niah_single_2/4096/0", DENSE, answer("niah_single_2", 0, 0.0)),
+        trial_result("niah_single_2/4096/0", DENSE, answer("niah_single_2", 0, 0.0)),
         code="130",
     )
     parts = [answer("niah_multivalue", index, 0.25 * index) for index in range(5)]
-    job(tmp_path, "4096-niah_multivalue-0", reading("niah_multivalue/4096/0", DENSE, *parts))
+    job(tmp_path, "4096-niah_multivalue-0", trial_result("niah_multivalue/4096/0", DENSE, *parts))
     missing = {"type": "NotRun", "task": "define", "length": 4096, "reason": "No code."}
     job(
         tmp_path,
         "4096-book-0",
-        reading("book/4096/0", DENSE, *(answer("absent", index, 1.0, refusal) for index in (0, 1))),
+        trial_result(
+            "book/4096/0", DENSE, *(answer("absent", index, 1.0, refusal) for index in (0, 1))
+        ),
         missing,
     )
     (tmp_path / "jobs.json").write_text('["4096-code-0"]', "utf-8")
@@ -120,7 +122,7 @@ def test_the_table_of_jobs_with_the_same_trials(cells, tmp_path, capsys):
         ("local-vertical 0.95", 1, 2),
     }
     assert "- define at 4,096: No code." in text
-    assert data["unfinished"] == ["4096-code-0: not begun", "4096-niah_single_2-0: ended early"]
+    assert data["unfinished"] == ["4096-code-0: not started", "4096-niah_single_2-0: ended early"]
     wrong = [json.loads(line) for line in (tmp_path / "wrong.jsonl").read_text().splitlines()]
     assert [one["task"] for one in wrong] == ["niah_multivalue"] * 4 + ["niah_single_2"]
 
@@ -148,9 +150,24 @@ def test_jobs_have_all_samples_and_each_cell_a_part_before_the_next(cells):
         assert sum(job.samples for job in of) == 10
 
 
+def test_records_of_the_former_version_make_the_same_table(cells):
+    records = [
+        trial_result("vt/4096/0", DENSE, answer("vt", 0, 1.0)),
+        trial_result("vt/4096/0", SPARSE, answer("vt", 0, 0.5), density=0.25),
+    ]
+    former = [
+        {**record, "type": "ReadingResult", "configuration": {**record["configuration"], **names}}
+        for record, names in zip(
+            records, ({"method": "joined"}, {"method": "window-columns"}), strict=True
+        )
+    ]
+    assert cells.Table([("job", former)]).cells == cells.Table([("job", records)]).cells
+    assert cells.Table([("job", former)]).sparse == ["local-vertical 0.95"]
+
+
 def test_a_folder_without_jobs_and_methods_that_eval_lacks_are_told(cells, tmp_path, capsys):
     assert cells.main(["--report", str(tmp_path)]) == 2
     assert "has no jobs of a run" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cells.main(["--out", str(tmp_path), "--methods", "none"])
-    assert "always reads sparsely too" in capsys.readouterr().err
+    assert "always runs sparse, too" in capsys.readouterr().err

@@ -144,17 +144,17 @@ def test_what_was_asked_comes_back_from_its_file(same, tmp_path):
     file = tmp_path / "saved.json"
     runs = [run("cpu", *SAID)]
     trials = [replace(trial, files=(*trial.files, ("x/y.py", "é = 1\n"))) for trial in TRIALS]
-    same._save(file, trials, runs, {"seed": 1})
-    assert same._saved(file) == (trials, runs, {"seed": 1})
+    same.save(file, trials, runs, {"seed": 1})
+    assert same.load_saved(file) == (trials, runs, {"seed": 1})
     file.write_text('{"trials": []}')
     with pytest.raises(UsageError, match="cannot be used"):
-        same._saved(file)
+        same.load_saved(file)
 
 
 def test_options_that_are_none_are_told(same, capsys, tmp_path):
     for options, told in [
-        (["--ways", "cpu,tpu"], "'tpu' is none of cpu, cpu-1000, gpu"),
-        (["--modes", "thick"], "'thick' is none of dense, sparse"),
+        (["--ways", "cpu,tpu"], "'tpu' is not one of cpu, cpu-1000, gpu"),
+        (["--modes", "thick"], "'thick' is not one of dense, sparse"),
         (["book.txt", "--against", "x.json"], "--against has its own documents"),
     ]:
         with pytest.raises(SystemExit):
@@ -163,18 +163,20 @@ def test_options_that_are_none_are_told(same, capsys, tmp_path):
     assert same.main(["--against", str(tmp_path / "none.json")]) == 2
     assert "none.json cannot be used" in capsys.readouterr().err
     assert same.main([str(tmp_path / "none.txt")]) == 3
-    assert same._ways("gpu-1000,cpu") == tuple(
+    assert same.parse_ways("gpu-1000,cpu") == tuple(
         w for w in same.WAYS if w.name in ("cpu", "gpu-1000")
     )
 
 
 def test_a_way_that_is_wanted_and_not_possible_is_an_error(same, monkeypatch, tmp_path, capsys):
     file = tmp_path / "saved.json"
-    same._save(file, TRIALS, [run("cpu", *SAID)], {"seed": 1})
+    same.save(file, TRIALS, [run("cpu", *SAID)], {"seed": 1})
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert same.main(["--against", str(file), "--modes", "dense", "--ways", "cpu,gpus"]) == 2
     assert "gpus needs 2 GPU(s), and 1 can be seen" in capsys.readouterr().err
-    assert [way.name for way in same._possible(None)] == [w.name for w in same.WAYS if w.gpus < 2]
+    assert [way.name for way in same.available_ways(None)] == [
+        w.name for w in same.WAYS if w.gpus < 2
+    ]
 
 
 def test_a_way_alone_is_compared_with_nothing(same):
