@@ -51,6 +51,20 @@ def test_passages_stand_in_the_text_at_their_place() -> None:
         assert section.title in lines[section.page][section.line - 1]
 
 
+def test_the_machine_is_measured_once_before_the_first_sparse_prefill(
+    write_script: WriteScript,
+) -> None:
+    played = Played(write_script(calibrate_s=3.0), attention="dense")
+    kinds = [type(event) for event in played.after(lambda: played.engine.open(OPTIONS))]
+    assert events.CalibrationProgress not in kinds
+    said = played.after(lambda: played.engine.compare("whale", "sparse"))
+    begun = events.CalibrationProgress(0.0, 0.0)
+    assert said[:2] == [begun, events.CalibrationProgress(1.0, 3.0)]
+    assert isinstance(said[2], events.PrefillProgress)
+    again = played.after(lambda: played.engine.open(OPTIONS, "sparse"))
+    assert begun not in again
+
+
 def test_an_invented_quotation_has_no_passage() -> None:
     played = Played("default")
     played.engine.open(OpenOptions(("handbook.pdf",)))

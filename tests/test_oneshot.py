@@ -107,12 +107,26 @@ def test_json_without_a_question_measures_the_prefill(write_script: WriteScript)
     assert (data["attention"]["mode"], data["attention"]["density"]) == ("dense", 1.0)
 
 
+def test_measuring_the_machine_is_told_on_stderr(write_script: WriteScript) -> None:
+    script = write_script(calibrate_s=3.0)
+    said = "measuring this machine, once: 3 s"
+    answered = sa_chat("moby.txt", "--ask", "whale", "--fake-engine", script)
+    assert answered.returncode == 0
+    assert answered.stderr.count(said) == 1
+    assert said not in answered.stdout
+    measured = sa_chat("moby.txt", "--json", "--fake-engine", script)
+    assert measured.stderr.count(said) == 1
+    assert json.loads(measured.stdout)["ttft"]["total_s"] < 3.0
+    dense = sa_chat("moby.txt", "--json", "--attention", "dense", "--fake-engine", script)
+    assert said not in dense.stderr
+
+
 def test_ask_prints_answers_to_stdout_and_figures_to_stderr(write_script: WriteScript) -> None:
     done = sa_chat("moby.txt", "--ask", "whale", "--ask", "moon", "--fake-engine", write_script())
     assert done.returncode == 0
     assert done.stdout == "> Call me Ishmael.\n\nI could not find that in the document.\n"
     assert done.stderr.count("read in") == 1
-    for words in ("4,000 tokens", "density", "coverage", "memory: cpu", "tok/s", "first token"):
+    for words in ("4,000 tokens", "density", "recall", "memory: cpu", "tok/s", "first token"):
         assert words in done.stderr
     assert 'verified: "Call me Ishmael." moby.txt, line 7' in done.stderr
     memory = "weights 62 MiB, KV 20 MiB, workspace 706 MiB; in use by all 3.8 GiB"

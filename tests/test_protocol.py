@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sa_chat.protocol import events, values
-from sa_chat.protocol.codec import from_line, to_line
+from sa_chat.protocol.codec import from_line, request_id_of, to_line
 from sa_chat.protocol.config import OpenOptions
 from sa_chat.protocol.errors import EXIT_CODES, EngineError, SaChatError, error_of_kind
 from sa_chat.protocol.requests import Ask, Cancel, Close, Compare, Open, Stats
@@ -79,6 +80,11 @@ def test_any_text_arrives(text: str) -> None:
 def test_path_that_is_not_utf8_arrives() -> None:
     path = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
     assert from_line(to_line(Open("o1", OpenOptions((path,))))).options.paths == (path,)
+    question = f"What does {path} say? \ud800 \udc00"
+    assert from_line(to_line(Ask("q1", question))).question == question
+    left_out = values.LeftOut(path, "not text")
+    event = events.DocumentReady(path, (path,), (), (left_out,), 1, 2, 0)
+    assert from_line(to_line(event)) == event
 
 
 def test_whole_numbers_become_floats() -> None:
@@ -103,17 +109,64 @@ def test_whole_numbers_become_floats() -> None:
         b'{"type": "Ask", "request_id": "q1", "question": "?", "mood": "good"}',
         b'{"type": "Ask", "request_id": 1, "question": "?"}',
         b'{"type": "Ask", "request_id": "q1", "question": null}',
-        b'{"type": "Open", "options": "a.txt"}',
-        b'{"type": "Open", "options": {"paths": ["a.txt"]}, "recall": ["Who?"]}',
-        b'{"type": "Open", "options": {"paths": ["a.txt"]}, "recall": [{"question": "Who?"}]}',
+        b'{"type": "Ask", "question": "no id"}',
+        b'{"type": "Ask", "request_id": null, "question": "?"}',
+        b'{"type": "Ask", "request_id": "q1", "question": "caf\xe9"}',
+        b'{"type": "Ask", "request_id": "q1", "question": "?", "replaces_last": 1}',
+        b'{"type": "Open", "request_id": "o1", "options": "a.txt"}',
+        b'{"type": "Open", "request_id": "o1", "options": {"paths": "a.txt"}}',
+        b'{"type": "Open", "request_id": "o1", "options": {"paths": [["a.txt"]]}}',
+        b'{"type": "Open", "request_id": "o1", "options": {"paths": ["a"], "colour": "red"}}',
+        b'{"type": "Open", "request_id": "o1", "options": {"paths": ["a"]}, "recall": []}',
+        b'{"type": "Open", "request_id": "o1", "options": {"paths": ["a"]},'
+        b' "replay_turns": ["Who?"]}',
+        b'{"type": "Open", "request_id": "o1", "options": {"paths": ["a"]},'
+        b' "replay_turns": [{"question": "Who?"}]}',
         b'{"type": "Compare", "request_id": "c1", "question": "?"}',
-        b'{"type": "Open", "options": {"paths": "a.txt"}}',
+        b'{"type": "TextDelta", "text": "a", "tokens": true}',
+        b'{"type": "TextDelta", "text": "a", "tokens": 1.0}',
+        b'{"type": "TextDelta", "text": "a", "seconds": true}',
+        b'{"type": "Failed", "message": "No.", "hint": ""}',
+        b'{"type": "UsageFailed", "message": "No.", "hint": "", "error_type": "UsageError"}',
         b"[" * 200_000,
+        b'{"type": ' * 100_000,
+        b'{"type": "Ask", "request_id": "q1", "question": ' + b"[" * 100_000,
     ],
 )
 def test_everything_else_is_refused(line: bytes) -> None:
     with pytest.raises(EngineError, match="no message"):
         from_line(line)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 400])
+def test_numbers_that_are_not_finite_are_refused(number: str) -> None:
+    line = f'{{"type": "LoadProgress", "stage": "parse", "fraction": {number}, "seconds": 0}}'
+    with pytest.raises(EngineError, match="no message"):
+        from_line(line.encode())
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_not_finite_are_not_sent(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_line(events.LoadProgress("parse", number, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("line", "request_id"),
+    [
+        (b'{"type": "Ask", "request_id": "q1", "mood": "good"}', "q1"),
+        (b'{"type": "Sing", "request_id": "q1"}', "q1"),
+        (b'{"type": "Ask", "request_id": "q1", "question": "caf\xe9"}', "q1"),
+        (b'{"type": "Ask", "request_id": 7}', None),
+        (b'{"type": "Ask"}', None),
+        (b'["request_id", "q1"]', None),
+        (b'{"type": "Ask", "request_id": "q1"', None),
+        (b"[" * 200_000, None),
+        (b"", None),
+    ],
+)
+def test_the_id_in_a_line_that_is_no_request(line: bytes, request_id: str | None) -> None:
+    assert request_id_of(line) == request_id
 
 
 @pytest.mark.parametrize(("kind", "code"), sorted(EXIT_CODES.items()))

@@ -13,6 +13,7 @@ from sa_chat.app.headless.narrator import Narrator
 from sa_chat.app.headless.speech import SpokenLines
 from sa_chat.protocol.events import (
     Answer,
+    CalibrationProgress,
     DocumentReady,
     LoadProgress,
     PrefillDone,
@@ -238,6 +239,14 @@ def test_much_that_is_left_out_is_told_in_short() -> None:
     ]
     assert len(list(narrator.left_out())) == 12
     assert list(Narrator().left_out()) == ["Nothing is left out."]
+
+
+def test_measuring_the_machine_is_told() -> None:
+    measured = (CalibrationProgress(part, 6.0 * part) for part in (0.0, 0.5, 1.0))
+    assert _told(Narrator(), *measured) == [
+        "This machine is being measured, once.",
+        "Measuring took 6 seconds.",
+    ]
 
 
 def test_how_an_answer_ended_is_told() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 COMMANDS = {
     "again": "asks the last question again; the new answer takes the place of the old one.",
     "quotations": "tells the quotations of the last answer again.",
-    "figures": "tells density, coverage, speed and memory.",
+    "figures": "tells density, recall, speed and memory.",
     "left-out": "tells what of the documents is not read.",
     "stop": "stops an answer, but it is not heard while one is told: press Control C then.",
     "quit": "ends the program, and so does Control D.",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sa_chat.protocol.events import (
     Answer,
+    CalibrationProgress,
     DocumentReady,
     Event,
     LoadProgress,
@@ -61,6 +62,8 @@ class Narrator:
                 yield from sentences.document(event)
             case ModelReady():
                 yield "The model begins to read."
+            case CalibrationProgress():
+                yield from self._calibration(event)
             case PrefillProgress(tokens_done=done, tokens_total=total, seconds=seconds):
                 if self._reading.reached(done / total, seconds):
                     yield sentences.progress(event)
@@ -99,6 +102,12 @@ class Narrator:
                 yield begins
         elif milestones.reached(event.fraction, event.seconds):
             yield f"{event.fraction * 100:.0f} percent {goes_on}."
+
+    def _calibration(self, event: CalibrationProgress) -> Iterator[str]:
+        if event.fraction <= 0.0:
+            yield "This machine is being measured, once."
+        elif event.fraction >= 1.0:
+            yield sentences.measured(event)
 
     def _answer(self, event: Answer) -> Iterator[str]:
         if event.stop_reason == "cancelled":

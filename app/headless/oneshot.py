@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from sa_chat.protocol.errors import SaChatError
-from sa_chat.protocol.events import DocumentReady, Event
+from sa_chat.protocol.events import CalibrationProgress, DocumentReady, Event
 
 from ..report import stats as figures
 from ..report.outcome import Outcome
@@ -68,6 +68,8 @@ async def _json(launch: Launch, questions: Sequence[str]) -> int:
         progress.observe(event)
         if isinstance(event, DocumentReady):
             progress.tell(figures.left_out(event))
+        elif isinstance(event, CalibrationProgress):
+            progress.tell(figures.lines(event))
 
     dialogue = Dialogue(launch, watch)
     try:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sa_chat.protocol.events import Answer, DocumentReady, ModelReady, PrefillDone, PrefillProgress
+from sa_chat.protocol.events import (
+    Answer,
+    CalibrationProgress,
+    DocumentReady,
+    ModelReady,
+    PrefillDone,
+    PrefillProgress,
+)
 from sa_chat.protocol.values import AttentionFigures, Citation, DeviceUse, LeftOut
 
 from ..report import text
@@ -52,6 +59,10 @@ def read(event: PrefillDone) -> str:
     return f"Read {text.plural(event.tokens, 'token')} in {duration(event.ttft.total_s)}."
 
 
+def measured(event: CalibrationProgress) -> str:
+    return f"Measuring took {duration(event.seconds)}."
+
+
 def quotations(citations: Sequence[Citation], with_paths: bool) -> Iterator[str]:
     """Numbered, with their places; `with_paths` where there is more than one file."""
     for number, item in enumerate(citations, 1):
@@ -68,7 +79,7 @@ def _place(item: Citation, with_path: bool) -> str:
 
 
 def figures(outcome: Outcome) -> Iterator[str]:
-    """All that is known: density, coverage, speed, memory."""
+    """All that is known: density, recall, speed, memory."""
     if outcome.model is not None:
         yield model(outcome.model)
     if outcome.prefill is not None:
@@ -96,9 +107,9 @@ def _attention(attention: AttentionFigures) -> Iterator[str]:
     yield f"Attention is {attention.mode}, with alpha {attention.alpha:g}."
     yield f"Density is {percent(attention.density)}."
     yield f"{percent(attention.sparsity)} of all pairs of attention were skipped."
-    yield f"Coverage is {percent(attention.recall)} on average."
-    yield f"Coverage is {percent(attention.recall_p5)} at the fifth percentile."
-    yield f"Coverage is {percent(attention.recall_min)} at the least."
+    yield f"Recall is {percent(attention.recall)} on average."
+    yield f"Recall is {percent(attention.recall_p5)} at the fifth percentile."
+    yield f"Recall is {percent(attention.recall_min)} at the least."
 
 
 def _answer(event: Answer) -> Iterator[str]:

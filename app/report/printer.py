@@ -6,7 +6,14 @@ import sys
 from collections.abc import Sequence
 
 from sa_chat.protocol.errors import SaChatError
-from sa_chat.protocol.events import Answer, Event, LoadProgress, PrefillProgress, TextDelta
+from sa_chat.protocol.events import (
+    Answer,
+    CalibrationProgress,
+    Event,
+    LoadProgress,
+    PrefillProgress,
+    TextDelta,
+)
 
 from . import stats as figures
 from .text import clean
@@ -31,6 +38,8 @@ class Progress:
         match event:
             case LoadProgress(stage=stage):
                 self._draw(f"{_STAGES[stage]} ...")
+            case CalibrationProgress():
+                self._draw(figures.calibration(event))
             case PrefillProgress():
                 self._draw(figures.progress(event))
 

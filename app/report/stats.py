@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sa_chat.protocol.events import (
     Answer,
+    CalibrationProgress,
     DocumentCounted,
     DocumentReady,
     Event,
@@ -20,6 +21,8 @@ def lines(event: Event) -> list[str]:
     match event:
         case DocumentReady():
             return document(event)
+        case CalibrationProgress() if event.fraction >= 1.0:
+            return [calibration(event)]
         case PrefillDone():
             return prefill(event)
         case Answer():
@@ -36,6 +39,11 @@ def progress(event: PrefillProgress) -> str:
         f"{text.count(event.tokens_total)} tokens, density {event.density:.2f}, "
         f"about {text.duration(left_s)} left"
     )
+
+
+def calibration(event: CalibrationProgress) -> str:
+    """How long this machine has been measured; it is done once, and is no part of the TTFT."""
+    return f"measuring this machine, once: {text.duration(event.seconds)}"
 
 
 def document(event: DocumentReady) -> list[str]:
@@ -74,7 +82,7 @@ def prefill(event: PrefillDone) -> list[str]:
         f"prefill {text.seconds(ttft.prefill_s)}",
         f"attention: {attention.mode}, alpha {attention.alpha:g}, "
         f"density {attention.density:.3f}, sparsity {attention.sparsity:.3f}, "
-        f"coverage {attention.recall:.3f} "
+        f"recall {attention.recall:.3f} "
         f"(5th percentile {attention.recall_p5:.3f}, minimum {attention.recall_min:.3f})",
     ]
 

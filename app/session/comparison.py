@@ -53,6 +53,8 @@ class Comparison:
         if not self.status.open:
             return None
         match event:
+            case events.CalibrationProgress():
+                return replace(self, status=Progress.READING)
             case events.PrefillProgress():
                 return replace(self, status=Progress.READING, progress=event)
             case events.PrefillDone():

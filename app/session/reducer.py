@@ -42,11 +42,14 @@ def _apply(state: ChatState, event: Event) -> ChatState:
             return state
         case events.DocumentReady():
             return replace(state, phase=Phase.PREFILLING, document=event, marks=(), curve=())
+        case events.CalibrationProgress():
+            return replace(state, calibration=event if event.fraction < 1.0 else None)
         case events.PrefillProgress():
             mark = (event.tokens_done, event.seconds)
             return replace(
                 state,
                 phase=Phase.PREFILLING,
+                calibration=None,
                 progress=event,
                 marks=(*state.marks, mark)[-_MARKS:],
                 curve=(*state.curve, (event.tokens_done, event.density)),
@@ -72,7 +75,7 @@ def _apply(state: ChatState, event: Event) -> ChatState:
         case events.Cancelled(what="compare"):
             return state
         case events.Cancelled():
-            return replace(state, phase=Phase.PAUSED)
+            return replace(state, phase=Phase.PAUSED, calibration=None)
         case events.DeviceStats():
             return replace(state, devices=event.devices or state.devices)
         case events.Failed():

@@ -73,6 +73,7 @@ class ChatState:
     model: events.ModelReady | None = None
     counted: events.DocumentCounted | None = None  # in this opening, before anything was left out
     document: events.DocumentReady | None = None
+    calibration: events.CalibrationProgress | None = None  # while this machine is measured
     progress: events.PrefillProgress | None = None
     marks: tuple[tuple[int, float], ...] = ()  # (tokens done, seconds) of the last progress events
     curve: tuple[tuple[int, float], ...] = ()  # (tokens done, density so far) of every chunk
@@ -147,7 +148,7 @@ class ChatState:
             part = f"{self.load.stage}_s"
             return part if self.load.fraction < 1.0 and hasattr(self.opening, part) else None
         if self.phase is Phase.PREFILLING:
-            return "prefill_s"
+            return "prefill_s" if self.calibration is None else None
         turn = self.writing
         waits = turn is not None and turn.status is TurnStatus.QUEUED
         return "first_token_s" if waits and not self.live_ttft.first_token_s else None

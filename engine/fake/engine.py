@@ -17,6 +17,7 @@ from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import PasswordError, UsageError, error_of_kind
 from sa_chat.protocol.events import (
     Answer,
+    CalibrationProgress,
     Cancelled,
     DocumentCounted,
     DocumentReady,
@@ -48,6 +49,7 @@ class FakeEngine:
         self._script = script
         self._stop = threading.Event()
         self._ttft = Ttft()
+        self._calibrated = False
         self._used_bytes = script.memory_bytes
         self._kv_tokens = [0, 0]  # of the document's reading, and of the one to compare with
         self._document_tokens = script.document_tokens
@@ -207,6 +209,8 @@ class FakeEngine:
         """All chunks of a reading (0: the document's, 1: the one to compare with); None if it was
         cancelled."""
         script, total = self._script, self._document_tokens
+        if config.attention == "sparse" and not self._calibrate():
+            return None
         for chunk in range(1, fake_prefill.chunks(script, total) + 1):
             if not self._wait(fake_prefill.chunk_s(config, script)):
                 return None
@@ -214,6 +218,17 @@ class FakeEngine:
             self._kv_tokens[reading] = event.tokens_done
             self._emit(replace(event, devices=self.stats()))
         return replace(fake_prefill.done(config, script, total), devices=self.stats())
+
+    def _calibrate(self) -> bool:
+        """Once; False if it was cancelled."""
+        seconds = self._script.calibrate_s
+        if seconds and not self._calibrated:
+            self._emit(CalibrationProgress(0.0, 0.0))
+            if not self._wait(seconds):
+                return False
+            self._emit(CalibrationProgress(1.0, seconds))
+            self._calibrated = True
+        return True
 
     def _answer(self, question: str, ttft: Ttft) -> Answer:
         """The reply word for word, and what is to be said at its end."""

@@ -157,6 +157,17 @@ def test_the_time_to_first_token_grows_with_what_is_told() -> None:
     assert asked(state, "q2", "two").timed is None
 
 
+def test_measuring_the_machine_is_no_part_of_the_time_to_first_token() -> None:
+    begun, ended = (events.CalibrationProgress(part, 3.0 * part) for part in (0.0, 1.0))
+    state = after(ChatState(), DOCUMENT, MODEL, begun)
+    assert (state.phase, state.calibration, state.timed) == (Phase.PREFILLING, begun, None)
+    state = apply(state, ended)
+    assert (state.calibration, state.timed) == (None, "prefill_s")
+    assert state.live_ttft.total_s == 0.0
+    assert apply(apply(state, begun), progress(10_000, 1.0)).calibration is None
+    assert apply(apply(state, begun), events.Cancelled("prefill")).calibration is None
+
+
 def test_what_was_parsed_to_be_counted_is_not_timed_again() -> None:
     counted = events.DocumentCounted(**vars(DOCUMENT))
     state = after(ChatState(), events.LoadProgress("parse", 1.0, 0.3), counted)

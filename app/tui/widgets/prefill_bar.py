@@ -86,6 +86,10 @@ def prefill_status(state: ChatState) -> PrefillStatus:
             return PrefillStatus("Loading")
         case Phase.CHOOSING:
             return PrefillStatus("Nothing is read yet", None, _CHOOSE_PARTS)
+        case Phase.PREFILLING if state.calibration is not None:
+            calibration = state.calibration
+            figures = (duration(calibration.seconds),)
+            return PrefillStatus("Measuring this machine, once", calibration.fraction, figures)
         case Phase.PREFILLING:
             return _reading(state)
         case Phase.PAUSED:
