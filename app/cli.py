@@ -152,9 +152,11 @@ def _start(launch: Launch, arguments: argparse.Namespace) -> int:
 
         return run_plain(launch)
     _check_terminal()
-    from .tui.app import run_app
+    from .tui.app import SaChatApp
 
-    return run_app(launch)
+    app = SaChatApp(launch)
+    app.run()
+    return app.return_code or 0
 
 
 def _launch(arguments: argparse.Namespace, paths: tuple[str, ...]) -> Launch:

@@ -79,11 +79,15 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[Launch]:
     """What the screen was started with, as if there were a terminal."""
     seen: list[Launch] = []
 
-    def run_app(launch: Launch) -> int:
-        seen.append(launch)
-        return 0
+    class Screen:
+        return_code = 0
 
-    monkeypatch.setattr("sa_chat.app.tui.app.run_app", run_app)
+        def __init__(self, launch: Launch) -> None:
+            seen.append(launch)
+
+        def run(self) -> None: ...
+
+    monkeypatch.setattr("sa_chat.app.tui.app.SaChatApp", Screen)
     monkeypatch.setattr(cli, "_has_terminal", lambda: True)
     return seen
 

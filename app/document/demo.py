@@ -9,12 +9,8 @@ from sa_chat.protocol.errors import DocumentError
 
 SOURCE_FILES = ("*.py",)  # of the folders
 
-# What runs during a prefill.  All sources together would not fit the reader's context.
-_CORE = (
-    "attention",
-    "runtime",
-    "sparsity",
-)
+# All sources together would not fit the reader's context, and would take long to read.
+_CORE = ("attention", "runtime", "sparsity/patterns")
 
 
 def demo_paths() -> tuple[str, ...]:

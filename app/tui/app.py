@@ -248,10 +248,3 @@ def _keeper(launch: Launch) -> Keeper:
     if not launch.settings.history:
         return Keeper(None)
     return Keeper(*open_history())
-
-
-def run_app(launch: Launch) -> int:
-    """Run the screen until the user quits; the exit code."""
-    app = SaChatApp(launch)
-    app.run()
-    return app.return_code or 0

@@ -217,7 +217,9 @@ def _status(comparison: Comparison, width: int) -> Content:
                 ("Reading  ", "$accent"), (filled, "$accent on $panel"), (empty, "on $panel"),
                 (figures, "$label"),
             )  # fmt: skip
-        case Progress.READING | Progress.WRITING:
+        case Progress.READING:
+            return Content.styled("Measuring this machine, once…", "$accent")
+        case Progress.WRITING:
             return Content.styled("Answering…", "$accent")
         case Progress.STOPPED:
             return Content.styled("■ stopped", "$warning")

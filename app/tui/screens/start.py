@@ -27,9 +27,9 @@ from ..widgets.choice_list import ChoiceList
 
 _MOST_NAMES = 5_000  # names of a folder that a completion considers
 _DEMO = "The demonstration"
-_DEMO_WHAT = "the handbook and the source code of the engine's core, some 65 thousand tokens"
+_DEMO_WHAT = "the handbook and the source code of the engine's core, some 55 thousand tokens"
 _HANDBOOK = "The handbook"
-_HANDBOOK_WHAT = "the quicker look, some 37 thousand tokens"
+_HANDBOOK_WHAT = "the quicker look, some 38 thousand tokens"
 
 
 class StartScreen(Screen[OpenOptions | Saved | None]):
