@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, fields
 from typing import NoReturn
 
-from .config import DEFAULT_ALPHA, EngineConfig, current_method
+from .config import DEFAULT_ALPHA, DEVICES, EngineConfig, current_method
 from .errors import UsageError
 
 
@@ -61,9 +61,7 @@ CONFIG_OPTIONS = (
         "DIR_OR_HUB_ID",
         "a model folder or hub id (default: the embedded reader)",
     ),
-    ConfigOption(
-        "device", str, "auto|cpu|cuda", "where to run (default: auto)", ("auto", "cpu", "cuda")
-    ),
+    ConfigOption("device", str, "|".join(DEVICES), "where to run (default: auto)", DEVICES),
     ConfigOption(
         "attention",
         str,

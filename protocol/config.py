@@ -9,6 +9,8 @@ from .errors import UsageError
 
 DEFAULT_ALPHA = 0.95
 EMBEDDED_MODEL = "embedded"
+DEVICES = ("auto", "cpu", "cuda")
+"""What `EngineConfig.device` may be: a kind of device, or the best that there is."""
 
 METHODS = (
     "auto",
@@ -46,7 +48,7 @@ class EngineConfig:
     """
 
     model: str = EMBEDDED_MODEL  # a folder, a hub id, or "embedded"
-    device: str = "auto"  # "auto", "cpu" or "cuda"
+    device: str = "auto"  # one of DEVICES
     attention: str = "sparse"  # "sparse" or "dense"
     alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
     max_context: int | None = None  # tokens; None: what the model declares
@@ -62,8 +64,9 @@ class EngineConfig:
     document_nll: bool = False  # also measure how well the model predicts the document
 
     def __post_init__(self) -> None:
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise UsageError(f"Unknown device {self.device!r}.", "Use --device auto, cpu or cuda.")
+        if self.device not in DEVICES:
+            hint = f"Use --device {', '.join(DEVICES[:-1])} or {DEVICES[-1]}."
+            raise UsageError(f"Unknown device {self.device!r}.", hint)
         if self.attention not in ("sparse", "dense"):
             raise UsageError(
                 f"Unknown attention mode {self.attention!r}.", "Use --attention sparse or dense."

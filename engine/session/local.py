@@ -59,7 +59,9 @@ class LocalEngine:
         config = self._config if attention is None else replace(self._config, attention=attention)
         self.second = None
         try:
-            document = self._prefilled(self._fitting(options, text), config)
+            document = self._document(self._fitting(options, text), config)
+            if not document.whole:
+                document.prefill(self._emit, self._stop.is_set, self.stats)
             document.conversation.replay_turns(replay_turns, self._stop.is_set)
         except Stopped:
             self.opened = None
@@ -212,8 +214,8 @@ class LocalEngine:
 
         return report
 
-    def _prefilled(self, counted: CountedDocument, config: EngineConfig) -> PrefilledDocument:
-        """The document in a cache of its own, `opened` from the beginning on.
+    def _document(self, counted: CountedDocument, config: EngineConfig) -> PrefilledDocument:
+        """The counted document with a cache of its own, `opened` from now on.
 
         What is open already, token for token, is not read again.
         """
@@ -230,7 +232,6 @@ class LocalEngine:
         self._check_cancelled()
         context = PromptContext(loaded, self.tokenizer, counted.prompt, capacity)
         self.opened = PrefilledDocument(context, config)
-        self.opened.prefill(self._emit, self._stop.is_set, self.stats)
         return self.opened
 
     def _prefilled_again(self, first: PrefilledDocument, config: EngineConfig) -> PrefilledDocument:

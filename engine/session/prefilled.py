@@ -69,14 +69,18 @@ class PrefilledDocument:
         """The mode, "sparse" or "dense"."""
         return self._config.attention
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is in the cache."""
+        return self._done is not None
+
     def holds(self, prompt: TokenizedPrompt, capacity: int, config: EngineConfig) -> bool:
         """Whether these very tokens, standing at the same places, are wholly in the cache, read
         in the same way."""
         same_way = (self.context.capacity, self._config) == (capacity, config)
         here = self.context.prompt
         same_places = here.documents.parts == prompt.documents.parts
-        whole = self._done is not None
-        return same_way and whole and same_places and np.array_equal(here.ids, prompt.ids)
+        return same_way and self.whole and same_places and np.array_equal(here.ids, prompt.ids)
 
     @property
     def done(self) -> PrefillDone:

@@ -266,7 +266,7 @@ def test_alpha_one_says_what_dense_says(model, book):
     for options in ({"attention": "sparse", "alpha": 1.0}, {"attention": "dense"}):
         session = Session(model, max_answer_tokens=20, **options)
         done = session.open(book)[-1]
-        assert done.attention.density == done.attention.coverage == 1.0
+        assert done.attention.density == done.attention.recall == 1.0
         texts.append(session.ask("Which ship left on day 40?")[-1].text)
     assert texts[0] == texts[1] != ""
 
@@ -374,8 +374,6 @@ import sys
 from sa_chat.protocol.config import EngineConfig, OpenOptions
 from sa_chat.protocol.errors import DocumentError, ModelError
 from sa_chat.engine.session.local import LocalEngine
-from sa_chat.engine.sparsity import autotune
-from sa_chat.engine.sparsity.calibration import Calibration
 
 model, path = sys.argv[1:]
 try:

@@ -139,7 +139,7 @@ def test_a_folder_loads_and_is_described(saved_qwen3):
     assert (loaded.layers, loaded.heads, loaded.context_tokens) == (3, 4, 4096)
     assert loaded.parameters == sum(p.numel() for p in loaded.model.parameters())
     assert loaded.load_s > 0
-    assert loaded.cuda_devices == ()
+    assert loaded.devices == (torch.device("cpu"),)
     assert stages[0] == ("model", 0.0)
     assert stages[-1] == ("model", 1.0)
 
