@@ -1,11 +1,8 @@
 """Lists of kept blocks: their definition, interpreted on the CPU, and on a real GPU."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
+from interpreter import run_interpreted
 
 from sa_chat.engine.kernels.block_lists import (
     BlockLists,
@@ -64,7 +61,7 @@ def test_lists_have_each_kept_block_once_and_those_without_columns_first(case):
             assert lists.whole[head, row] == len(clean)
 
 
-def _interpreted() -> None:
+def check_interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
     for case in CASES:
         kept, columns, num_columns = _inputs(*case)
@@ -73,12 +70,7 @@ def _interpreted() -> None:
 
 
 def test_interpreted_kernels_equal_their_twin():
-    pytest.importorskip("triton")
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_interpreted(__file__)
 
 
 @pytest.mark.gpu
@@ -92,4 +84,4 @@ def test_gpu_agrees_with_the_cpu(case, device):
 
 
 if __name__ == "__main__":
-    _interpreted()
+    check_interpreted()

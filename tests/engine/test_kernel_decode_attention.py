@@ -1,14 +1,10 @@
-"""Attention of one new token: the definition, interpreted on the CPU, and on a real GPU."""
-
-import os
-import subprocess
-import sys
+"""Attention of one new token: its twin, interpreted on the CPU, and on a real GPU."""
 
 import pytest
 import torch
+from interpreter import run_interpreted
 
-from sa_chat.engine.kernels import decode_attention as step
-from sa_chat.engine.kernels.decode_attention import decode_attention
+from sa_chat.engine.kernels.decode_attention import decode_attention, decode_attention_torch
 from sa_chat.engine.kernels.reference import attend_reference
 
 CASES = [  # query heads, kv heads, head size, capacity, keys, window
@@ -30,44 +26,61 @@ DEVICES = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["c
 
 
 def _check(case: tuple[int | None, ...], device: str, dtype: torch.dtype) -> None:
-    """Against attention by its definition; what lies around the keys is not a number."""
-    heads, groups, size, capacity, keys, window = case
+    """Against the twin; what lies around the keys is not a number."""
+    heads, num_kv_heads, head_dim, capacity, keys, window = case
     torch.manual_seed(keys)
-    q = torch.randn(heads, 1, size, device=device, dtype=dtype)
-    k, v = torch.randn(2, groups, capacity, size, device=device, dtype=dtype)
-    seen = slice(max(0, keys - (window or keys)), keys)
-    expected, lse = attend_reference(q, k[:, seen], v[:, seen], causal=False, scale=0.2)
+    q = torch.randn(heads, 1, head_dim, device=device, dtype=dtype)
+    k, v = torch.randn(2, num_kv_heads, capacity, head_dim, device=device, dtype=dtype)
+    before = max(0, keys - (window or keys))
     k[:, keys:] = v[:, keys:] = torch.nan
-    k[:, : seen.start] = v[:, : seen.start] = torch.nan
+    k[:, :before] = v[:, :before] = torch.nan
     length = torch.tensor([keys], device=device)
-    out = decode_attention(q, k, v, length, scale=0.2, window=window)
-    torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
     sink_logits = torch.linspace(-30.0, 30.0, heads, device=device, dtype=dtype)
-    out = decode_attention(q, k, v, length, scale=0.2, window=window, sink_logits=sink_logits)
-    weights = torch.cat([lse, sink_logits.float()[:, None]], dim=1).softmax(dim=1)
-    expected *= weights[:, :1, None]
-    torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
+    for sinks in (None, sink_logits):
+        options = {"scale": 0.2, "window": window, "sink_logits": sinks}
+        expected = decode_attention_torch(q, k, v, length, **options)
+        out = decode_attention(q, k, v, length, **options)
+        assert out.dtype == dtype
+        torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
 
 
 def _check_int8(case: tuple[int | None, ...], device: str, dtype: torch.dtype) -> None:
-    """Over rows that are rounded and scaled, against the definition over what they stand for."""
-    heads, groups, size, capacity, keys, window = case
+    """Over rows that are rounded and scaled."""
+    heads, num_kv_heads, head_dim, capacity, keys, window = case
     torch.manual_seed(keys)
-    q = torch.randn(heads, 1, size, device=device, dtype=dtype)
-    k, v = torch.randint(-127, 128, (2, groups, capacity, size), device=device).to(torch.int8)
-    scales = torch.rand(2, groups, capacity, 1, device=device) / 64
-    seen = slice(max(0, keys - (window or keys)), keys)
-    whole = [
-        rows[:, seen].float() * each[:, seen] for rows, each in zip((k, v), scales, strict=True)
-    ]
-    expected, _ = attend_reference(q.float(), *whole, causal=False, scale=0.2)
-    scales[:, :, keys:] = scales[:, :, : seen.start] = torch.nan
+    q = torch.randn(heads, 1, head_dim, device=device, dtype=dtype)
+    shape = (2, num_kv_heads, capacity, head_dim)
+    k, v = torch.randint(-127, 128, shape, device=device).to(torch.int8)
+    scales = torch.rand(2, num_kv_heads, capacity, 1, device=device) / 64
+    scales[:, :, keys:] = scales[:, :, : max(0, keys - (window or keys))] = torch.nan
+    options = {"scale": 0.2, "window": window, "kv_scales": tuple(scales)}
     length = torch.tensor([keys], device=device)
-    out = decode_attention(q, k, v, length, scale=0.2, window=window, kv_scales=tuple(scales))
+    expected = decode_attention_torch(q, k, v, length, **options)
+    out = decode_attention(q, k, v, length, **options)
     torch.testing.assert_close(out.float(), expected, atol=2e-2, rtol=2e-2)
 
 
-def _interpreted() -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_the_twin_is_attention_by_its_definition(case):
+    heads, num_kv_heads, head_dim, capacity, keys, window = case
+    torch.manual_seed(keys)
+    q = torch.randn(heads, 1, head_dim)
+    rounded = torch.randint(-127, 128, (2, num_kv_heads, capacity, head_dim)).to(torch.int8)
+    scales = torch.rand(2, num_kv_heads, capacity, 1) / 64
+    k, v = rounded.float() * scales
+    seen = slice(max(0, keys - (window or keys)), keys)
+    expected, lse = attend_reference(q, k[:, seen], v[:, seen], scale=0.2)
+    length, options = torch.tensor([keys]), {"scale": 0.2, "window": window}
+    torch.testing.assert_close(decode_attention_torch(q, k, v, length, **options), expected)
+    int8 = decode_attention_torch(q, *rounded, length, **options, kv_scales=tuple(scales))
+    torch.testing.assert_close(int8, expected)
+    sink_logits = torch.linspace(-30.0, 30.0, heads)
+    weights = torch.cat([lse, sink_logits[:, None]], dim=1).softmax(dim=1)
+    out = decode_attention_torch(q, k, v, length, **options, sink_logits=sink_logits)
+    torch.testing.assert_close(out, expected * weights[:, :1, None])
+
+
+def check_interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
     for case in CASES:
         _check(case, "cpu", torch.float32)
@@ -77,29 +90,24 @@ def _interpreted() -> None:
 
 def _check_splits() -> None:
     """A window launches as many programs however large the cache is."""
-    grids = []
-    kernel = step._split
+    from triton.runtime.interpreter import InterpretedFunction
 
-    class Watched:
-        def __getitem__(self, grid: tuple[int, int]) -> object:
-            grids.append(grid)
-            return kernel[grid]
+    grids, run = [], InterpretedFunction.run
 
-    step._split = Watched()
-    try:
+    def watched(kernel, *args, grid, **options):
+        grids.append((kernel.__name__, grid))
+        return run(kernel, *args, grid=grid, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InterpretedFunction, "run", watched)
         for capacity in (200, 2000):
             _check((4, 2, 16, capacity, 180, 100), "cpu", torch.float32)
-    finally:
-        step._split = kernel
-    assert set(grids) == {(2, 2)}
+    assert len(grids) == 8  # two kernels in each of four calls
+    assert set(grids) == {("_decode_split_kernel", (2, 2)), ("_decode_merge_kernel", (4,))}
 
 
-def test_the_kernel_by_the_interpreter():
-    pytest.importorskip("triton")
-    code = "import test_kernel_step as test; test._interpreted()"
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    here = os.path.dirname(__file__)
-    subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, check=True)
+def test_interpreted_kernel_equals_its_twin():
+    run_interpreted(__file__)
 
 
 @pytest.mark.gpu
@@ -118,3 +126,7 @@ def test_the_kernel_by_the_interpreter():
 def test_the_kernel_on_a_gpu(case, dtype, device):
     _check(case, device, dtype)
     _check_int8(case, device, dtype)
+
+
+if __name__ == "__main__":
+    check_interpreted()

@@ -1,12 +1,12 @@
-"""The kernels of the sampled rows against softmax: interpreted on the CPU, and on a real GPU."""
-
-import os
-import subprocess
-import sys
+"""The kernels of the sampled rows: their twins, interpreted on the CPU, and on a real GPU."""
 
 import pytest
 import torch
+from interpreter import run_interpreted
 
+from sa_chat.engine.kernels.block_mass import block_mass, block_mass_torch
+from sa_chat.engine.kernels.column_mass import column_mass, column_mass_torch
+from sa_chat.engine.kernels.row_lse import row_lse, row_lse_torch
 from sa_chat.engine.kernels.sampled_rows import sampled_rows_supported
 from sa_chat.engine.sparsity import Sample, SelectionSettings, query_blocks_of
 from sa_chat.engine.sparsity import row_sampling as sampling_module
@@ -15,39 +15,107 @@ from sa_chat.engine.sparsity.row_sampling import sample
 SCALE = 0.2
 
 
-def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> tuple[torch.Tensor, ...]:
+def _tensors(
+    heads: int, num_kv_heads: int, rows: int, keys: int, head_dim: int
+) -> tuple[torch.Tensor, ...]:
     """Queries, and keys in a longer buffer of NaN."""
     torch.manual_seed(rows + keys)
-    q = torch.randn(rows, heads, size).transpose(0, 1)
-    buffer = torch.full((groups, keys + 7, size), float("nan"))
-    buffer[:, :keys] = torch.randn(groups, keys, size)
+    q = torch.randn(rows, heads, head_dim).transpose(0, 1)
+    buffer = torch.full((num_kv_heads, keys + 7, head_dim), float("nan"))
+    buffer[:, :keys] = torch.randn(num_kv_heads, keys, head_dim)
     return q, buffer[:, :keys]
 
 
 def _same(found: Sample, right: Sample, *, atol: float, rtol: float) -> None:
     near = {"atol": atol, "rtol": rtol}
     assert found.rows == right.rows
-    torch.testing.assert_close(found.held_rows.cpu(), right.held_rows)
-    torch.testing.assert_close(found.held_lse.cpu(), right.held_lse, **near)
-    torch.testing.assert_close(found.outside.cpu(), right.outside, **near)
-    torch.testing.assert_close(found.blocks.cpu(), right.blocks, **near)
-    torch.testing.assert_close(found.mass.cpu(), right.mass, **near)
-    kept = torch.rand(right.blocks.shape) < 0.3
-    beside = found.mass_beside(kept.to(found.mass.device)).cpu()
-    torch.testing.assert_close(beside, right.mass_beside(kept), **near)
+    torch.testing.assert_close(found.held_out_rows.cpu(), right.held_out_rows)
+    torch.testing.assert_close(found.held_out_lse.cpu(), right.held_out_lse, **near)
+    torch.testing.assert_close(found.outside_mass.cpu(), right.outside_mass, **near)
+    torch.testing.assert_close(found.block_mass.cpu(), right.block_mass, **near)
+    torch.testing.assert_close(found.column_mass.cpu(), right.column_mass, **near)
+    kept = torch.rand(right.block_mass.shape) < 0.3
+    outside = found.column_mass_outside(kept.to(found.column_mass.device)).cpu()
+    torch.testing.assert_close(outside, right.column_mass_outside(kept), **near)
 
 
-def _interpreted() -> None:
+TWINS = [  # query heads, kv heads, sampled rows, held-out rows, keys, head size, block
+    (4, 2, 19, 3, 900, 64, 128),
+    (2, 2, 1, 1, 700, 24, 128),
+    (6, 2, 70, 2, 5000, 16, 256),
+    (2, 1, 30, 5, 1300, 160, 128),
+]
+
+
+def _check_twins(case: tuple[int, ...], device: str, dtype: torch.dtype, near: dict) -> None:
+    """Each kernel against its twin, over rows at random positions."""
+    heads, num_kv_heads, sampled, held_out, keys, head_dim, block = case
+    q, k = _tensors(heads, num_kv_heads, sampled + held_out, keys, head_dim)
+    q, k = q.to(device, dtype).contiguous(), k.to(device, dtype)
+    positions = torch.randint(keys // 2, keys, (sampled + held_out,)).int().to(device)
+    lse_of = row_lse_torch(q, k, positions, block=block, scale=SCALE)
+    found = row_lse(q, k, positions, block=block, scale=SCALE)
+    torch.testing.assert_close(found, lse_of, **near)
+    local_starts = (positions[:sampled] // 2 // block * block).int().clamp(min=block)
+    row_block = (torch.arange(sampled, device=device) // 7).int()
+    sizes = {"row_blocks": -(-sampled // 7), "blocks": keys // 2 // block, "block": block}
+    lse, mass = block_mass_torch(*lse_of, local_starts, row_block, **sizes)
+    found = block_mass(*lse_of, local_starts, row_block, **sizes)
+    torch.testing.assert_close(found, (lse, mass), **near)
+    of_blocks = mass.sum(dim=1)
+    kept = (torch.rand(mass.shape) < 0.3).to(device)
+    rows = q, k, lse, local_starts, int(local_starts.min()), of_blocks
+    sizes = {"keys": int(local_starts.max()), "block": block, "scale": SCALE}
+    for negligible in (0.0, float(of_blocks.median())):
+        for kept_blocks in (None, (kept, row_block)):
+            found = column_mass(*rows, negligible, kept_blocks, **sizes)
+            right = column_mass_torch(*rows, negligible, kept_blocks, **sizes)
+            torch.testing.assert_close(found, right, **near)
+
+
+def test_the_twins_are_softmax_weights_summed_up():
+    q, k = _tensors(4, 2, 9, 300, 16)
+    positions = torch.tensor([180, 199, 210, 230, 260, 280, 290, 299, 200]).int()  # one held out
+    scores = q @ k.repeat_interleave(2, dim=0).transpose(1, 2) * SCALE
+    scores.masked_fill_(torch.arange(300) > positions[:, None], -torch.inf)
+    by_span, by_block = row_lse_torch(q, k, positions, block=128, scale=SCALE)
+    torch.testing.assert_close(by_span[0], scores.logsumexp(-1))
+    for b, block in enumerate(scores.split(128, dim=-1)):
+        torch.testing.assert_close(by_block[b], block.logsumexp(-1))
+    local_starts = torch.tensor([128] * 4 + [256] * 4).int()
+    row_block = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2]).int()
+    lse, mass = block_mass_torch(
+        by_span, by_block, local_starts, row_block, row_blocks=3, blocks=2, block=128
+    )
+    torch.testing.assert_close(lse, scores.logsumexp(-1))
+    weights = scores.softmax(-1)[:, :8, :256] * (torch.arange(256) < local_starts[:, None])
+    expected = torch.zeros(4, 3, 2)
+    for row, number in enumerate(row_block.tolist()):
+        expected[:, number] += weights[:, row].unflatten(-1, (2, 128)).sum(-1)
+    torch.testing.assert_close(mass, expected)
+    kept = torch.rand(4, 3, 2) < 0.5
+    of_blocks = mass.sum(dim=1)
+    rows = q, k, lse, local_starts, 128, of_blocks
+    sizes = {"keys": 256, "block": 128, "scale": SCALE}
+    torch.testing.assert_close(column_mass_torch(*rows, 0.0, **sizes), weights.sum(1))
+    left = weights * ~kept[:, row_block].repeat_interleave(128, dim=-1)
+    found = column_mass_torch(*rows, 0.0, (kept, row_block), **sizes)
+    torch.testing.assert_close(found, left.sum(1))
+    even = (of_blocks / 128).repeat_interleave(128, dim=-1)
+    torch.testing.assert_close(column_mass_torch(*rows, 1e9, **sizes), even)
+
+
+def check_interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter: the whole sample by
     the kernels is that in plain torch, which another test compares with its definition."""
-    for heads, groups, rows, keys, size, query_block, window, block, sampling in [
+    for heads, num_kv_heads, rows, keys, head_dim, query_block, window, block, sampling in [
         (4, 2, 300, 900, 64, 128, 64, 128, "strided"),
         (4, 2, 270, 1100, 24, 256, 128, 128, "tails"),
         (2, 1, 601, 1301, 16, 256, 200, 256, "strided"),
         (2, 2, 1, 400, 160, 128, 64, 128, "strided"),
         (2, 1, 40, 5000, 16, 128, 64, 128, "strided"),
     ]:
-        q, k = _tensors(heads, groups, rows, keys, size)
+        q, k = _tensors(heads, num_kv_heads, rows, keys, head_dim)
         query_blocks = query_blocks_of(
             keys - rows, keys, query_block=query_block, window=window, block=block
         )
@@ -61,19 +129,16 @@ def _interpreted() -> None:
         right = sample(q, k, query_blocks, settings, scale=SCALE)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sampling_module, "sampled_rows_supported", lambda q, block: True)
-            patch.setattr(sampling_module, "_NEGLIGIBLE", 0.0)
+            patch.setattr(sampling_module, "NEGLIGIBLE_MASS", 0.0)
             found = sample(q, k, query_blocks, settings, scale=SCALE)
-            assert found.source.by_block is not None
+            assert found.source.mass_of_blocks is not None
         _same(found, right, atol=1e-5, rtol=1e-4)
+    for case in TWINS:
+        _check_twins(case, "cpu", torch.float32, {"atol": 1e-5, "rtol": 1e-4})
 
 
-def test_interpreted_kernels_equal_the_definition():
-    pytest.importorskip("triton")
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+def test_interpreted_kernels_equal_their_twins():
+    run_interpreted(__file__)
 
 
 def test_cpu_tensors_are_not_for_these_kernels():
@@ -84,18 +149,26 @@ def test_cpu_tensors_are_not_for_these_kernels():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("device", [f"cuda:{i}" for i in range(torch.cuda.device_count())])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("size", [64, 80, 96, 128, 256])
+@pytest.mark.parametrize("head_dim", [64, 80, 96, 128, 256])
 @pytest.mark.parametrize(("rows", "keys"), [(2048, 9000), (700, 1300), (97, 20_000), (1, 1200)])
-def test_a_sample_on_the_gpu_is_that_on_the_cpu(rows, keys, size, dtype, device, monkeypatch):
-    q, k = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
+def test_a_sample_on_the_gpu_is_that_on_the_cpu(rows, keys, head_dim, dtype, device, monkeypatch):
+    q, k = (t.to(dtype) for t in _tensors(8, 2, rows, keys, head_dim))
     settings = SelectionSettings(method="block-cluster", window=256)
     query_blocks = query_blocks_of(keys - rows, keys, query_block=512, window=256, block=128)
     right = sample(q.float(), k.float(), query_blocks, settings, scale=SCALE)
     assert sampled_rows_supported(q.to(device), 128)
     assert not sampled_rows_supported(q.to(device), 96)
-    monkeypatch.setattr(sampling_module, "_NEGLIGIBLE", 0.0)
+    monkeypatch.setattr(sampling_module, "NEGLIGIBLE_MASS", 0.0)
     seen = sample(q.to(device), k.to(device), query_blocks, settings, scale=SCALE)
     _same(seen, right, atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("case", [*TWINS, (8, 2, 400, 16, 20_000, 128, 128)])
+def test_each_kernel_on_the_gpu_equals_its_twin(case, dtype):
+    _check_twins(case, "cuda", dtype, {"atol": 2e-3, "rtol": 1e-2})
 
 
 @pytest.mark.gpu
@@ -106,9 +179,9 @@ def test_what_the_gpu_leaves_out_is_negligible():
     q *= 4
     query_blocks = query_blocks_of(9000 - 2048, 9000, query_block=512, window=512, block=128)
     seen = sample(q, k, query_blocks, SelectionSettings(), scale=SCALE)
-    left_out = seen.outside - seen.mass.sum(dim=-1)
-    assert (left_out <= sampling_module._NEGLIGIBLE * seen.rows + 1e-2).all()
+    left_out = seen.outside_mass - seen.column_mass.sum(dim=-1)
+    assert (left_out <= sampling_module.NEGLIGIBLE_MASS * seen.rows + 1e-2).all()
 
 
 if __name__ == "__main__":
-    _interpreted()
+    check_interpreted()

@@ -1,18 +1,23 @@
-"""The kernel of plans against its definition: interpreted on the CPU, and on a real GPU."""
+"""Attention by a plan in one kernel: its twin, interpreted on the CPU, and on a real GPU."""
 
-import os
-import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from interpreter import run_interpreted
 
+from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.kernels.sparse_prefill import sparse_prefill, sparse_prefill_supported
+from sa_chat.engine.kernels.sparse_prefill_torch import sparse_prefill_torch
 from sa_chat.engine.kernels.top_p_mask import top_p_mask
 from sa_chat.engine.sparsity.plan import Blocks, SparsePlan, causal_pairs, query_blocks_of
 from sa_chat.engine.sparsity.rows import segments_of
-from sa_chat.engine.sparsity.sparse_attention import _block_lists, _tile_rows, sparse_attention
+from sa_chat.engine.sparsity.sparse_attention import (
+    block_lists_of,
+    query_block_rows,
+    sparse_attention,
+)
 
 
 def _plan(
@@ -53,40 +58,20 @@ def _plan(
     )
 
 
-def _reference(q, k, v, plan: SparsePlan, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The plan as one mask [H, C, N], in float32: output and log-sum-exp."""
-    heads, rows, _ = q.shape
-    shared, keys = heads // k.shape[0], k.shape[1]
-    seen = torch.zeros(heads, rows, keys, dtype=torch.bool)
-    for head, columns in enumerate(plan.columns):
-        for t, query_block in enumerate(plan.query_blocks):
-            for position in range(query_block.start, query_block.end):
-                at = position - (keys - rows)
-                row = seen[head, at]
-                row[plan.local_starts[head, t] : position + 1] = True
-                row[columns[: plan.num_columns[head, t]]] = True
-                if plan.blocks is not None:
-                    blocks = plan.blocks.kept[head, at // plan.blocks.size]
-                    row[: len(blocks) * plan.blocks.size] |= blocks.repeat_interleave(
-                        plan.blocks.size
-                    )
-    k, v = (t.float().repeat_interleave(shared, dim=0) for t in (k, v))
-    scores = (q.float() @ k.transpose(1, 2) * scale).masked_fill(~seen, float("-inf"))
-    return scores.softmax(dim=-1) @ v, scores.logsumexp(dim=-1)
-
-
-def _tensors(heads: int, groups: int, rows: int, keys: int, size: int) -> list[torch.Tensor]:
+def _tensors(
+    heads: int, num_kv_heads: int, rows: int, keys: int, head_dim: int
+) -> list[torch.Tensor]:
     """Views as a model makes them: keys in a longer buffer of NaN."""
     torch.manual_seed(rows + keys)
-    q = torch.randn(rows, heads, size).transpose(0, 1)
-    cache = torch.full((2, groups, keys + 5, size), float("nan"))
-    cache[:, :, :keys] = torch.randn(2, groups, keys, size)
+    q = torch.randn(rows, heads, head_dim).transpose(0, 1)
+    cache = torch.full((2, num_kv_heads, keys + 5, head_dim), float("nan"))
+    cache[:, :, :keys] = torch.randn(2, num_kv_heads, keys, head_dim)
     return [q, cache[0, :, :keys], cache[1, :, :keys]]
 
 
-def _interpreted() -> None:
+def check_interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
-    for rows, keys, query_block, window, size, block in [
+    for rows, keys, query_block, window, head_dim, block in [
         (1, 1, 16, 16, 16, 0),
         (1, 150, 128, 32, 16, 0),
         (63, 63, 32, 16, 16, 0),
@@ -97,12 +82,13 @@ def _interpreted() -> None:
         (200, 457, 128, 100, 16, 64),
         (130, 900, 128, 128, 64, 128),
     ]:
-        q, k, v = _tensors(4, 2, rows, keys, size)
+        q, k, v = _tensors(4, 2, rows, keys, head_dim)
         plan = _plan(4, keys - rows, keys, query_block, window, keys // 2, block)
-        tables = plan.columns, plan.num_columns, plan.local_starts, _block_lists(plan)
-        right = _reference(q, k, v, plan, 0.25)
+        tables = plan.columns, plan.num_columns, plan.local_starts, block_lists_of(plan)
+        right = attend_reference(q, k, v, scale=0.25, mask=plan.to_mask())
         for result in (
             sparse_prefill(q, k, v, *tables, query_block=query_block, scale=0.25),
+            sparse_prefill_torch(q, k, v, *tables, query_block=query_block, scale=0.25),
             sparse_attention(q, k, v, plan, scale=0.25),
         ):
             torch.testing.assert_close(result, right, atol=2e-5, rtol=1e-4)
@@ -112,21 +98,16 @@ def _interpreted() -> None:
         torch.testing.assert_close((out.float(), lse), right, atol=2e-2, rtol=2e-2)
 
 
-def test_interpreted_kernel_equals_the_definition():
-    pytest.importorskip("triton")
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+def test_interpreted_kernel_equals_its_twin_and_the_mask():
+    run_interpreted(__file__)
 
 
 @pytest.mark.parametrize(
     ("rows", "query_block", "expected"),
     [(1, 512, 128), (63, 512, 128), (129, 512, 256), (300, 96, 96)],
 )
-def test_a_single_tile_has_a_round_number_of_rows(rows, query_block, expected):
-    assert _tile_rows(_plan(2, 700 - rows, 700, query_block, 256, 10)) == expected
+def test_a_single_query_block_has_a_round_number_of_rows(rows, query_block, expected):
+    assert query_block_rows(_plan(2, 700 - rows, 700, query_block, 256, 10)) == expected
 
 
 def test_cpu_tensors_are_not_for_the_kernel():
@@ -137,7 +118,7 @@ def test_cpu_tensors_are_not_for_the_kernel():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("size", [64, 80, 128, 256])
+@pytest.mark.parametrize("head_dim", [64, 80, 128, 256])
 @pytest.mark.parametrize(
     ("rows", "keys", "query_block", "block"),
     [
@@ -151,29 +132,31 @@ def test_cpu_tensors_are_not_for_the_kernel():
         (1, 700, 512, 0),
     ],
 )
-def test_gpu_agrees_with_the_cpu(rows, keys, query_block, block, size, dtype, monkeypatch):
-    q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, size))
+def test_gpu_agrees_with_the_cpu(rows, keys, query_block, block, head_dim, dtype, monkeypatch):
+    q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, head_dim))
     plan = _plan(8, keys - rows, keys, query_block, 256, keys // 8, block)
-    right, right_lse = sparse_attention(q.float(), k.float(), v.float(), plan, scale=size**-0.5)
+    right, right_lse = sparse_attention(q.float(), k.float(), v.float(), plan, scale=head_dim**-0.5)
     moved = {
         name: getattr(plan, name).cuda() for name in ("columns", "num_columns", "local_starts")
     }
     blocks = None if plan.blocks is None else Blocks(block, plan.blocks.kept.cuda())
+    some, mask = torch.arange(0, rows, 7), plan.to_mask()
     plan = replace(plan, **moved, blocks=blocks)
+    assert torch.equal(plan.to_mask(some.cuda()).cpu(), mask[:, some])
     # Views stay views of a buffer with NaN past the last key.
-    cache = torch.full((2, 2, keys + 100, size), float("nan"), dtype=dtype, device="cuda")
+    cache = torch.full((2, 2, keys + 100, head_dim), float("nan"), dtype=dtype, device="cuda")
     cache[0, :, :keys], cache[1, :, :keys] = k, v
     q = q.cuda()
     assert sparse_prefill_supported(q, cache[1])
     # The module, not the function of the same name
     module = sys.modules["sa_chat.engine.sparsity.sparse_attention"]
-    monkeypatch.delattr(module, "_stripes")  # the way around the kernel
-    torch.full((8, keys, size), float("nan"), dtype=dtype, device="cuda")  # freed: to be reused
-    out, lse = sparse_attention(q, cache[0, :, :keys], cache[1, :, :keys], plan, scale=size**-0.5)
+    monkeypatch.delattr(module, "attend")  # which every way around the kernel needs
+    torch.full((8, keys, head_dim), float("nan"), dtype=dtype, device="cuda")  # freed, for reuse
+    out, lse = sparse_attention(q, *cache[:, :, :keys], plan, scale=head_dim**-0.5)
     assert out.dtype == dtype
     torch.testing.assert_close(lse.cpu(), right_lse, atol=2e-3, rtol=1e-3)
     assert (out.float().cpu() - right).norm() / right.norm() < 5e-3
 
 
 if __name__ == "__main__":
-    _interpreted()
+    check_interpreted()

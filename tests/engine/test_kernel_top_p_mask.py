@@ -1,21 +1,18 @@
 """The heaviest entries: by definition, interpreted on the CPU, and on a real GPU."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interpreter import run_interpreted
 
-from sa_chat.engine.kernels import top_p_mask as module
 from sa_chat.engine.kernels.top_p_mask import (
     top_p_mask,
-    top_p_mask_torch,
     top_p_mask_triton,
     top_p_members,
+    top_p_members_triton,
 )
+from sa_chat.engine.kernels.top_p_mask_torch import top_p_mask_torch, top_p_members_torch
 
 CASES = [(1, 0), (1, 1), (30, 4), (5000, 16), (9001, 0)]
 
@@ -36,7 +33,7 @@ def _inputs(keys: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     )
 
 
-def _interpreted() -> None:
+def check_interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
     for keys, num_sink_tokens in CASES:
         weights, counted, limits = _inputs(keys)
@@ -48,14 +45,10 @@ def _interpreted() -> None:
                 weights, what, limit, num_sink_tokens=num_sink_tokens, at_least=at_least
             )
             _same(found, expected)
-            kept = top_p_members(weights, what, limit)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(module, "_threshold_torch", _least_by_the_kernel)
-                assert torch.equal(top_p_members(weights, what, limit), kept)
-
-
-def _least_by_the_kernel(*args, **options) -> torch.Tensor:
-    return module._threshold_triton(*args, **options)[0]
+            for sinks in {0, num_sink_tokens}:
+                kept = top_p_members_torch(weights, what, limit, num_sink_tokens=sinks)
+                by_kernel = top_p_members_triton(weights, what, limit, num_sink_tokens=sinks)
+                assert torch.equal(by_kernel, kept)
 
 
 def _same(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -> None:
@@ -67,12 +60,7 @@ def _same(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -
 
 
 def test_interpreted_kernel_equals_its_twin():
-    pytest.importorskip("triton")
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_interpreted(__file__)
 
 
 @settings(deadline=None)
@@ -139,4 +127,4 @@ def test_gpu_agrees_with_the_cpu(keys, num_sink_tokens, device):
 
 
 if __name__ == "__main__":
-    _interpreted()
+    check_interpreted()
