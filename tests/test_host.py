@@ -418,11 +418,17 @@ def test_failure_names_the_question() -> None:
 class SlowStart(BrokenEngine):
     """Says where it is, and forgets a cancel that came before it began."""
 
-    def __init__(self, emit: Callable[[events.Event], None]) -> None:
+    def __init__(
+        self,
+        emit: Callable[[events.Event], None],
+        before_clear: Callable[[], None] = lambda: None,
+    ) -> None:
         self._emit = emit
+        self._before_clear = before_clear
         self._stop = threading.Event()
 
     def open(self, options: OpenOptions, *how: object) -> None:
+        self._before_clear()
         self._stop.clear()
         self._emit(events.LoadProgress("parse", 0.0, 0.0))
         assert self._stop.wait(5)
@@ -457,13 +463,7 @@ def test_cancel_is_not_lost_between_queue_and_engine() -> None:
 
 def test_cancel_is_told_again_to_an_engine_that_cleared_it() -> None:
     said: list[events.Event] = []
-
-    def emit(event: events.Event) -> None:
-        said.append(event)
-        if isinstance(event, events.LoadProgress):
-            worker._cancelled = True  # as if it had come just before `clear`
-
-    worker = Worker(SlowStart, emit)
+    worker = Worker(lambda emit: SlowStart(emit, lambda: worker.cancel(queued=False)), said.append)
     worker.start()
     worker.submit(OPEN)
     worker.finish()

@@ -12,9 +12,8 @@ from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sa_chat.protocol.codec import build, decode, encode
+from sa_chat.protocol.codec import build, encode
 from sa_chat.protocol.config import OpenOptions
-from sa_chat.protocol.errors import EngineError
 from sa_chat.protocol.events import Answer
 
 from ..report.text import one_line
@@ -31,6 +30,7 @@ INFO = """
 """  # the columns that `info` takes
 NEWEST_FIRST = "ORDER BY s.updated DESC, s.id DESC"
 _NAME_CHARACTERS = 80
+_FORMER_NAMES = {"ask_id": "request_id"}  # of the fields of `Answer` in version 0.1
 
 
 def packed(text: str) -> bytes:
@@ -71,14 +71,15 @@ def pack_answer(answer: Answer | None) -> bytes | None:
 
 
 def unpack_answer(line: str | None) -> Answer | None:
-    """None also for what another version wrote and this one does not understand."""
+    """None also for what a later version wrote and this one does not understand."""
     if line is None:
         return None
     try:
-        answer = decode(line)
-    except EngineError:
+        fields = {_FORMER_NAMES.get(name, name): each for name, each in json.loads(line).items()}
+        answer: Answer | None = build(Answer, fields) if fields.pop("type") == "Answer" else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return answer if isinstance(answer, Answer) else None
+    return answer
 
 
 def document(paths: str, options: str, title: str, tokens: int, opened: str) -> Document:

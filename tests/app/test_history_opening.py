@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -12,7 +13,6 @@ import pytest
 from history_values import begun, opened, turn
 
 from sa_chat.app.history import default_path, open_history
-from sa_chat.app.history.opening import _alone
 from sa_chat.app.history.schema import APPLICATION_ID, STEPS, migrate
 
 
@@ -206,8 +206,10 @@ def test_no_room_for_a_new_file(tmp_path: Path) -> None:
 
 def test_a_file_that_others_lock_is_not_waited_for_long(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    with _alone(tmp_path):
-        history, sentence = open_history(path)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    history, sentence = open_history(path)
+    os.close(folder)
     assert history is None
     assert "another sa-chat is opening it" in sentence
     opened(path).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,9 @@ def test_old_runs_of_a_length_are_forgotten(history: History) -> None:
     took(history, *[(1000, 1.0)] * KEPT)
     assert expected(history, 1000) == 1.0
     assert expected(history, 8000) == 7.0
-    (kept,) = history._db.execute("SELECT count(*) FROM run").fetchone()
+    db = sqlite3.connect(history.path)
+    (kept,) = db.execute("SELECT count(*) FROM run").fetchone()
+    db.close()
     assert kept == KEPT + 1
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import old_answers
 import pytest
 from history_values import BOOK, OPENED, answered, begun, opened, turn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sa_chat.app.history import Document, History, HistoryError, Run, SavedTurn
+from sa_chat.app.history.coding import unpacked
 from sa_chat.app.session.state import TurnStatus
 from sa_chat.protocol.config import OpenOptions
 from sa_chat.protocol.events import Answer
@@ -36,7 +39,6 @@ ANSWERS = st.builds(
     Answer,
     TEXTS,
     TEXTS,
-    TEXTS,
     st.lists(CITATIONS, max_size=3).map(tuple),
     st.integers(0, 10**9),
     NUMBERS,
@@ -44,6 +46,7 @@ ANSWERS = st.builds(
     st.sampled_from(["stop", "length", "cancelled"]),
     st.builds(Ttft, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS),
     st.booleans(),
+    request_id=st.none() | TEXTS,
 )
 TURNS = st.builds(
     SavedTurn,
@@ -72,6 +75,18 @@ DOCUMENTS = st.builds(Document, OPTIONS, TEXTS, st.integers(0, 10**9), TIMES)
 def history(tmp_path: Path) -> Iterator[History]:
     history = opened(tmp_path / "history.db")
     yield history
+    history.close()
+
+
+@pytest.fixture
+def connected(tmp_path: Path) -> Iterator[tuple[History, sqlite3.Connection]]:
+    """A history, and the connection that it has."""
+    path = tmp_path / "history.db"
+    opened(path).close()
+    db = sqlite3.connect(path, isolation_level=None)
+    db.text_factory = unpacked
+    history = History(db, path, full_text=True)
+    yield history, db
     history.close()
 
 
@@ -236,6 +251,39 @@ def test_an_unreadable_answer_leaves_its_text(history: History) -> None:
         assert kept.text == "> Call me Ishmael.\n"
 
 
+def test_answers_of_the_version_before_are_read(history: History) -> None:
+    number = begun(history, turn())
+    db = sqlite3.connect(history.path)
+    row = (old_answers.ANSWER, old_answers.COMPARED, old_answers.OPTIONS)
+    db.execute("UPDATE turn SET answer = CAST(? AS TEXT), compared = CAST(? AS TEXT)", row[:2])
+    db.execute("UPDATE session SET options = CAST(? AS TEXT)", row[2:])
+    db.commit()
+    db.close()
+    saved = history.load(number)
+    (kept,) = saved.turns
+    found = Citation("Call me Ishmael.", "/books/moby.txt", "3", 7, True, "Call me\nIshmael.")
+    missing = Citation("Nobody said this.", "", None, 0, False)
+    assert kept.answer == replace(answered(), citations=(found, missing))
+    path = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    quote = "Appelez-moi Ismaël."
+    assert kept.compared == Answer(
+        "Qui\u2028 parle ? \U0001f40b",
+        f"> {quote}\n",
+        (Citation(quote, path, None, 3, True, quote),),
+        0,
+        0.0,
+        0.0,
+        "cancelled",
+        Ttft(),
+        True,
+        request_id="cq12",
+    )
+    options = replace(BOOK.options, pages="1-3", include=("*.py",), drop=("a#x@1:2",), ocr=True)
+    assert saved.info.document.options == options
+    history.save_turn(number, 0, kept)
+    assert history.load(number).turns == (kept,)
+
+
 def test_an_option_of_a_later_version_is_left_out(history: History) -> None:
     number = begun(history, turn())
     db = sqlite3.connect(history.path)
@@ -348,23 +396,27 @@ def test_a_file_that_was_removed(tmp_path: Path, call: str, another: bool) -> No
 @pytest.mark.parametrize(
     "call", ["begin", "save_turn", "save_draft", "rename", "note_document", "note_run"]
 )
-def test_a_full_disk(history: History, call: str) -> None:
+def test_a_full_disk(connected: tuple[History, sqlite3.Connection], call: str) -> None:
+    history, db = connected
     number = begun(history, turn())
-    (pages,) = history._db.execute("PRAGMA page_count").fetchone()
-    history._db.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(HistoryError, match="disk is full"):  # noqa: PT012
         for _ in range(100):
             CALLS[call](history)
     assert history.load(number).turns  # nothing is lost, and looking is still possible
-    history._db.execute("PRAGMA max_page_count = 1000000")
+    db.execute("PRAGMA max_page_count = 1000000")
     history.save_turn(number, 1, turn("And now?"))
     assert history.load(number).turns[1] == turn("And now?")
 
 
 @pytest.mark.parametrize("call", list(CALLS))
-def test_another_process_that_writes_for_too_long(history: History, call: str) -> None:
+def test_another_process_that_writes_for_too_long(
+    connected: tuple[History, sqlite3.Connection], call: str
+) -> None:
+    history, db = connected
     number = begun(history, turn())
-    history._db.execute("PRAGMA busy_timeout = 20")
+    db.execute("PRAGMA busy_timeout = 20")
     other = sqlite3.connect(history.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(HistoryError, match="Another sa-chat"):
@@ -376,16 +428,26 @@ def test_another_process_that_writes_for_too_long(history: History, call: str) -
 
 
 def test_a_short_wait_is_waited(history: History) -> None:
-    assert history._db.execute("PRAGMA busy_timeout").fetchone() == (1000,)
+    number = begun(history, turn())
+    other = sqlite3.connect(history.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, other.execute, ["COMMIT"])
+    timer.start()
+    began = time.perf_counter()
+    history.rename(number, "later")
+    assert time.perf_counter() - began > 0.2
+    timer.join()
+    other.close()
+    assert history.load(number).info.name == "later"
 
 
-def test_a_page_that_goes_bad_later(tmp_path: Path) -> None:
-    path = tmp_path / "history.db"
-    history = opened(path)
+def test_a_page_that_goes_bad_later(connected: tuple[History, sqlite3.Connection]) -> None:
+    history, db = connected
+    path = history.path
     for _ in range(50):
         begun(history, turn("x" * 500, "y" * 5_000))
-    history._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    history._db.execute("PRAGMA cache_size = 0")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.execute("PRAGMA cache_size = 0")
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(4096)

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -153,12 +155,19 @@ def test_line_that_is_no_message_ends_the_process(
         await engine.stop()
 
     async def after_its_end(engine: EngineProcess) -> None:
-        assert engine._process is not None
-        await engine._process.wait()
-        monkeypatch.setattr(engine._process, "kill", _gone)  # as asyncio does once it is reaped
+        (process,) = started
+        await process.wait()
+        monkeypatch.setattr(process, "kill", _gone)  # as asyncio does once it is reaped
         await body(engine)
 
+    async def remembered(*program: str, **how: Any) -> Process:
+        started.append(await create(*program, **how))
+        return started[-1]
+
     play(write_program("echo nonsense; exec sleep 60"), body, monkeypatch)
+    started: list[Process] = []
+    create = asyncio.create_subprocess_exec
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", remembered)
     play(write_program("echo nonsense"), after_its_end, monkeypatch)
 
 
