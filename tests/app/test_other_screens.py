@@ -304,6 +304,22 @@ async def test_the_price_is_told_before_the_other_mode_reads() -> None:
 
 
 @pytest.mark.asyncio
+async def test_measuring_the_machine_for_a_comparison_is_shown() -> None:
+    app = StandInApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await talked(pilot, ("Who?", "It is Ishmael."))
+        await pilot.press("f6", "enter")
+        await pilot.pause(0.2)
+        assert "Waiting for the engine" in screen_text(app)
+        await app.say(pilot, events.CalibrationProgress(0.5, 1.0))
+        await pilot.pause(0.2)
+        assert "Measuring this machine, once" in screen_text(app)
+        await app.say(pilot, progress(65_536, 60.0))
+        await pilot.pause(0.2)
+        assert "65,536 / 131,002 tokens" in screen_text(app)
+
+
+@pytest.mark.asyncio
 async def test_a_comparison_that_fails_or_is_stopped_loses_nothing() -> None:
     app = StandInApp()
     async with app.run_test(size=(120, 36)) as pilot:

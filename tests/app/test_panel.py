@@ -245,6 +245,23 @@ async def test_the_running_part_counts_up_between_events() -> None:
     assert "20.6 s" in stopped
 
 
+async def test_measuring_the_machine_is_shown_and_is_no_part_of_the_ttft() -> None:
+    app = StillApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await tell(pilot, *OPENED, events.CalibrationProgress(0.4, 3.2))
+        shown = screen_text(app)
+        assert "Measuring this machine, once" in shown
+        assert "3 s" in next(line for line in shown.splitlines() if "Measuring" in line)
+        split = breakdown_of(app.session.state)
+        assert split.timed is None
+        assert split.ttft.total_s == pytest.approx(4.6)
+        await tell(pilot, events.CalibrationProgress(1.0, 8.0))
+        assert "Measuring" not in screen_text(app)
+        assert "0 / 131,002 tokens" in screen_text(app)
+        await tell(pilot, chunk(16_384, 8.2))
+        assert breakdown_of(app.session.state).ttft.total_s == pytest.approx(4.6 + 8.2)
+
+
 async def test_writing_is_told_while_the_answer_is_written() -> None:
     app = StillApp()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -31,7 +31,7 @@ class CompareScreen(Screen[None]):
     """Offers a comparison of the last answer, or shows the newest one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "begin", "Read it so", id="compare.begin"),
+        Binding("enter", "begin", "Start", id="compare.begin"),
         Binding("ctrl+x", "stop", "Stop", id="compare.stop"),
         Binding("f6", "again", "Compare the last answer", key_display="F6", id="compare.again"),
         Binding("escape,q", "leave", "Back", key_display="Esc", id="compare.back"),
@@ -121,7 +121,7 @@ class CompareScreen(Screen[None]):
         price = price_of(self._session)
         self._question(turn.question)
         sentences = [Content(sentence) for sentence in price.sentences()]
-        keys = Content.styled("Enter reads it so · Esc leaves", "$accent")
+        keys = Content.styled("Enter starts · Esc leaves", "$accent")
         self.query_one("#compare-state", Static).update(Content("\n").join([*sentences, keys]))
         answer = turn.answer
         self._side("first", _figures(prefill.attention.mode, prefill, answer, _memory(prefill)),

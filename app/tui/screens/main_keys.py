@@ -39,9 +39,9 @@ MAIN_KEYS: list[BindingType] = [
             tooltip="the text as the model read it, with its outline and a search"),
     Binding("f6", "compare", "Dense/sparse", key_display="F6", priority=True, id="compare",
             tooltip="ask the last question again in the other attention mode, and compare; "
-            "the price is told first"),
+            "the cost is shown first"),
     Binding("f7", "app.sessions", "Sessions", key_display="F7", priority=True, id="sessions",
-            tooltip="earlier conversations: search, go on, rename, export, delete"),
+            tooltip="earlier conversations: search, continue, rename, export, delete"),
     Binding("f8", "app.model", "Model", key_display="F8", show=False, priority=True,
             id="model", tooltip="another model reads the document"),
     Binding("f9", "app.open", "Open", key_display="F9", show=False, priority=True, id="open",

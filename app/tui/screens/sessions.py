@@ -22,8 +22,8 @@ from ...session.recorder import Keeper
 from ..widgets.choice_list import ChoiceList
 from .prompt import PromptScreen
 
-_NONE_YET = "No conversation is kept yet. The first question of one keeps it."
-_NO_HISTORY = "Conversations are not kept: --no-history, or the setting, or its folder says so."
+_NONE_YET = "No conversation is kept yet. A conversation is kept from its first question on."
+_NO_HISTORY = "Conversations are not kept: history is turned off, or its folder cannot be used."
 _NOT_FOUND = "No conversation has these words."
 
 
@@ -31,7 +31,7 @@ class SessionsScreen(Screen[Saved | None]):
     """The result is the conversation to continue; None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "resume", "Go on", id="sessions.resume"),
+        Binding("enter", "resume", "Continue", id="sessions.resume"),
         Binding("slash", "search", "Search", key_display="/", id="sessions.search"),
         Binding("r", "rename", "Rename", id="sessions.rename"),
         Binding("e", "export('md')", "Markdown", id="sessions.export-markdown"),

@@ -41,7 +41,7 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
         Binding("f2", "app.next_theme", "Theme", key_display="F2", show=False, priority=True,
                 id="theme", tooltip="dark, light or high contrast"),
         Binding("f7", "sessions", "Sessions", key_display="F7", priority=True, id="sessions",
-                tooltip="earlier conversations: search, go on, rename, export, delete"),
+                tooltip="earlier conversations: search, continue, rename, export, delete"),
         Binding("slash", "path", "Path", key_display="/", id="start.path",
                 tooltip="type a path"),
         Binding("delete", "forget", "Forget", id="start.forget",
