@@ -18,11 +18,11 @@ Attention = Callable[[Inputs], Tensor]
 
 
 class Unavailable(Exception):
-    """A baseline cannot run here; the text says why, for people to read."""
+    """A method cannot run here; the text says why, for people to read."""
 
 
 def dense_baselines(device: torch.device) -> dict[str, Attention]:
-    """By name, the fastest known first.
+    """The baselines for a device by their names, the fastest known first.
 
     On Hopper PyTorch itself would choose FlashAttention2 although cuDNN is faster there, so both
     are asked for by name.  On CPU there is one tiled kernel.
@@ -40,8 +40,8 @@ def _through(backend: SDPBackend) -> Attention:
 
     def attend(inputs: Inputs) -> Tensor:
         q, k, v = inputs.q[None], inputs.k[None], inputs.v[None]
-        # PyTorch tells by warnings why a backend is out of the question.
-        with warnings.catch_warnings(record=True) as reasons, sdpa_kernel([backend]):
+        # PyTorch says in warnings why it cannot use a backend.
+        with warnings.catch_warnings(record=True) as caught, sdpa_kernel([backend]):
             warnings.simplefilter("always")
             try:
                 return scaled_dot_product_attention(
@@ -50,19 +50,19 @@ def _through(backend: SDPBackend) -> Attention:
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:
-                texts = [str(reason.message) for reason in reasons]
-                raise Unavailable(_told(texts) or first_line(error)) from error
+                texts = [str(warning.message) for warning in caught]
+                raise Unavailable(_reasons(texts) or first_line(error)) from error
 
     return attend
 
 
-def _told(texts: list[str]) -> str:
+def _reasons(texts: list[str]) -> str:
     """The reasons among PyTorch's warnings, without its headings and places in its source."""
     reasons = [text.split("(Triggered internally")[0].strip() for text in texts]
     return " ".join(text for text in reasons if not text.endswith(":"))
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error that says something."""
+    """The first line of an error's text that is not empty."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

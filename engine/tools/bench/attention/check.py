@@ -1,4 +1,4 @@
-"""No time without a green check: single rows against their exact attention in float64."""
+"""Single rows against their exact attention in float64: nothing is timed before it passes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 2e-2}
 
 @dataclass(frozen=True)
 class Checked:
-    """What a method was found to compute."""
+    """The result of a check that passed."""
 
     error: float  # of the worst head, relative to the norm of its exact rows
     recall: dict[str, Any]  # of the checked rows over all heads: mean, p5, minimum
@@ -43,9 +43,9 @@ class Checker:
             EngineError: a head is off by more than `TOLERANCE`, or not a number.
         """
         inputs, rows = self.inputs, self.rows
-        expected, mass = self._dense, torch.ones(1)
+        expected, recall = self._dense, torch.ones(1)
         if kept is not None:
-            expected, mass = exact_rows(
+            expected, recall = exact_rows(
                 inputs.q, inputs.k, inputs.v, rows, scale=inputs.scale, kept=kept
             )
         off = (out[:, rows].double() - expected).norm(dim=-1)  # [H, rows]
@@ -59,15 +59,15 @@ class Checker:
                 f"{error:.2g} of its norm, row {row:,} most; {allowed:g} is allowed.",
                 "It was not timed.  Please report it with the output of sa-engine info.",
             )
-        return Checked(error, asdict(_spread(mass)))
+        return Checked(error, asdict(_summary(recall)))
 
 
 def fill_freed_memory(inputs: Inputs) -> None:
-    """Leave not-a-number in memory that the next output may get, so that no method passes by
-    the right values of the one before."""
+    """Fill memory that the next output may get with NaN, so that no method passes by what the one
+    before it wrote there."""
     torch.full_like(inputs.q, torch.nan)
 
 
-def _spread(mass: Tensor) -> RecallSummary:
-    mass = mass.flatten()
-    return RecallSummary(float(mass.mean()), float(mass.quantile(0.05)), float(mass.min()))
+def _summary(recall: Tensor) -> RecallSummary:
+    recall = recall.flatten()
+    return RecallSummary(float(recall.mean()), float(recall.quantile(0.05)), float(recall.min()))

@@ -11,19 +11,19 @@ from torch import Tensor
 def row_weights(
     q: Tensor, k: Tensor, rows: Sequence[int], *, scale: float
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Causal softmax weights of single query rows over all keys, one kv group at a time.
+    """Causal softmax weights of single query rows over all keys, one kv head at a time.
 
     Args:
         q: [H, L, D]; k: [G, L, D]; rows: positions below L.
     Yields:
-        the group's query heads, and their weights [H / G, len(rows), L] in float64.
+        the query heads of the kv head, and their weights [H / G, len(rows), L] in float64.
     """
     at = torch.tensor(rows, device=q.device)
     later = torch.arange(k.shape[1], device=q.device) > at[:, None]  # [R, L]
-    shared = q.shape[0] // k.shape[0]
-    for group in range(k.shape[0]):
-        heads = slice(group * shared, (group + 1) * shared)
-        scores = q[heads].index_select(1, at).double() @ k[group].double().T
+    group_size = q.shape[0] // k.shape[0]
+    for kv_head in range(k.shape[0]):
+        heads = slice(kv_head * group_size, (kv_head + 1) * group_size)
+        scores = q[heads].index_select(1, at).double() @ k[kv_head].double().T
         yield heads, scores.mul_(scale).masked_fill_(later, float("-inf")).softmax(dim=-1)
 
 
@@ -36,7 +36,7 @@ def exact_rows(
     scale: float,
     kept: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Causal attention of single rows over the kept keys, and the mass that these hold.
+    """Causal attention of single rows over the kept keys, and their recall.
 
     Args:
         q: [H, L, D]; k, v: [G, L, D].
@@ -47,20 +47,20 @@ def exact_rows(
     """
     shape, device = (q.shape[0], len(rows)), q.device
     out = torch.empty(*shape, v.shape[-1], dtype=torch.float64, device=device)
-    mass = torch.ones(*shape, dtype=torch.float64, device=device)
-    for group, (heads, weights) in enumerate(row_weights(q, k, rows, scale=scale)):
+    recall = torch.ones(*shape, dtype=torch.float64, device=device)
+    for kv_head, (heads, weights) in enumerate(row_weights(q, k, rows, scale=scale)):
         if kept is not None:
             weights = weights.mul_(kept[heads])
-            mass[heads] = weights.sum(dim=-1)
-            weights = weights.div_(mass[heads].unsqueeze(-1))
-        out[heads] = weights @ v[group].double()
-    return out, mass
+            recall[heads] = weights.sum(dim=-1)
+            weights = weights.div_(recall[heads].unsqueeze(-1))
+        out[heads] = weights @ v[kv_head].double()
+    return out, recall
 
 
 def oracle_density(
     q: Tensor, k: Tensor, rows: Sequence[int], *, share: float = 0.95
 ) -> tuple[float, ...]:
-    """Of every head, the fewest keys that hold `share` of each row's softmax mass, over the keys
+    """For every head, the fewest keys that hold `share` of each row's attention mass, over the keys
     that the rows see: what a perfect selection would compute for these rows.
 
     Args:

@@ -30,7 +30,7 @@ def compiled_flex(inputs: Inputs) -> Flex:
     Raises `Unavailable` where it does not run, and from its first call if it does not compile.
     """
     if not platform_of(inputs.q.device).queues_work:
-        raise Unavailable("FlexAttention needs a GPU")
+        raise Unavailable("FlexAttention needs CUDA")
     if inputs.length % BLOCK:
         raise Unavailable(f"the block mask needs a length that is a multiple of {BLOCK}")
     torch.compiler.reset()  # else a few lengths exhaust the compiler's limit of recompilations
@@ -59,28 +59,28 @@ def kept_blocks(plans: Plans, inputs: Inputs) -> Tensor:
     kept = torch.zeros(heads, blocks, blocks, dtype=torch.bool, device=inputs.q.device)
     for (start, end), plan in zip(chunks(inputs.length, inputs.q.device), plans, strict=True):
         rows = slice(start // BLOCK, end // BLOCK)
-        kept[:, rows] = True if plan is None else _chunk_blocks(plan, rows, blocks, inputs.q.device)
+        kept[:, rows] = True if plan is None else _chunk_blocks(plan, rows, blocks)
     return kept.tril_()
 
 
-def _chunk_blocks(plan: SparsePlan, rows: slice, blocks: int, device: torch.device) -> Tensor:
-    """[H, chunk / BLOCK, blocks] bool; later blocks than a row's own may be set."""
-    heads, width = plan.columns.shape
-    listed = torch.arange(width, device=device) < plan.num_columns[:, -1:]
-    columns = torch.where(listed, plan.columns // BLOCK, blocks)  # past the last is cut off
-    touched = torch.zeros(heads, blocks + 1, dtype=torch.bool, device=device)
-    touched.scatter_(1, columns.long(), True)
-    out = touched[:, None, :blocks].expand(-1, rows.stop - rows.start, -1).clone()
-    position = torch.arange(blocks, device=device)
-    for t, query_block in enumerate(plan.query_blocks):
-        at = slice(
-            query_block.start // BLOCK - rows.start, -(-query_block.end // BLOCK) - rows.start
-        )
-        out[:, at] |= (position >= plan.local_starts[:, t, None] // BLOCK)[:, None]
-    if plan.blocks is not None:
-        assert plan.blocks.size == BLOCK
-        out[:, :, : plan.blocks.kept.shape[2]] |= plan.blocks.kept
-    return out
+def _chunk_blocks(plan: SparsePlan, rows: slice, blocks: int) -> Tensor:
+    """[H, chunk / BLOCK, blocks] bool.
+
+    The rows of a query block within a block of rows see the same keys but for the causal diagonal,
+    so the last of them sees what they see together.
+    """
+    last = torch.tensor(
+        [
+            min(first + BLOCK, query_block.end) - 1
+            for query_block in plan.query_blocks
+            for first in range(query_block.start // BLOCK * BLOCK, query_block.end, BLOCK)
+        ],
+        device=plan.columns.device,
+    )
+    seen = plan.to_mask(last - rows.start * BLOCK).unflatten(-1, (-1, BLOCK)).any(dim=-1)
+    touched = seen.new_zeros(len(seen), rows.stop - rows.start, blocks, dtype=torch.int32)
+    touched[..., : seen.shape[-1]].index_add_(1, last // BLOCK - rows.start, seen.int())
+    return touched > 0
 
 
 def block_mask(blocks: Tensor) -> BlockMask:

@@ -1,4 +1,4 @@
-"""What one attention layer gets, and the plainest way to make it up."""
+"""The inputs of one attention layer, and the simplest way to generate them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Inputs:
 
     @property
     def scale(self) -> float:
-        """Of the scores before the softmax."""
+        """Factor on q @ k.T before the softmax."""
         return float(self.q.shape[-1] ** -0.5)
 
 

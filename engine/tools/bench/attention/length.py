@@ -1,4 +1,4 @@
-"""All methods at one length: each is checked, then timed, then on record."""
+"""All methods at one length: each is checked, then timed, then recorded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LengthBench:
     """The rows of one length.
 
     The first dense baseline that runs is what all others are compared with, each timed in turns
-    with it.  A method that is not there, or whose memory runs out, has a row that says so.
+    with it.  A method that is not available, or runs out of memory, has a row that says so.
     """
 
     def __init__(self, inputs: Inputs, *, seed: int, rounds: int, report: Report) -> None:
@@ -36,7 +36,7 @@ class LengthBench:
         self._inputs = inputs
         self._rounds = rounds
         self._report = report
-        # Of long chunks more rows are sampled where blocks are among the patterns.
+        # In long chunks more rows are sampled where blocks are among the patterns.
         several = [SelectionSettings(method=m) for m in ("local-vertical", "block-cluster")]
         checked = ours.rows_not_sampled(inputs, several, count=CHECKED_ROWS, seed=seed)
         self._checker = Checker(inputs, checked)
@@ -129,9 +129,9 @@ class LengthBench:
         prepare: Callable[[], object] | None = None,
         whole: Callable[[], object] | None = None,
     ) -> None:
-        """Put on record how long a method takes, and the baseline in turns with it.
+        """Record how long a method takes, and the baseline in turns with it.
 
-        `whole` is what comes before attention and attention in one, where that can be.
+        `whole` is what comes before attention and attention in one, where there is such.
         """
         functions = [each for each in (attend, prepare, whole) if each is not None]
         if self._baseline is not None:
@@ -145,8 +145,8 @@ class LengthBench:
             row |= {"baseline": name, "baseline_in_turns": asdict(timings[-1])}
             row["baseline_over_this"] = timings[-1].median_s / row["total_s"]
         self._record(row)
-        told = f"{row['length']:,} {kept.method} {kept.asked}".rstrip()
-        print(f"{told}: {1e3 * row['total_s']:,.2f} ms", file=sys.stderr, flush=True)
+        what = f"{row['length']:,} {kept.method} {kept.asked}".rstrip()
+        print(f"{what}: {1e3 * row['total_s']:,.2f} ms", file=sys.stderr, flush=True)
 
     def _record(self, row: Row) -> None:
         self.rows.append(row)
@@ -154,7 +154,7 @@ class LengthBench:
 
     @contextmanager
     def _or_reason(self, method: str, asked: str) -> Iterator[None]:
-        """Put on record why there is no measurement, where there can be none."""
+        """Record why there is no measurement, where a method cannot run."""
         reason = "out of memory"
         try:
             yield

@@ -92,24 +92,16 @@ def density(plans: Plans, inputs: Inputs) -> float:
 
 def kept_keys(plans: Plans, rows: Sequence[int], inputs: Inputs) -> Tensor:
     """Which keys each row attends to under the plans, [H, len(rows), L] bool."""
-    kept = torch.zeros(
-        len(inputs.q), len(rows), inputs.length, dtype=torch.bool, device=inputs.q.device
-    )
-    for r, row in enumerate(rows):
-        (start, _), plan = next(
-            pair for pair in zip(_chunks(inputs), plans, strict=True) if row < pair[0][1]
-        )
+    device = inputs.q.device
+    shape = len(inputs.q), len(rows), inputs.length
+    kept = torch.zeros(shape, dtype=torch.bool, device=device)
+    at, key = torch.tensor(rows, device=device), torch.arange(inputs.length, device=device)
+    for (start, end), plan in zip(_chunks(inputs), plans, strict=True):
+        here = ((at >= start) & (at < end)).nonzero().squeeze(1)
         if plan is None:
-            kept[:, r, : row + 1] = True
-            continue
-        if plan.blocks is not None:
-            seen = plan.blocks.kept[:, (row - start) // plan.blocks.size]
-            seen = seen.repeat_interleave(plan.blocks.size, dim=-1)
-            kept[:, r, : seen.shape[-1]] = seen
-        t = next(t for t, query_block in enumerate(plan.query_blocks) if row < query_block.end)
-        for head, columns in enumerate(plan.columns):
-            kept[head, r, columns[: plan.num_columns[head, t]]] = True
-            kept[head, r, plan.local_starts[head, t] : row + 1] = True
+            kept[:, here] = key <= at[here, None]
+        else:
+            kept[:, here, :end] = plan.to_mask(at[here] - start)
     return kept
 
 

@@ -22,9 +22,9 @@ NOTES = (
     "FlexAttention's building of a block mask from our plan, selection not included.  Total is "
     "sa-chat's both, chunk by chunk as in a prefill, timed in one; FlexAttention's is the sum.",
     "Density is computed pairs / causal pairs.  Where it is asked for it is forced: the columns "
-    "with most mass per pair until it is reached, whatever they cover.  FlexAttention computes "
-    "whole blocks.",
-    "Coverage is the exact softmax mass of the kept keys, mean and 5th percentile over the "
+    "with most attention mass per pair until it is reached, whatever they hold.  FlexAttention "
+    "computes whole blocks.",
+    "Recall is the exact softmax mass of the kept keys, mean and 5th percentile over the "
     "compared rows of all heads, none of which selection looked at.  Fewest keys is what a perfect "
     "selection would keep there.",
     "TFLOP/s are of computed pairs in attention alone.  The ratio is of the baseline's median, "
@@ -53,10 +53,10 @@ def measured(
     prepare: Timing | None = None,
     whole: Timing | None = None,
 ) -> Row:
-    """A checked and timed method; `prepare` is of what comes before attention, if any does, and
-    `whole` of both in one."""
+    """The row of a checked and timed method; `prepare` times what comes before attention, if
+    anything does, and `whole` both in one."""
     apart = attention.median_s + (0.0 if prepare is None else prepare.median_s)
-    heads, length, size = inputs.q.shape
+    heads, length, head_dim = inputs.q.shape
     pairs = kept.density * heads * causal_pairs(0, length)
     return {
         "length": length,
@@ -70,13 +70,13 @@ def measured(
         "attention": asdict(attention),
         "whole": None if whole is None else asdict(whole),
         "total_s": apart if whole is None else whole.median_s,
-        "tflops": 4 * size * pairs / attention.median_s / 1e12,  # q @ k.T and weights @ v
+        "tflops": 4 * head_dim * pairs / attention.median_s / 1e12,  # q @ k.T and weights @ v
         "note": kept.note,
     }
 
 
 def not_measured(length: int, method: str, asked: str, outcome: str) -> Row:
-    """`outcome` says why."""
+    """The row of a method that was not measured; `outcome` says why."""
     return {"length": length, "method": method, "outcome": outcome, "asked": asked}
 
 

@@ -7,7 +7,7 @@ have these kinds of heads, in proportions of this project's choice:
 
 | kind    | of 16 heads | what holds the mass of a row at position i                            |
 |---------|-------------|-----------------------------------------------------------------------|
-| band    | 3           | keys nearby, falling off with distance on a scale of `NEAR_SCALE`     |
+| local   | 3           | keys nearby, falling off with distance on a scale of `NEAR_SCALE`     |
 | stripe  | 4           | up to `STRIPES` single keys, the same for all queries                 |
 | slash   | 3           | keys at `SLASHES` fixed distances, `FAR_SCALE` wide                   |
 | sink    | 3           | the first `SINKS` keys; keys nearby                                   |
@@ -19,8 +19,8 @@ A distance of slashes is one where all rotary angles meet; with few angles, they
 Strengths do not depend on the length, so in long contexts a structured head needs a fixed number
 of keys and its density falls as one over the length, while a flat head needs the same share.
 Fewest keys that hold 95 % of the mass (`oracle_density`), mean of 32 heads of 128: 0.37 of the
-causal pairs at 4K tokens, 0.33 at 8K, 0.26 at 16K, 0.17 at 32K, 0.11 at 64K, 0.08 at 128K.  Of the
-reader's 8 heads one is flat: 0.28 at 16K, 0.13 at 128K.
+causal pairs at 4K tokens, 0.33 at 8K, 0.26 at 16K, 0.17 at 32K, 0.11 at 64K, 0.08 at 128K.  One of
+the reader's 8 heads is flat: 0.28 at 16K, 0.13 at 128K.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Strength:
 
 
 _KINDS = {
-    "local_start": _Strength(near=14.0),
+    "local": _Strength(near=14.0),
     "stripe": _Strength(stripe=12.0),
     "slash": _Strength(far=12.0),
     "sink": _Strength(sink=15.0, near=10.0),
@@ -65,8 +65,8 @@ _KINDS = {
 }
 # The first 8 hold every kind.
 _CYCLE = (
-    *("local_start", "stripe", "slash", "sink", "cluster", "stripe", "flat", "slash"),
-    *("sink", "local_start", "stripe", "slash", "cluster", "stripe", "sink", "local_start"),
+    *("local", "stripe", "slash", "sink", "cluster", "stripe", "flat", "slash"),
+    *("sink", "local", "stripe", "slash", "cluster", "stripe", "sink", "local"),
 )
 
 
@@ -80,17 +80,17 @@ def structured_inputs(
 ) -> Inputs:
     """Inputs with the heads of this module's table; the same for the same arguments.
 
-    The dimensions of K are divided among features that all heads of the group find there, and
+    The dimensions of K are divided among features that all heads of a kv head find there, and
     the kind of a query head is the features that its Q has: near and far positions as rotary
     angles, topics as random signs, one dimension each for stripes and sinks, and noise.
     """
     inputs = random_inputs(shape, length, seed=seed, device=device, dtype=dtype)
     generator = torch.Generator().manual_seed(seed)
-    shared = shape.heads // shape.kv_heads
-    for group in range(shape.kv_heads):
+    group_size = shape.heads // shape.kv_heads
+    for kv_head in range(shape.kv_heads):
         features = _Features(shape.head_size, length, generator, device)
-        features.write_keys(inputs.k[group])
-        for head in range(group * shared, (group + 1) * shared):
+        features.write_keys(inputs.k[kv_head])
+        for head in range(kv_head * group_size, (kv_head + 1) * group_size):
             features.write_queries(inputs.q[head], _KINDS[kind_of(head)], generator)
     return inputs
 
@@ -99,14 +99,14 @@ class _Features:
     """Where one kv head's features lie among its D dimensions, and their values."""
 
     def __init__(
-        self, size: int, length: int, generator: torch.Generator, device: torch.device
+        self, head_dim: int, length: int, generator: torch.Generator, device: torch.device
     ) -> None:
-        quarter = size // 4
+        quarter = head_dim // 4
         self._near, self._far = slice(0, quarter), slice(quarter, 2 * quarter)
         self._topic = slice(2 * quarter, 3 * quarter - 2)
         self._stripe, self._sink = 3 * quarter - 2, 3 * quarter - 1
-        self._noise = slice(3 * quarter, size)
-        self._size, self._length, self._device = size, length, device
+        self._noise = slice(3 * quarter, head_dim)
+        self._head_dim, self._length, self._device = head_dim, length, device
         self._near_angles = _angles(quarter // 2, NEAR_SCALE, generator)
         self._far_angles = _angles(quarter // 2, FAR_SCALE, generator)
         self._topics = self._random_topics(quarter - 2, generator).to(device)
@@ -122,7 +122,7 @@ class _Features:
 
     def write_queries(self, q: Tensor, strength: _Strength, generator: torch.Generator) -> None:
         """Into q [L, D], which holds normal noise; scores are scaled by D ** -0.5 later."""
-        unit = math.sqrt(self._size)
+        unit = math.sqrt(self._head_dim)
         pairs = len(self._near_angles)
         q[:, self._near] = self._rotary(self._near_angles, 0) * (strength.near * unit / pairs)
         far = torch.zeros(self._length, 2 * pairs, device=q.device, dtype=torch.float64)
