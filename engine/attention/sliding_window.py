@@ -13,8 +13,8 @@ from torch import Tensor
 from ..kernels import attend, merge_attention_states
 from ..sparsity.plan import causal_pairs
 
-_ROWS = 4096  # at once, or those of one block: what is copied stays a few times as large
-_HEADS = 2**15  # at once; a launch has at most 2**16 of them
+ROWS_TOGETHER = 4096  # or those of one block: what is copied stays a few times as large
+HEADS_TOGETHER = 2**15  # a launch has at most 2**16 of them
 
 
 def sliding_window_attention(
@@ -48,7 +48,7 @@ def sliding_window_attention(
         some = slice(0, window - start)
         part = attend(q[:, some], k[:, :window], v[:, :window], causal=True, scale=scale)
         out[:, some], lse[:, some] = part
-    together = max(1, min(_ROWS // window, _HEADS // heads))
+    together = max(1, min(ROWS_TOGETHER // window, HEADS_TOGETHER // heads))
     for first, size, count in _blocks(max(start, window), end, window, together):
         some = slice(first - start, first - start + size * count)
         part = _full(q[:, some], k, v, first, size, window=window, scale=scale)

@@ -1,4 +1,4 @@
-"""Sliding windows and learned sinks against the definition, a masked softmax."""
+"""Sliding windows and sink logits against the definition, a masked softmax."""
 
 from dataclasses import replace
 
@@ -17,8 +17,8 @@ from sa_chat.engine.attention import (
     RecallSummary,
     SparseBackend,
     register,
+    sliding_window,
 )
-from sa_chat.engine.attention import sliding_window as windowed
 from sa_chat.engine.attention.sink_logits import with_sink_logits
 from sa_chat.engine.attention.sliding_window import sliding_window_attention, windowed_pairs
 from sa_chat.engine.kernels import attend
@@ -46,17 +46,17 @@ CASES = [  # rows, keys, window
 ]
 
 
-def _inputs(rows, keys, *, heads=4, groups=2, size=16, value_size=16, dtype=torch.float32):
+def _inputs(rows, keys, *, heads=4, num_kv_heads=2, head_dim=16, value_dim=16, dtype=torch.float32):
     torch.manual_seed(rows + keys)
-    q = torch.randn(heads, rows, size, dtype=dtype)
-    k = torch.randn(groups, keys, size, dtype=dtype)
-    return q, k, torch.randn(groups, keys, value_size, dtype=dtype)
+    q = torch.randn(heads, rows, head_dim, dtype=dtype)
+    k = torch.randn(num_kv_heads, keys, head_dim, dtype=dtype)
+    return q, k, torch.randn(num_kv_heads, keys, value_dim, dtype=dtype)
 
 
 def _definition(q, k, v, window, sink_logits=None):
     """In float64, with the whole score matrix and a mask; lse without the sinks."""
-    shared = len(q) // len(k)
-    q, k, v = q.double(), *(each.double().repeat_interleave(shared, 0) for each in (k, v))
+    group_size = len(q) // len(k)
+    q, k, v = q.double(), *(each.double().repeat_interleave(group_size, 0) for each in (k, v))
     scores = q @ k.transpose(1, 2) * SCALE
     key = torch.arange(k.shape[1])
     row = key[-q.shape[1] :, None]
@@ -76,10 +76,10 @@ def _check(q, k, v, window, atol=1e-5):
     torch.testing.assert_close(lse.double(), expected_lse, atol=atol, rtol=atol)
 
 
-@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2), (6, 1)])
+@pytest.mark.parametrize(("heads", "num_kv_heads"), [(4, 4), (4, 2), (6, 1)])
 @pytest.mark.parametrize(("rows", "keys", "window"), CASES)
-def test_a_window_is_computed_as_defined(rows, keys, window, heads, groups):
-    _check(*_inputs(rows, keys, heads=heads, groups=groups), window)
+def test_a_window_is_computed_as_defined(rows, keys, window, heads, num_kv_heads):
+    _check(*_inputs(rows, keys, heads=heads, num_kv_heads=num_kv_heads), window)
 
 
 @settings(max_examples=150, deadline=None)
@@ -90,15 +90,15 @@ def test_any_shape(data):
     _check(*_inputs(rows, keys), window)
 
 
-@pytest.mark.parametrize("limit", ["_ROWS", "_HEADS"])
-def test_many_blocks_go_in_groups(limit, monkeypatch):
-    monkeypatch.setattr(windowed, limit, {"_ROWS": 64, "_HEADS": 16}[limit])
+@pytest.mark.parametrize(("limit", "value"), [("ROWS_TOGETHER", 64), ("HEADS_TOGETHER", 16)])
+def test_many_blocks_go_in_groups(limit, value, monkeypatch):
+    monkeypatch.setattr(sliding_window, limit, value)
     _check(*_inputs(500, 530), 16)
 
 
 def test_in_bfloat16_with_values_of_another_size_and_a_view_of_a_cache():
     _check(*_inputs(300, 400, dtype=torch.bfloat16), 50, atol=3e-2)
-    q, k, v = _inputs(300, 500, value_size=24)
+    q, k, v = _inputs(300, 500, value_dim=24)
     _check(q, k[:, :400], v[:, :400], 50)
 
 

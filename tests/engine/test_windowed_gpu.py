@@ -1,4 +1,4 @@
-"""Sliding windows and learned sinks on CUDA: kernels, and whole models with graphs."""
+"""Sliding windows and sink logits on CUDA: kernels, and whole models with graphs."""
 
 import pytest
 import torch
@@ -47,16 +47,16 @@ MODELS = [
 
 def _definition(q, k, v, window, scale):
     """In float64, head by head; out [H, C, D] and lse [H, C]."""
-    shared, rows, keys = len(q) // len(k), q.shape[1], k.shape[1]
+    group_size, rows, keys = len(q) // len(k), q.shape[1], k.shape[1]
     key = torch.arange(keys, device=q.device)
     row = key[-rows:, None]
     unseen = (key > row) | (key <= row - window)
     outs, lses = [], []
     for head, queries in enumerate(q):
-        scores = queries.double() @ k[head // shared].double().T * scale
+        scores = queries.double() @ k[head // group_size].double().T * scale
         scores.masked_fill_(unseen, -torch.inf)
         lses.append(scores.logsumexp(-1))
-        outs.append(scores.softmax(-1) @ v[head // shared].double())
+        outs.append(scores.softmax(-1) @ v[head // group_size].double())
     return torch.stack(outs), torch.stack(lses)
 
 
@@ -94,8 +94,8 @@ def _loaded(config, folder, dtype, device="cuda"):
         if name.endswith("sinks"):
             torch.nn.init.normal_(parameter, std=2.0)
     model.save_pretrained(folder)
-    told = EngineConfig(model=str(folder), device=device, gpus=1)
-    return load_model(told, progress=lambda stage, part: None, dtype=dtype)
+    config = EngineConfig(model=str(folder), device=device, gpus=1)
+    return load_model(config, progress=lambda stage, part: None, dtype=dtype)
 
 
 @pytest.mark.parametrize("config", MODELS, ids=lambda config: config.model_type)
