@@ -1,13 +1,13 @@
-"""The screen in a real terminal: how even its ticks are, what it costs, how soon it is there.
+"""Measure the screen in a real terminal: evenness of its ticks, CPU, memory, time to start.
 
     python benchmarks/screen.py                  # all parts
     python benchmarks/screen.py --prefill --headless --start --rounds 3
 
-Each part starts the screen in a pseudo-terminal of 120 columns and 40 rows, which is read as fast
-as it is written to and in which keys are typed.  The tick is a coroutine in the screen's event
-loop that sleeps 16 ms; its figures are the times from one wake to the next.  With `--headless` the
-prefill is measured once more without a terminal, with Textual's driver for tests.  Nothing of the
-user's settings and history is touched.
+Each part starts the screen in a pseudo-terminal of 120 columns and 40 rows, whose output is read as
+fast as it comes, and types keys into it.  The tick is a coroutine in the screen's event loop that
+sleeps 16 ms; its figures are the times from one wake-up to the next.  With `--headless` the prefill
+is measured once more without a terminal, with Textual's driver for tests.  The user's settings and
+history are not touched.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ TURNS = 500
 SCROLLS = 50
 ANSWER_WORDS, WORDS_PER_S = 2_000, 100
 BOOK_BYTES = 2_000_000
-_KEPT = 20_000  # characters of what was drawn; more than a screen of 120 x 40 takes
+_KEPT = 20_000  # characters of output; more than a screen of 120 x 40 takes
 KEY_S = 0.05  # between two keys
 PATIENCE_S = 900.0
 HANDBOOK = Path(__file__).parents[1] / "assets" / "handbook.pdf"
 PROGRAM = Path(sys.executable).with_name("sa-chat")
 PLACEHOLDER = "Ask the document"
-MARKERS = {"turns": f"Question {TURNS - 1}?", "document": "clocks of the town"}  # to be drawn
+MARKERS = {"turns": f"Question {TURNS - 1}?", "document": "clocks of the town"}  # to wait for
 PAGE_UP, PAGE_DOWN, F5, CTRL_Q = b"\x1b[5~", b"\x1b[6~", b"\x1b[15~", b"\x11"
 CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_].*?\x1b\\)")
 SAID = (
@@ -73,7 +73,7 @@ SAID = (
 
 
 class Terminal:
-    """A program in a pseudo-terminal.  What it draws is read whenever we wait."""
+    """A program in a pseudo-terminal, whose output is read during waits."""
 
     def __init__(self, command: Sequence[str], inherited: Sequence[int] = ()) -> None:
         self.began = time.perf_counter()
@@ -90,7 +90,7 @@ class Terminal:
         os.write(self._end, keys)
 
     def wait_for(self, text: str, patience_s: float = 60.0) -> None:
-        """Until `text` was drawn since the last wait.  Raises `TimeoutError`."""
+        """Wait until `text` is drawn.  Raises `TimeoutError`."""
         until = time.monotonic() + patience_s
         self._shown = ""
         while not self.shows(text):
@@ -98,11 +98,11 @@ class Terminal:
                 raise TimeoutError(f"no {text!r} in the terminal")
 
     def shows(self, text: str) -> bool:
-        """Whether it is in what was drawn lately."""
+        """Whether `text` is in the recent output."""
         return text in CONTROL.sub("", self._shown)
 
     def read(self, wait_s: float) -> bool:
-        """What is drawn now; False when the program is gone."""
+        """Read what is drawn now; False once the program has ended."""
         if select.select([self._end], [], [], wait_s)[0]:
             try:
                 piece = os.read(self._end, 65_536)
@@ -113,8 +113,10 @@ class Terminal:
         return True
 
     def serve(self, keys: int, marker: str) -> tuple[int, float | None]:
-        """Type what comes out of the pipe `keys` until the program ends; its exit code, and after
-        how many seconds `marker` was drawn."""
+        """Type what arrives on the pipe `keys` until the program ends.
+
+        Returns its exit code, and the seconds after which `marker` was drawn.
+        """
         marked = None
         sources = [self._end, keys]
         while True:
@@ -130,7 +132,7 @@ class Terminal:
                 marked = time.perf_counter() - self.began
 
     def end(self) -> int:
-        """Read what comes until the program is gone; its exit code."""
+        """Read until the program ends, and return its exit code."""
         while self.read(1.0):
             pass
         os.close(self._end)
@@ -138,7 +140,7 @@ class Terminal:
 
 
 class Tick:
-    """Records how far apart its wakes are, while it runs."""
+    """Records the times between its wake-ups while it runs."""
 
     def __init__(self) -> None:
         self._gaps: list[float] = []
@@ -162,21 +164,21 @@ class Tick:
         }
 
 
-class Watched(EngineProcess):
-    """The real engine's client; remembers what kinds of events it passed on."""
+class WatchedEngine(EngineProcess):
+    """The real engine's client; records the kinds of events that it yielded."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__(config)
-        self.heard: set[type[events.Event]] = set()
+        self.seen: set[type[events.Event]] = set()
 
     async def events(self) -> AsyncIterator[events.Event]:
         async for event in super().events():
-            self.heard.add(type(event))
+            self.seen.add(type(event))
             yield event
 
 
-class Scripted:
-    """An engine's client without a process: says what a part of this script wants."""
+class ScriptedEngine:
+    """An engine's client without a process, which sends prepared events."""
 
     def __init__(self, said: Sequence[events.Event]) -> None:
         self._events: asyncio.Queue[events.Event] = asyncio.Queue()
@@ -207,7 +209,7 @@ class Scripted:
 
 
 def opened(*texts: events.DocumentText) -> list[events.Event]:
-    """What is said of a document that is read at once."""
+    """The events of a document that is read at once."""
     section = values.Section("A book", "book.txt", 0, None, 1, 120_000)
     use = values.DeviceUse("CPU", 2**30, 2**30, 2**34, 2**31, 2**26, 2**28)
     figures = values.AttentionFigures("sparse", 0.95, 0.2, 0.97)
@@ -223,7 +225,7 @@ def opened(*texts: events.DocumentText) -> list[events.Event]:
 
 
 class Inside:
-    """One part, in the process of the screen.  `keys` is the pipe to whoever types."""
+    """Measures a part, in the process of the screen.  `keys` is the pipe to the typist."""
 
     def __init__(self, demo: bool, headless: bool, keys: int) -> None:
         self._demo = demo
@@ -240,19 +242,19 @@ class Inside:
         return await parts[part]()
 
     async def prefill(self) -> Figures:
-        """The real engine reads on all cores; then nothing happens."""
+        """The real engine reads on all cores; then the screen is idle."""
         options = OpenOptions((str(HANDBOOK),))
         if self._demo:
             options = OpenOptions(demo_paths(), include=SOURCE_FILES)
         how = " without a terminal" if self._headless else ""
         name = f"prefill of {'the demonstration' if self._demo else 'the handbook'}{how}"
-        app = self._app(Launch(options, EngineConfig()), Watched)
-        heard = await self._first(Watched)
+        app = self._app(Launch(options, EngineConfig()), WatchedEngine)
+        engine = await self._first(WatchedEngine)
         await asyncio.sleep(0.5)
         figures = {f"memory of the screen{how} after its start, MB": _rss_mb()}
-        await _until(lambda: events.ModelReady in heard.heard)
+        await _until(lambda: events.ModelReady in engine.seen)
         tick, began = Tick(), time.perf_counter()
-        await _until(lambda: events.PrefillDone in heard.heard)
+        await _until(lambda: events.PrefillDone in engine.seen)
         figures[f"{name}: s"] = time.perf_counter() - began
         figures |= tick.stop(name)
         await asyncio.sleep(2.0)
@@ -267,11 +269,11 @@ class Inside:
         return figures
 
     async def turns(self) -> Figures:
-        """A long conversation that was kept: opened, scrolled, a long answer behind it."""
+        """A long saved conversation: opened, scrolled, and continued with a long answer."""
         options = OpenOptions((os.path.abspath("book.txt"),))
         launch = Launch(options, EngineConfig(), resume=True)
-        app = self._app(launch, lambda config: Scripted(opened()))
-        client = await self._first(Scripted)
+        app = self._app(launch, lambda config: ScriptedEngine(opened()))
+        client = await self._first(ScriptedEngine)
         await _until(lambda: client.drained)
         await asyncio.sleep(2.0)
         tick = Tick()
@@ -298,8 +300,8 @@ class Inside:
     async def document(self) -> Figures:
         """A text of 2 MB in the document pane: shown, paged, searched."""
         launch = Launch(OpenOptions(("book.txt",)), EngineConfig())
-        app = self._app(launch, lambda config: Scripted(opened(*_book())))
-        client = await self._first(Scripted)
+        app = self._app(launch, lambda config: ScriptedEngine(opened(*_book())))
+        client = await self._first(ScriptedEngine)
         await _until(lambda: client.drained)
         await asyncio.sleep(2.0)
         tick = Tick()
@@ -322,7 +324,7 @@ class Inside:
     def _app(
         self, launch: Launch, make: Callable[[EngineConfig], EngineClient]
     ) -> Callable[[], Awaitable[None]]:
-        """Start the screen; what is given back ends it."""
+        """Start the screen; the returned function ends it."""
 
         def client(config: EngineConfig) -> EngineClient:
             self._clients.append(make(config))
@@ -372,7 +374,7 @@ async def _until(reached: Callable[[], bool]) -> None:
 
 
 def measured(part: str, demo: bool, headless: bool = False) -> Figures:
-    """A part, in a process of its own.  Raises `RuntimeError` if that fails."""
+    """Measure a part in a process of its own.  Raises `RuntimeError` if that fails."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "figures.json"
         here, there = os.pipe()
@@ -394,7 +396,7 @@ def measured(part: str, demo: bool, headless: bool = False) -> Figures:
 
 
 def _keep_turns() -> None:
-    """Fill the history that `turns` opens."""
+    """Save the conversation that `turns` opens."""
     history, trouble = open_history()
     if history is None:
         raise RuntimeError(trouble)
@@ -407,7 +409,7 @@ def _keep_turns() -> None:
 
 
 def start(rounds: int) -> Figures:
-    """Until the box for the question is there, and a letter typed into it is shown."""
+    """Time until the question box is shown, and a letter typed into it is drawn."""
     figures = Figures()
     for name, flags in (("", ()), (" --fake-engine default", ("--fake-engine", "default"))):
         seconds = [_start(flags) for _ in range(rounds)]

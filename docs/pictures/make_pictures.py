@@ -1,8 +1,8 @@
 """Make the pictures of the README: `python docs/pictures/make_pictures.py`.
 
-They are of the real program: the embedded reader reads the handbook and answers, so the figures on
-them are measured.  It takes some minutes, and wants an idle machine.  `--fake` plays the fake
-engine's script instead, to try the script itself.
+They show the real program: the embedded reader reads the handbook and answers, so the figures on
+them are measured.  This takes some minutes, and needs an idle machine.  `--fake` plays the fake
+engine's script instead, to try this script itself.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HALF = 0.55  # of the prefill, for its picture
 
 
 class Album:
-    """Plays one conversation and takes its pictures."""
+    """Plays a conversation and takes pictures of it."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._size = (arguments.width, arguments.height)
@@ -45,10 +45,10 @@ class Album:
 
     async def take_all(self) -> None:
         """Every picture, in the order of the README."""
-        await self._talk()
-        await self._begin()  # last: by now there is a document to be recent
+        await self._play_conversation()
+        await self._open_start_screen()  # last, so that it lists a recent document
 
-    async def _begin(self) -> None:
+    async def _open_start_screen(self) -> None:
         app = SaChatApp(Launch(None, EngineConfig()))
         async with app.run_test(size=self._size) as pilot:
             await pilot.pause(0.5)
@@ -56,13 +56,13 @@ class Album:
                 field.cursor_blink = False
             self._take(app, "opening")
 
-    async def _talk(self) -> None:
+    async def _play_conversation(self) -> None:
         launch = Launch(OpenOptions((str(HANDBOOK),)), EngineConfig(), self._fake)
         app = SaChatApp(launch)
         questions = FAKE_QUESTIONS if self._fake else QUESTIONS
         async with app.run_test(size=self._size) as pilot:
             await self._ask(pilot, questions[0])
-            await self._until(app, lambda state: _part_read(state) >= HALF)
+            await self._until(app, lambda state: _fraction_read(state) >= HALF)
             await pilot.pause(0.3)
             self._take(app, "prefill")
             await self._until(app, _settled)
@@ -104,7 +104,7 @@ class Album:
         print(path)
 
 
-def _part_read(state: ChatState) -> float:
+def _fraction_read(state: ChatState) -> float:
     if state.prefill is not None:
         return 1.0
     progress = state.progress
@@ -129,7 +129,7 @@ def main() -> None:
         "--patience", type=float, default=900.0, metavar="S", help="longest wait (default: 900)"
     )
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:  # no history of the user's on a picture
+    with tempfile.TemporaryDirectory() as folder:  # keeps the user's history off the pictures
         os.environ["XDG_DATA_HOME"] = folder
         asyncio.run(Album(arguments).take_all())
 
