@@ -83,7 +83,8 @@ def row_lse_torch(
 
     def over(size: int) -> Tensor:
         padded = nn.functional.pad(scores, (0, -keys % size), value=float("-inf"))
-        return padded.unflatten(-1, (-1, size)).logsumexp(dim=-1).permute(2, 0, 1).contiguous()
+        lse = padded.view(*padded.shape[:-1], -1, size).logsumexp(dim=-1)
+        return lse.permute(2, 0, 1).contiguous()
 
     return over(KEY_SPAN), over(block)
 

@@ -77,7 +77,8 @@ def _chunk_blocks(plan: SparsePlan, rows: slice, blocks: int) -> Tensor:
         ],
         device=plan.columns.device,
     )
-    seen = plan.to_mask(last - rows.start * BLOCK).unflatten(-1, (-1, BLOCK)).any(dim=-1)
+    mask = plan.to_mask(last - rows.start * BLOCK)
+    seen = mask.view(*mask.shape[:-1], -1, BLOCK).any(dim=-1)
     touched = seen.new_zeros(len(seen), rows.stop - rows.start, blocks, dtype=torch.int32)
     touched[..., : seen.shape[-1]].index_add_(1, last // BLOCK - rows.start, seen.int())
     return touched > 0
