@@ -15,12 +15,18 @@ from .layers import Int8Layer, KVLayer
 class KVCache(Cache):
     """The cache of one conversation: a fixed number of tokens, truncated to roll back.
 
-    It never grows: `capacity` comes from the context budget, and the pipeline refuses what does
-    not fit before any layer writes.
+    It never grows: `capacity` comes from the context budget, and what does not fit is refused
+    before any layer writes.
     """
 
     def __init__(self, layers: int, capacity: int, dtype: str = "auto") -> None:
-        """`dtype` is "auto", the model's own, or "int8"."""
+        """Allocates nothing yet.
+
+        Args:
+            layers: of the model.
+            capacity: tokens.
+            dtype: "auto", the model's own, or "int8".
+        """
         assert layers >= 1
         assert capacity >= 1
         kind = Int8Layer if dtype == "int8" else KVLayer
@@ -30,17 +36,17 @@ class KVCache(Cache):
 
     @property
     def length(self) -> int:
-        """Tokens that every layer holds."""
+        """How many tokens every layer holds."""
         return min(layer.length for layer in self._kv)
 
     @property
     def free(self) -> int:
-        """Tokens that still fit."""
+        """How many more tokens fit."""
         return self.capacity - self.length
 
     @property
     def buffers(self) -> list[tuple[Tensor, ...]]:
-        """Of each layer, see `KVLayer`; the cache holds something."""
+        """The buffers of each layer, see `KVLayer`; once something was written."""
         assert all(layer.is_initialized for layer in self._kv)
         return [layer.buffers for layer in self._kv]
 
@@ -50,7 +56,7 @@ class KVCache(Cache):
         return sum(layer.nbytes for layer in self._kv)
 
     def nbytes_on(self, device: torch.device) -> int:
-        """Bytes allocated there."""
+        """Bytes allocated for keys and values on `device`."""
         return sum(
             layer.nbytes
             for layer in self._kv
@@ -59,9 +65,9 @@ class KVCache(Cache):
 
     @contextmanager
     def writing_at(self, positions: Mapping[torch.device, Tensor]) -> Iterator[None]:
-        """Within, a forward pass of one token writes at its device's position, int64 [1].
+        """A context in which a forward pass of one token writes at its device's position, int64 [1].
 
-        Raises nothing of its own; the length stays as it is, see `advance`.
+        The length stays as it is, see `advance`.
         """
         for layer in self._kv:
             layer.position = positions[layer.buffers[0].device]
@@ -72,7 +78,7 @@ class KVCache(Cache):
                 layer.position = None
 
     def advance(self) -> None:
-        """Count one token that was written at the end."""
+        """Count one token, which was written at the end."""
         assert self.free >= 1
         for layer in self._kv:
             layer.length += 1
@@ -80,7 +86,8 @@ class KVCache(Cache):
     def truncate(self, length: int) -> None:
         """Forget all tokens from position `length` on, in every layer.
 
-        Also mends a forward pass that stopped between layers, which leaves some one chunk ahead.
+        Also repairs the cache after a forward pass that stopped between layers, which leaves some
+        of them one chunk ahead.
         """
         assert 0 <= length <= self.length, f"cannot truncate {self.length} tokens to {length}"
         for layer in self._kv:

@@ -1,4 +1,4 @@
-"""What the cache holds of one layer: as it comes, or rounded to 8 bits."""
+"""One layer of the cache: keys and values as they are, or rounded to 8 bits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from transformers.cache_utils import CacheLayerMixin
 
 
 class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """One layer's keys and values, allocated where they first appear.
+    """One layer's keys and values, allocated on the device on which they first appear.
 
-    Buffers are [1, G, capacity, .] each: of this class keys and values as they come.
+    `buffers` are [1, G, capacity, D] each; those of this class are keys and values.
     """
 
     is_sliding = False
@@ -21,7 +21,7 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.capacity = capacity
         self.length = 0
-        self.position: Tensor | None = None  # where `update` writes, if a CUDA graph is to know it
+        self.position: Tensor | None = None  # on the device, where `update` writes in a CUDA graph
         self.buffers: tuple[Tensor, ...] = ()
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
@@ -57,11 +57,11 @@ class KVLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         return self._read(key_states.dtype)
 
     def _stored(self, key_states: Tensor, value_states: Tensor) -> tuple[Tensor, ...]:
-        """What goes into the buffers for these states; keys and values come first."""
+        """What is written into the buffers for these states; keys and values come first."""
         return key_states, value_states
 
     def _read(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """All keys and values as the model computes with them; here views."""
+        """All keys and values in the type in which the model computes; here views."""
         keys, values = self.buffers
         return keys[:, :, : self.length], values[:, :, : self.length]
 
@@ -91,7 +91,7 @@ class Int8Layer(KVLayer):  # type: ignore[no-untyped-call]
     """Keys and values in 8 bits, half of what bfloat16 takes.
 
     The largest of a token's D numbers in a head becomes 127, by a scale of its own in float32;
-    buffers of scales follow those of keys and values.  What is read is in the model's format.
+    buffers of scales follow those of keys and values.  Reading converts to the model's type.
     """
 
     def _stored(self, key_states: Tensor, value_states: Tensor) -> tuple[Tensor, ...]:
@@ -107,7 +107,7 @@ class Int8Layer(KVLayer):  # type: ignore[no-untyped-call]
 
 
 def _rounded(states: Tensor) -> tuple[Tensor, Tensor]:
-    """[1, G, C, D] to int8, with the scale of each row, float32 [1, G, C, 1]."""
+    """States [1, G, C, D] as int8, and the scale of each row, float32 [1, G, C, 1]."""
     scales = states.abs().amax(dim=-1, keepdim=True).float() / 127.0
     rounded = (states.float() / scales.clamp(min=1e-12)).round_()
     return rounded.to(torch.int8), scales
