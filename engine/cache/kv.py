@@ -65,7 +65,7 @@ class KVCache(Cache):
 
     @contextmanager
     def writing_at(self, positions: Mapping[torch.device, Tensor]) -> Iterator[None]:
-        """A context in which a forward pass of one token writes at its device's position, int64 [1].
+        """A context in which a forward pass of one token writes at a position, int64 [1] by device.
 
         The length stays as it is, see `advance`.
         """
