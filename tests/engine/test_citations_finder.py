@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sa_chat.engine.citations import CitationFinder
 from sa_chat.engine.citations.folding import fold
 from sa_chat.engine.documents import DocumentSet, Part
-from sa_chat.protocol.events import Citation
+from sa_chat.protocol.values import Citation
 
 BOOK = CitationFinder(
     DocumentSet(

@@ -149,7 +149,7 @@ def test_no_quotation_comes_twice(choose):
     assert said(choose, [" The"], [" dog", " cat"], [" sat"], ["\n"]) == [
         *(" The", " cat", " sat", "\n")
     ]
-    # Both places of "The" are told; code may come again.
+    # Both places of "The" are quoted already; code may come again.
     assert said(choose, [">"], [" The", " ran"], ["\n"], ["```"], ["\n"]) == [
         *(">", " ran", "\n", "```", "\n")
     ]

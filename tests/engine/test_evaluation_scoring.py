@@ -14,7 +14,7 @@ EXPECTED = st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5).map(tuple)
 
 
 def published(prediction: str, references: tuple[str, ...]) -> float:
-    """As arXiv 2404.06654 scores: the share of references in the prediction."""
+    """The score of arXiv 2404.06654: the share of references in the prediction."""
     for code in range(32):
         prediction = prediction.replace(chr(code), "\n")
     found = [

@@ -45,7 +45,7 @@ REFUSING = "{{ raise_exception('Only one turn.') }}"
 
 
 def byte_level(template: str | None = None) -> PreTrainedTokenizerFast:
-    """As GPT-2 and its heirs."""
+    """Byte-level BPE, the kind of GPT-2 and its successors."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -61,7 +61,7 @@ def byte_level(template: str | None = None) -> PreTrainedTokenizerFast:
 
 
 def sentence_piece_like(template: str | None = None) -> PreTrainedTokenizerFast:
-    """As Llama 2 and Mistral: a blank before the text, blanks as U+2581, bytes as fallback."""
+    """The kind of Llama 2 and Mistral: a space before the text, spaces as U+2581, byte fallback."""
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]

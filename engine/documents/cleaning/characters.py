@@ -16,7 +16,7 @@ LIGATURES = {
 _LETTERS = str.maketrans(LIGATURES)
 # PDFium's mark for a hyphen at a line end, which it removes together with the line end.
 _DIVISION = re.compile("[\ufffe\x02]\n?")
-_SOFT_HYPHEN = re.compile("\u00ad(?![ \t]*\n)")  # at a line end it tells how to join
+_SOFT_HYPHEN = re.compile("\u00ad(?![ \t]*\n)")  # at a line end it marks a division
 _BREAKS = re.compile("[\x0b\x0c]")
 _CONTROLS = re.compile("[\x00-\x08\x0d-\x1f\x7f-\x9f]")
 

@@ -222,4 +222,4 @@ def _is_empty(folder: str) -> bool:
         with os.scandir(folder) as entries:
             return next(entries, None) is None
     except OSError:
-        return False  # who enters it tells why it cannot be read
+        return False  # the error is reported when the folder is entered

@@ -56,7 +56,7 @@ class PypdfFile(PdfFile):
         return self._count
 
     def repaired(self) -> bool:
-        return False  # pypdf does not tell
+        return False  # pypdf does not report it
 
     def title(self) -> str:
         metadata = self._reader.metadata
