@@ -86,16 +86,27 @@ class Close:
     request_id: str
 
 
+Request = Open | Count | Ask | Compare | Cancel | Stats | Close
+
+_LETTERS: dict[type[Request], str] = {
+    Open: "o",
+    Count: "n",
+    Ask: "q",
+    Compare: "c",
+    Cancel: "x",
+    Stats: "s",
+    Close: "z",
+}
+
+
 class RequestIds:
-    """Makes the ids of one client's requests: q1, q2, ... for questions, o1 for an opening, ..."""
+    """Makes the ids of one client's requests: `q1`, `q2`, ... for `Ask`, `o1`, ... for `Open`."""
 
     def __init__(self) -> None:
         self._made: Counter[str] = Counter()
 
-    def __call__(self, letter: str) -> str:
-        """The next id that begins with `letter`."""
+    def __call__(self, request: type[Request]) -> str:
+        """The next id for a request of this type."""
+        letter = _LETTERS[request]
         self._made[letter] += 1
         return f"{letter}{self._made[letter]}"
-
-
-Request = Open | Count | Ask | Compare | Cancel | Stats | Close

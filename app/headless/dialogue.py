@@ -39,7 +39,7 @@ class Dialogue:
         """Start the engine and read the documents."""
         await self._engine.start()
         await self._run(
-            Open(self._ids("o"), self._options), lambda event: isinstance(event, PrefillDone)
+            Open(self._ids(Open), self._options), lambda event: isinstance(event, PrefillDone)
         )
 
     async def count(self, with_text: bool) -> None:
@@ -51,21 +51,21 @@ class Dialogue:
                 return isinstance(event, DocumentText) and event.last
             return isinstance(event, DocumentCounted)
 
-        await self._run(Count(self._ids("n"), self._options, with_text), last)
+        await self._run(Count(self._ids(Count), self._options, with_text), last)
 
     async def ask(self, question: str, replaces_last: bool = False) -> None:
         """Ask, and wait for the whole answer."""
-        self._asked = self._ids("q")
+        self._asked = self._ids(Ask)
         await self._run(Ask(self._asked, question, replaces_last), self._ends_answer)
 
     async def cancel(self) -> None:
         """Stop the answer whose `ask` was cancelled, and wait for its end."""
         if self._asked is not None:
-            await self._run(Cancel(self._ids("x")), self._ends_answer)
+            await self._run(Cancel(self._ids(Cancel)), self._ends_answer)
 
     async def measure(self) -> None:
         """Have the memory in use told once more."""
-        await self._run(Stats(self._ids("s")), lambda event: isinstance(event, DeviceStats))
+        await self._run(Stats(self._ids(Stats)), lambda event: isinstance(event, DeviceStats))
 
     async def close(self) -> None:
         await self._engine.stop()

@@ -53,11 +53,11 @@ class Comparison:
         if not self.status.open:
             return None
         match event:
-            case events.CalibrationProgress():
+            case events.CalibrationProgress(request_id=self.reading_id):
                 return replace(self, status=Progress.READING)
-            case events.PrefillProgress():
+            case events.PrefillProgress(request_id=self.reading_id):
                 return replace(self, status=Progress.READING, progress=event)
-            case events.PrefillDone():
+            case events.PrefillDone(request_id=self.reading_id):
                 return replace(self, status=Progress.WRITING, prefill=event)
             case events.TextDelta(request_id=self.request_id):
                 return replace(self, status=Progress.WRITING, text=self.text + event.text)
@@ -65,7 +65,7 @@ class Comparison:
                 stopped = event.stop_reason == "cancelled"
                 status = Progress.STOPPED if stopped else Progress.DONE
                 return replace(self, status=status, text=event.text, answer=event)
-            case events.Cancelled():
+            case events.Cancelled(request_id=self.reading_id):
                 return replace(self, status=Progress.STOPPED)
             case events.Failed() if self._ends(event):
                 return replace(self, status=Progress.FAILED, message=event.message)
@@ -95,6 +95,10 @@ def _kv(prefill: events.PrefillDone | None) -> int:
 
 def _used(prefill: events.PrefillDone | None) -> int:
     return sum(device.used_bytes for device in prefill.devices) if prefill is not None else 0
+
+
+def other_mode(attention: str) -> str:
+    return "sparse" if attention == "dense" else "dense"
 
 
 Run = tuple[Literal["same", "other"], str]

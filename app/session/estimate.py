@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..report.text import count, duration, size
+from .comparison import other_mode
 from .session import Session
 
 _SPARE = 0.05  # of a device that stays free beside a second cache
 
 
 @dataclass(frozen=True)
-class Price:
+class Estimate:
     """Time and memory of a second reading."""
 
     attention: str  # of the second reading
@@ -51,7 +52,7 @@ class Price:
         )
 
 
-def price_of(session: Session) -> Price:
+def estimate_of(session: Session) -> Estimate:
     """Only once the document is read.
 
     A mode that this machine has not read in yet is estimated from the reading that is open:
@@ -59,8 +60,8 @@ def price_of(session: Session) -> Price:
     """
     prefill = session.state.prefill
     assert prefill is not None, "nothing is read"
-    other = "sparse" if prefill.attention.mode == "dense" else "dense"
-    measured = session.expected_s(other)
+    other = other_mode(prefill.attention.mode)
+    measured = session.recorder.expected_s(session.config, session.state, other)
     took = prefill.ttft.select_s + prefill.ttft.prefill_s
     least: float | None = took
     most: float | None = took / max(prefill.attention.density, 0.01)
@@ -75,6 +76,6 @@ def price_of(session: Session) -> Price:
         >= _SPARE * device.total_bytes
         for device, needed in zip(now, kv, strict=False)
     ]
-    return Price(
+    return Estimate(
         other, prefill.tokens, least, most, measured is not None, sum(kv), bool(room) and all(room)
     )

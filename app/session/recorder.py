@@ -1,6 +1,6 @@
 """What of a conversation is kept: turns as they end, the question being typed, how long it took.
 
-A `Keeper` follows the state and writes only what has changed.  A failure to write is told once,
+A `Recorder` follows the state and writes only what has changed.  A failure to write is told once,
 and the conversation goes on without being kept.
 """
 
@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from sa_chat.protocol.config import EngineConfig, OpenOptions
-from sa_chat.protocol.events import DocumentReady, ModelReady, PrefillDone
+from sa_chat.protocol.events import DocumentReady, PrefillDone
+from sa_chat.protocol.requests import Ask, RequestIds
 
 from ..history import Document, History, HistoryError, Run, Saved, SavedTurn
 from ..settings.stdin import is_spooled
@@ -22,7 +23,7 @@ from .state import ChatState, Turn, TurnStatus
 _T = TypeVar("_T")
 
 
-class Keeper:
+class Recorder:
     """Keeps one conversation after another; without a history it keeps nothing."""
 
     def __init__(self, history: History | None, trouble: str = "") -> None:
@@ -51,18 +52,25 @@ class Keeper:
         kept = _document(options, document)
         self._try(lambda history: history.note_document(kept))
 
-    def read(self, config: EngineConfig, model: ModelReady, done: PrefillDone) -> None:
-        """A document was read to its end: later estimates learn from it."""
+    def read(self, config: EngineConfig, state: ChatState, done: PrefillDone) -> None:
+        """A document was read to its end: later estimates learn from it.  What was open already
+        was not read again, and teaches nothing."""
+        model = state.model
+        if model is None or state.progress is None:
+            return
         seconds = done.ttft.select_s + done.ttft.prefill_s
         run = Run(config.model, model.device, done.attention.mode, done.tokens, seconds)
         self._try(lambda history: history.note_run(run))
 
-    def expected_s(
-        self, config: EngineConfig, model: ModelReady, attention: str, tokens: int
-    ) -> float | None:
-        """Seconds of a prefill, as earlier ones took on this machine."""
+    def expected_s(self, config: EngineConfig, state: ChatState, attention: str) -> float | None:
+        """Seconds of reading the document in this mode, as earlier readings took on this machine;
+        None before model and document are known."""
+        model, document = state.model, state.document
+        if model is None or document is None:
+            return None
+        device, tokens = model.device, document.prompt_tokens
         return self._try(
-            lambda history: history.expected_s(config.model, model.device, attention, tokens)
+            lambda history: history.expected_s(config.model, device, attention, tokens)
         )
 
     def keep(
@@ -161,11 +169,11 @@ def _saved(turn: Turn) -> SavedTurn:
     return SavedTurn(turn.question, turn.status.value, turn.text, turn.answer, turn.compared)
 
 
-def restored(saved: Saved, request_ids: Callable[[], str]) -> tuple[Turn, ...]:
+def restored(saved: Saved, ids: RequestIds) -> tuple[Turn, ...]:
     """The turns of a kept conversation.  What was not answered then is asked now."""
     return tuple(
         Turn(
-            request_ids(),
+            ids(Ask),
             turn.question,
             TurnStatus(turn.status),
             turn.text,

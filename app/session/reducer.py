@@ -14,8 +14,29 @@ from .state import ChatState, Notice, Phase, Turn, TurnStatus
 _MARKS = 8  # progress events that the estimate of the remaining time looks back on
 
 
+_OF_READING = (
+    events.LoadProgress,
+    events.CalibrationProgress,
+    events.DocumentCounted,
+    events.DocumentReady,
+    events.DocumentText,
+    events.PrefillProgress,
+    events.PrefillDone,
+    events.Cancelled,
+)
+
+
+def concerns(state: ChatState, event: Event) -> bool:
+    """False for what the engine still says of a reading that another one has replaced."""
+    comparing = state.comparing
+    current = (state.opening_id, comparing.reading_id if comparing is not None else None)
+    return not isinstance(event, _OF_READING) or event.request_id in current
+
+
 def apply(state: ChatState, event: Event) -> ChatState:
     """The state after `event`.  An event that is out of place changes nothing."""
+    if not concerns(state, event):
+        return state
     comparison = state.comparison
     if comparison is None:
         return _apply(state, event)
@@ -72,8 +93,6 @@ def _apply(state: ChatState, event: Event) -> ChatState:
             return _with_delta(state, event)
         case events.Answer():
             return _with_answer(state, event)
-        case events.Cancelled(what="compare"):
-            return state
         case events.Cancelled():
             return replace(state, phase=Phase.PAUSED, calibration=None)
         case events.DeviceStats():
@@ -107,11 +126,13 @@ def renamed(state: ChatState, request_ids: dict[str, str]) -> ChatState:
     return replace(state, entries=entries)
 
 
-def reopened(state: ChatState) -> ChatState:
-    """The document is being read from its beginning again; the conversation stays."""
+def reopened(state: ChatState, opening_id: str | None = None) -> ChatState:
+    """The document is being read from its beginning again, by request `opening_id` if it is known
+    already; the conversation stays."""
     # What was counted and not read is not parsed again.
     parsed = state.phase in (Phase.CHOOSING, Phase.FAILED)
     return ChatState(
+        opening_id=opening_id,
         model=state.model,
         document=state.document,
         devices=state.devices,

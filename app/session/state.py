@@ -1,6 +1,6 @@
 """What the screen knows: one frozen state.
 
-`transitions.py` moves it on.  Neither knows a widget or a process, so the whole life of a
+`reducer.py` moves it on.  Neither knows a widget or a process, so the whole life of a
 conversation can be tested as values.
 """
 
@@ -89,6 +89,16 @@ class ChatState:
     @property
     def turns(self) -> tuple[Turn, ...]:
         return tuple(entry for entry in self.entries if isinstance(entry, Turn))
+
+    @property
+    def last_turn(self) -> Turn | None:
+        return next((entry for entry in reversed(self.entries) if isinstance(entry, Turn)), None)
+
+    @property
+    def comparing(self) -> Comparison | None:
+        """The comparison that goes on now."""
+        comparison = self.comparison
+        return comparison if comparison is not None and comparison.status.open else None
 
     @property
     def too_long(self) -> bool:

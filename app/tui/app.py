@@ -18,7 +18,7 @@ from sa_chat.protocol.errors import UsageError
 from ..client.engine_process import EngineProcess
 from ..history import HistoryError, Saved, open_history
 from ..report.text import one_line
-from ..session.recorder import Keeper, absolute
+from ..session.recorder import Recorder, absolute
 from ..session.session import ClientFactory, Session
 from ..session.state import Phase
 from ..settings.launch import Launch
@@ -42,11 +42,11 @@ class SaChatApp(App[None]):
         self,
         launch: Launch,
         client_factory: ClientFactory | None = None,
-        keeper: Keeper | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         super().__init__()
         self.launch = launch
-        self.keeper = keeper or _keeper(launch)
+        self.recorder = recorder or _recorder(launch)
         self._client_factory = client_factory or (
             lambda config: EngineProcess(config, launch.fake_script)
         )
@@ -105,7 +105,7 @@ class SaChatApp(App[None]):
         self._collector.end()
         if self._session is not None:
             await self._session.stop()
-        self.keeper.close()
+        self.recorder.close()
 
     async def _show(self, options: OpenOptions, saved: Saved | None = None) -> None:
         """Open documents: the first with a new engine, later ones with the running one."""
@@ -121,7 +121,7 @@ class SaChatApp(App[None]):
             self.launch.config,
             self._client_factory,
             choose=self.launch.choose,
-            keeper=self.keeper,
+            recorder=self.recorder,
             saved=saved,
         )
         await self.push_screen(MainScreen(self._session))
@@ -133,14 +133,14 @@ class SaChatApp(App[None]):
 
     def _to_resume(self) -> Saved | None:
         """The newest conversation about the given documents, if `--resume` asks for it."""
-        history, options = self.keeper.history, self.launch.options
+        history, options = self.recorder.history, self.launch.options
         if not self.launch.resume or history is None:
             return None
         try:
             info = history.newest(absolute(options).paths if options is not None else None)
             return None if info is None else history.load(info.id)
         except HistoryError as error:
-            self.keeper.trouble = error.message
+            self.recorder.trouble = error.message
             return None
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -181,7 +181,7 @@ class SaChatApp(App[None]):
         from .screens.start import StartScreen
 
         self._leave()
-        self.push_screen(StartScreen(self.keeper), self._opened)
+        self.push_screen(StartScreen(self.recorder), self._opened)
 
     def _leave(self) -> None:
         """Save the conversation, in case another one is chosen."""
@@ -200,7 +200,7 @@ class SaChatApp(App[None]):
         from .screens.sessions import SessionsScreen
 
         self._leave()
-        self.push_screen(SessionsScreen(self.keeper), self._resumed)
+        self.push_screen(SessionsScreen(self.recorder), self._resumed)
 
     async def _resumed(self, saved: Saved | None) -> None:
         if saved is not None:
@@ -210,7 +210,7 @@ class SaChatApp(App[None]):
         from .screens.model import ModelScreen
 
         current = self.session.config.model
-        self.push_screen(ModelScreen(current, self.keeper), self._switch_model)
+        self.push_screen(ModelScreen(current, self.recorder), self._switch_model)
 
     async def _switch_model(self, model: str | None) -> None:
         if model is None or model == self.session.config.model:
@@ -244,7 +244,7 @@ class SaChatApp(App[None]):
         self.notify("Press Ctrl+C again to quit.", timeout=_QUIT_WITHIN_S, markup=False)
 
 
-def _keeper(launch: Launch) -> Keeper:
+def _recorder(launch: Launch) -> Recorder:
     if not launch.settings.history:
-        return Keeper(None)
-    return Keeper(*open_history())
+        return Recorder(None)
+    return Recorder(*open_history())

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from textual.pilot import Pilot
 
-from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.session.recorder import Recorder
 from sa_chat.app.session.state import ChatState
 from sa_chat.app.settings.launch import Launch
 from sa_chat.app.tui.app import SaChatApp
@@ -111,9 +111,9 @@ class StandInClient:
 class StandInApp(SaChatApp):
     """The real screen on stand-in clients; `clients[-1]` is the one in use."""
 
-    def __init__(self, launch: Launch = LAUNCH, keeper: Keeper | None = None) -> None:
+    def __init__(self, launch: Launch = LAUNCH, recorder: Recorder | None = None) -> None:
         self.clients: list[StandInClient] = []
-        super().__init__(launch, self._client, keeper or Keeper(None))
+        super().__init__(launch, self._client, recorder or Recorder(None))
         self.animation_level = "none"
 
     def _client(self, config: EngineConfig) -> StandInClient:

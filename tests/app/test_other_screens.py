@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from sa_chat.app.history import open_history
-from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.session.recorder import Recorder
 from sa_chat.app.session.state import Phase
 from sa_chat.app.tui.screens.compare import CompareScreen
 from sa_chat.app.tui.screens.main import MainScreen
@@ -35,10 +35,10 @@ DENSE = replace(
 )
 
 
-def keeper() -> Keeper:
+def recorder() -> Recorder:
     history, trouble = open_history()
     assert not trouble
-    return Keeper(history)
+    return Recorder(history)
 
 
 async def shows(pilot: Pilot[None], text: str) -> None:
@@ -64,7 +64,7 @@ async def talked(pilot: Pilot[None], *said: tuple[str, str]) -> StandInApp:
 
 async def kept(*said: tuple[str, str], draft: str = "") -> None:
     """A conversation of a program that has ended."""
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await talked(pilot, *said)
         app.screen.query_one(QuestionBox).text = draft
@@ -74,7 +74,7 @@ async def kept(*said: tuple[str, str], draft: str = "") -> None:
 @pytest.mark.asyncio
 async def test_a_conversation_is_gone_on_with_where_it_was_left() -> None:
     await kept(("Who?", "Ishmael."), ("Where?", "At sea."), draft="And wh")
-    app = StandInApp(replace(LAUNCH, resume=True), keeper())
+    app = StandInApp(replace(LAUNCH, resume=True), recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause(0.3)
         said = (PastTurn("Who?", "Ishmael."), PastTurn("Where?", "At sea."))
@@ -93,13 +93,13 @@ async def test_a_conversation_is_gone_on_with_where_it_was_left() -> None:
 
 @pytest.mark.asyncio
 async def test_what_was_not_answered_is_asked_when_it_is_gone_on() -> None:
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await app.say(pilot, DOCUMENT, MODEL)
         app.screen.query_one(QuestionBox).text = "Too early?"
         await pilot.press("enter")
         await pilot.pause(0.2)
-    app = StandInApp(replace(LAUNCH, resume=True), keeper())
+    app = StandInApp(replace(LAUNCH, resume=True), recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.pause(0.3)
         assert app.clients[0].sent == [Open("o1", KEPT, text=True), Ask("q1", "Too early?")]
@@ -109,7 +109,7 @@ async def test_what_was_not_answered_is_asked_when_it_is_gone_on() -> None:
 async def test_sessions_are_searched_renamed_exported_deleted(tmp_path: Path) -> None:
     await kept(("Who is Ahab?", "The captain."))
     await kept(("Who is Ishmael?", "The narrator [bold]himself[/bold]."))
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await talked(pilot)
         await pilot.press("f7")
@@ -158,7 +158,7 @@ async def test_sessions_are_searched_renamed_exported_deleted(tmp_path: Path) ->
 @pytest.mark.asyncio
 async def test_another_session_takes_the_place_of_this_one() -> None:
     await kept(("Who is Ahab?", "The captain."))
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await talked(pilot, ("Where?", "At sea."))
         await pilot.press("f7")
@@ -209,7 +209,7 @@ async def test_start_opens_a_path_that_tab_completes(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_start_lists_recent_documents_and_forgets_them() -> None:
     await kept()
-    app = StandInApp(START, keeper())
+    app = StandInApp(START, recorder())
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause(0.2)
         assert "A [bold]short[/bold] book" in screen_text(app)
@@ -217,7 +217,7 @@ async def test_start_lists_recent_documents_and_forgets_them() -> None:
         await pilot.pause(0.3)
         (opened,) = app.clients[0].sent
         assert opened == Open("o1", KEPT, text=True)
-    app = StandInApp(START, keeper())
+    app = StandInApp(START, recorder())
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause(0.2)
         await pilot.press("down", "delete")
@@ -344,7 +344,7 @@ async def test_a_comparison_that_fails_or_is_stopped_loses_nothing() -> None:
 @pytest.mark.asyncio
 async def test_earlier_readings_tell_the_price_and_the_wait() -> None:
     await kept(("Who?", "Ishmael."))  # read sparsely in 33.6 s
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await app.say(pilot, DOCUMENT, MODEL)
         app.screen.query_one(QuestionBox).text = "Early?"
@@ -366,7 +366,7 @@ async def test_a_long_conversation_comes_as_it_is_scrolled_to() -> None:
     for number in range(200):
         text = f"Answer {number}.\n\nMore of it."
         history.save_turn(session, number, SavedTurn(f"Question {number}?", "done", text, None))
-    app = StandInApp(replace(LAUNCH, resume=True), Keeper(history))
+    app = StandInApp(replace(LAUNCH, resume=True), Recorder(history))
     async with app.run_test(size=(100, 30)) as pilot:
         await app.say(pilot, DOCUMENT, MODEL, DONE)
         await shows(pilot, "Answer 199.")
@@ -386,12 +386,12 @@ async def test_a_long_conversation_comes_as_it_is_scrolled_to() -> None:
 
 @pytest.mark.asyncio
 async def test_a_question_that_was_never_asked_is_there_again() -> None:
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await app.say(pilot, DOCUMENT, MODEL)
         app.screen.query_one(QuestionBox).text = "Who is"
         await pilot.pause()  # and at once the program ends
-    app = StandInApp(replace(LAUNCH, resume=True), keeper())
+    app = StandInApp(replace(LAUNCH, resume=True), recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await app.say(pilot, DOCUMENT, MODEL)
         assert app.screen.query_one(QuestionBox).text == "Who is"
@@ -406,7 +406,7 @@ async def test_a_question_that_was_never_asked_is_there_again() -> None:
 @pytest.mark.asyncio
 async def test_another_session_starts_an_engine_where_the_old_one_has_ended() -> None:
     await kept(("Who is Ahab?", "The captain."))
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         await talked(pilot, ("Where?", "At sea."))
         await app.say(pilot, events.EngineFailed("It died.", "Again.", fatal=True))
@@ -421,7 +421,7 @@ async def test_another_session_starts_an_engine_where_the_old_one_has_ended() ->
 
 @pytest.mark.asyncio
 async def test_what_was_asked_and_typed_before_the_document_was_counted_is_kept() -> None:
-    app = StandInApp(keeper=keeper())
+    app = StandInApp(recorder=recorder())
     async with app.run_test(size=(120, 36)) as pilot:
         app.screen.query_one(QuestionBox).text = "Who?"
         await pilot.press("enter")

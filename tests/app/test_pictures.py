@@ -26,7 +26,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from sa_chat.app.history import Document, SavedTurn, open_history
-from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.session.recorder import Recorder
 from sa_chat.app.tui.widgets.question_box import QuestionBox
 from sa_chat.protocol import events, values
 from sa_chat.protocol.config import OpenOptions
@@ -241,7 +241,7 @@ def _the_same_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
 def test_screen(snap_compare: SnapCompare, name: str, size: tuple[int, int]) -> None:
     launch = replace(LAUNCH, options=None) if name == "start" else LAUNCH
     history = KeptHistory() if name in ("start", "sessions", "found", "rename", "model") else None
-    app = StandInApp(launch, Keeper(history))
+    app = StandInApp(launch, Recorder(history))
     assert snap_compare(app, run_before=SCREENS[name], terminal_size=size)
 
 

@@ -9,8 +9,8 @@ import pytest
 from stand_in import DOCUMENT, DONE, MODEL, StandInClient, answer, progress
 
 from sa_chat.app.history import open_history
-from sa_chat.app.session.estimate import price_of
-from sa_chat.app.session.recorder import Keeper
+from sa_chat.app.session.estimate import estimate_of
+from sa_chat.app.session.recorder import Recorder
 from sa_chat.app.session.session import Session
 from sa_chat.app.session.state import Notice, Phase, TurnStatus
 from sa_chat.protocol.config import EngineConfig, OpenOptions
@@ -54,9 +54,9 @@ class SlowClient(StandInClient):
 class Run:
     """A session whose engines are slow; `begin` runs it in the background."""
 
-    def __init__(self, keeper: Keeper | None = None) -> None:
+    def __init__(self, recorder: Recorder | None = None) -> None:
         self.clients: list[SlowClient] = []
-        self.session = Session(OPTIONS, EngineConfig(), self._client, keeper=keeper)
+        self.session = Session(OPTIONS, EngineConfig(), self._client, recorder=recorder)
         self._task: asyncio.Task[None] | None = None
 
     def _client(self, config: EngineConfig) -> SlowClient:
@@ -182,9 +182,9 @@ async def test_what_waits_is_asked_of_the_new_reading_only() -> None:
     run.end()
 
 
-async def opened(keeper: Keeper | None = None) -> tuple[Run, SlowClient]:
+async def opened(recorder: Recorder | None = None) -> tuple[Run, SlowClient]:
     """A session whose document is read."""
-    run = Run(keeper)
+    run = Run(recorder)
     client = await run.begin()
     client.flowing.set()
     client.started.set()
@@ -314,10 +314,24 @@ async def test_a_reading_in_place_that_fails_says_why_once() -> None:
     run.end()
 
 
+async def test_what_is_said_of_a_replaced_reading_changes_nothing() -> None:
+    run, client = await opened()
+    await run.session.switch(OpenOptions(("other.pdf",)))
+    assert client.sent[-1] == Open("o2", OpenOptions(("other.pdf",)), text=True)
+    before = run.session.state
+    late = (DOCUMENT, progress(8_192, 2.0), DONE, Cancelled("prefill"))
+    for event in late:
+        assert not run.session.take(replace(event, request_id="o1"))
+        assert run.session.state is before
+    assert run.session.take(replace(DOCUMENT, request_id="o2"))
+    assert run.session.state.phase is Phase.PREFILLING
+    run.end()
+
+
 async def test_a_question_in_hand_is_kept_as_one_that_waits() -> None:
     history, _ = open_history()
     assert history is not None
-    run, client = await opened(Keeper(history))
+    run, client = await opened(Recorder(history))
     await run.session.ask("Who?")
     client.say(TextDelta("Ish", request_id="q1"))
     await settle()
@@ -334,20 +348,20 @@ async def test_a_question_in_hand_is_kept_as_one_that_waits() -> None:
 
 async def test_without_room_for_both_the_price_says_so() -> None:
     run, client = await opened()
-    price = price_of(run.session)
-    assert (price.attention, price.beside, price.measured) == ("dense", True, False)
-    assert price.most_s is not None
-    assert price.least_s is not None
-    assert price.most_s == pytest.approx(price.least_s / 0.208)
+    estimate = estimate_of(run.session)
+    assert (estimate.attention, estimate.beside, estimate.measured) == ("dense", True, False)
+    assert estimate.most_s is not None
+    assert estimate.least_s is not None
+    assert estimate.most_s == pytest.approx(estimate.least_s / 0.208)
     full = tuple(replace(device, driver_bytes=device.total_bytes) for device in DONE.devices)
     client.say(DeviceStats(full))
     await settle()
-    price = price_of(run.session)
-    assert not price.beside
-    assert "takes the place of the first one" in price.sentences()[1]
+    estimate = estimate_of(run.session)
+    assert not estimate.beside
+    assert "takes the place of the first one" in estimate.sentences()[1]
     client.say(replace(DONE, attention=replace(DONE.attention, mode="dense", density=1.0)))
     await settle()
-    price = price_of(run.session)
-    assert price.attention == "sparse"
-    assert "not known on this machine yet" in price.sentences()[0]
+    estimate = estimate_of(run.session)
+    assert estimate.attention == "sparse"
+    assert "not known on this machine yet" in estimate.sentences()[0]
     run.end()

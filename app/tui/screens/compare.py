@@ -18,7 +18,7 @@ from sa_chat.protocol.events import Answer, PrefillDone
 
 from ...report.text import clean, count, one_line, percent, plural, rate, seconds, size
 from ...session.comparison import Comparison, Progress, Run, differences
-from ...session.estimate import price_of
+from ...session.estimate import estimate_of
 from ...session.session import Session
 from ...session.state import Turn
 from ..widgets.prefill_bar import bar
@@ -84,7 +84,7 @@ class CompareScreen(Screen[None]):
         if self._session.comparable is None:
             return
         self._offer = False
-        await self._session.compare(beside=price_of(self._session).beside)
+        await self._session.compare(beside=estimate_of(self._session).beside)
         self._draw()
 
     async def action_stop(self) -> None:
@@ -118,15 +118,15 @@ class CompareScreen(Screen[None]):
         prefill = self._session.state.prefill
         assert prefill is not None
         assert turn.answer is not None
-        price = price_of(self._session)
+        estimate = estimate_of(self._session)
         self._question(turn.question)
-        sentences = [Content(sentence) for sentence in price.sentences()]
+        sentences = [Content(sentence) for sentence in estimate.sentences()]
         keys = Content.styled("Enter starts · Esc leaves", "$accent")
         self.query_one("#compare-state", Static).update(Content("\n").join([*sentences, keys]))
         answer = turn.answer
         self._side("first", _figures(prefill.attention.mode, prefill, answer, _memory(prefill)),
                    Content(clean(answer.text)))  # fmt: skip
-        self._side("second", _figures(price.attention, None, None, None), Content(""))
+        self._side("second", _figures(estimate.attention, None, None, None), Content(""))
 
     def _draw_comparison(self, comparison: Comparison) -> None:
         first, prefill = comparison.first, comparison.first_prefill

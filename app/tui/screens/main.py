@@ -85,7 +85,8 @@ class MainScreen(Screen[None]):
 
     async def on_event_received(self, message: EventReceived) -> None:
         event, before = message.event, self.session.state
-        self.session.take(event)
+        if not self.session.take(event):
+            return
         workspace, state = self.workspace, self.session.state
         workspace.show_document(event)
         if isinstance(event, events.Failed):
@@ -104,14 +105,14 @@ class MainScreen(Screen[None]):
         """Ask for what the engine needs before it can go on: a password, or fewer parts."""
         state = self.session.state
         match event:
-            case events.DocumentCounted() if self.session.choosing:
+            case events.DocumentCounted() if self.session.opening.choosing:
                 self.action_choose_parts()
             case events.ContextOverflowFailed(fatal=False, request_id=state.opening_id):
                 self.action_choose_parts()
             case events.PasswordFailed(fatal=False, request_id=state.opening_id):
                 from .password import PasswordScreen
 
-                dialog = PasswordScreen(event.message, again=self.session.has_password)
+                dialog = PasswordScreen(event.message, again=self.session.opening.has_password)
                 self.app.push_screen(dialog, self._unlock)
 
     def show_error(self, error: SaChatError) -> None:
@@ -127,10 +128,10 @@ class MainScreen(Screen[None]):
 
     def _show_history_trouble(self) -> None:
         """Show what is wrong with the history, once."""
-        keeper = self.session.keeper
-        if keeper.trouble:
-            self.workspace.banner.show_message(keeper.trouble, calm=True)
-            keeper.trouble = ""
+        recorder = self.session.recorder
+        if recorder.trouble:
+            self.workspace.banner.show_message(recorder.trouble, calm=True)
+            recorder.trouble = ""
 
     async def _unlock(self, password: str | None) -> None:
         if password is not None:
@@ -220,14 +221,14 @@ class MainScreen(Screen[None]):
             self.post_message(CopyRequested(*chosen))
 
     async def action_ask_again(self) -> None:
-        last = self.session.last_turn
+        last = self.session.state.last_turn
         if last is not None:
             await self.session.ask(last.question, replaces_last=True)
             await self.draw()
             await self.workspace.conversation.follow()
 
     def action_edit_last(self) -> None:
-        last = self.session.last_turn
+        last = self.session.state.last_turn
         if last is not None and not last.status.open:
             self.workspace.question.edit_last(last.question)
             self.workspace.question.focus()
@@ -249,17 +250,17 @@ class MainScreen(Screen[None]):
         """Let the user choose the parts, and read what was chosen."""
         from .budget import BudgetScreen
 
-        budget = self.session.budget
+        budget = self.session.opening.budget
         if budget is None or isinstance(self.app.screen, BudgetScreen):
             return
         unread = self.session.state.phase in _UNREAD
         consequence = _NOT_READ if unread else _AGAIN
-        screen = BudgetScreen(budget, self.session.proposal, consequence, read=not unread)
+        screen = BudgetScreen(budget, self.session.opening.proposal, consequence, read=not unread)
         self.app.push_screen(screen, self._read_chosen)
 
     async def _read_chosen(self, read: bool | None) -> None:
         if read:
-            self.session.accept_choice()
+            self.session.opening.accept_choice()
             await self.action_read_again()
 
     def action_compare(self) -> None:

@@ -61,7 +61,7 @@ def _can_read_again(session: Session) -> bool:
 
 def _can_choose_parts(session: Session) -> bool:
     counting = session.state.phase in (Phase.STARTING, Phase.LOADING)
-    return session.budget is not None and not counting
+    return session.opening.budget is not None and not counting
 
 
 def _can_compare(session: Session) -> bool:
@@ -73,7 +73,7 @@ def _has_answer(session: Session) -> bool:
 
 
 def _has_finished_turn(session: Session) -> bool:
-    return session.last_turn is not None and not session.last_turn.status.open
+    return session.state.last_turn is not None and not session.state.last_turn.status.open
 
 
 CONDITIONS: dict[str, Callable[[Session], bool]] = {

@@ -19,7 +19,7 @@ from sa_chat.protocol.config import EMBEDDED_MODEL
 
 from ...history import HistoryError
 from ...report.text import one_line
-from ...session.recorder import Keeper
+from ...session.recorder import Recorder
 from ..widgets.choice_list import ChoiceList
 
 _NOTE = "Another model reads the document again; the conversation stays."
@@ -32,10 +32,10 @@ class ModelScreen(ModalScreen[str | None]):
         Binding("escape,f8", "dismiss(None)", "Leave", id="model.back")
     ]
 
-    def __init__(self, current: str, keeper: Keeper) -> None:
+    def __init__(self, current: str, recorder: Recorder) -> None:
         super().__init__()
         self._current = current
-        self._models = _models(current, keeper)
+        self._models = _models(current, recorder)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as page:
@@ -70,22 +70,22 @@ def _line(model: str, why: str, current: str) -> Content:
     return Content.assemble((mark, "$success"), name, (f"  {why}", "$label"))
 
 
-def _models(current: str, keeper: Keeper) -> list[tuple[str, str]]:
+def _models(current: str, recorder: Recorder) -> list[tuple[str, str]]:
     """Distinct model names, each with the reason why it is listed."""
     found = {EMBEDDED_MODEL: "finds and quotes, on any machine"}
     found.setdefault(current, "in use")
-    for model in _used_models(keeper):
+    for model in _used_models(recorder):
         found.setdefault(model, "used before")
     for model in _downloaded_models():
         found.setdefault(model, "on this disk")
     return list(found.items())
 
 
-def _used_models(keeper: Keeper) -> list[str]:
-    if keeper.history is None:
+def _used_models(recorder: Recorder) -> list[str]:
+    if recorder.history is None:
         return []
     try:
-        return [info.model for info in keeper.history.sessions()]
+        return [info.model for info in recorder.history.sessions()]
     except HistoryError:
         return []  # the list is a convenience; a broken history is reported where it is written
 

@@ -18,7 +18,7 @@ from sa_chat.protocol.errors import SaChatError
 
 from ...history import History, HistoryError, Info, Saved
 from ...report.text import count, one_line, plural
-from ...session.recorder import Keeper
+from ...session.recorder import Recorder
 from ..widgets.choice_list import ChoiceList
 from .prompt import PromptScreen
 
@@ -42,9 +42,9 @@ class SessionsScreen(Screen[Saved | None]):
                 tooltip="the keys at the place where you are, and what each number means"),
     ]  # fmt: skip
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         super().__init__()
-        self._keeper = keeper
+        self._recorder = recorder
         self._shown: list[Info] = []
         self._confirming: int | None = None  # a second press deletes this index
 
@@ -101,18 +101,18 @@ class SessionsScreen(Screen[Saved | None]):
             self.app.push_screen(PromptScreen("rename", info.name), self._rename)
 
     def _rename(self, name: str | None) -> None:
-        info, history = self._chosen, self._keeper.history
+        info, history = self._chosen, self._recorder.history
         if name is not None and info is not None and history is not None:
             self._write(lambda: history.rename(info.id, one_line(name)))
             self._fill(self.query_one(Input).value)
 
     def action_delete(self) -> None:
         """Delete the conversation on the second press in a row."""
-        info, history = self._chosen, self._keeper.history
+        info, history = self._chosen, self._recorder.history
         at = self.query_one(ChoiceList).highlighted
         if info is None or history is None:
             return
-        if info.id == self._keeper.session:
+        if info.id == self._recorder.session:
             self._note("This conversation is open. Open another one first.")
         elif self._confirming != at:
             self._confirming = at
@@ -147,7 +147,7 @@ class SessionsScreen(Screen[Saved | None]):
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     def _fill(self, words: str) -> None:
-        history = self._keeper.history
+        history = self._recorder.history
         if history is None:
             self._note(_NO_HISTORY)
             return
@@ -168,7 +168,7 @@ class SessionsScreen(Screen[Saved | None]):
             self._note(_NOT_FOUND if words.strip() else _NONE_YET)
 
     def _load(self, info: Info) -> Saved | None:
-        history = self._keeper.history
+        history = self._recorder.history
         if history is None:
             return None
         try:

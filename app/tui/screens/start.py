@@ -22,7 +22,7 @@ from sa_chat.protocol.errors import SaChatError
 
 from ...history import Document, HistoryError, Saved
 from ...report.text import count, one_line, plural
-from ...session.recorder import Keeper
+from ...session.recorder import Recorder
 from ..widgets.choice_list import ChoiceList
 
 _MOST_NAMES = 5_000  # names of a folder that a completion considers
@@ -49,9 +49,9 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
         Binding("escape", "leave", "Leave", id="start.leave"),
     ]  # fmt: skip
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         super().__init__()
-        self._keeper = keeper
+        self._recorder = recorder
         self._recent: list[Document] = []
 
     def compose(self) -> ComposeResult:
@@ -79,7 +79,7 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
         choices.highlighted = 0
 
     def _recent_documents(self) -> list[Document]:
-        history = self._keeper.history
+        history = self._recorder.history
         if history is None:
             return []
         try:
@@ -120,7 +120,7 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
     def action_sessions(self) -> None:
         from .sessions import SessionsScreen
 
-        self.app.push_screen(SessionsScreen(self._keeper), self._go_on)
+        self.app.push_screen(SessionsScreen(self._recorder), self._go_on)
 
     def _go_on(self, saved: Saved | None) -> None:
         if saved is not None:
@@ -130,7 +130,7 @@ class StartScreen(Screen[OpenOptions | Saved | None]):
         self.query_one(PathInput).focus()
 
     def action_forget(self) -> None:
-        at, history = self.query_one(ChoiceList).highlighted, self._keeper.history
+        at, history = self.query_one(ChoiceList).highlighted, self._recorder.history
         if at is None or at >= len(self._recent) or history is None:
             return
         try:
