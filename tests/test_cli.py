@@ -88,7 +88,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[Launch]:
         def run(self) -> None: ...
 
     monkeypatch.setattr("sa_chat.app.tui.app.SaChatApp", Screen)
-    monkeypatch.setattr(cli, "_has_terminal", lambda: True)
+    monkeypatch.setattr("sa_chat.app.settings.checks.has_terminal", lambda: True)
     return seen
 
 
@@ -132,17 +132,17 @@ def test_streams_that_are_not_needed_may_be_closed(write_script: Callable[..., s
 
 
 def test_paths_and_options_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[Launch, list[str]]] = []
+    seen: list[Launch] = []
 
-    def run_json(launch: Launch, questions: list[str]) -> int:
-        seen.append((launch, questions))
+    def run_json(launch: Launch) -> int:
+        seen.append(launch)
         return 0
 
     monkeypatch.setattr("sa_chat.app.headless.oneshot.run_json", run_json)
     argv = "a.txt --json --ask one b --include *.py --ask two --pages 1-20 --alpha 1 --include x"
     assert cli.main([*argv.split(), "--exclude", "y", "--model=-m", "--max-context=512"]) == 0
-    ((launch, questions),) = seen
-    assert questions == ["one", "two"]
+    (launch,) = seen
+    assert launch.questions == ("one", "two")
     assert launch.documents.paths == ("a.txt", "b")
     assert launch.documents.include == ("*.py", "x")
     assert launch.documents.exclude == ("y",)
@@ -185,7 +185,7 @@ def test_options_of_documents_need_documents(
 def test_modes_without_a_screen_need_documents(
     argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_has_terminal", lambda: bool(argv))
+    monkeypatch.setattr("sa_chat.app.settings.checks.has_terminal", lambda: bool(argv))
     assert cli.main(argv) == 2
     assert capsys.readouterr().err.startswith("sa-chat: No document is given.\n")
 
@@ -281,7 +281,7 @@ def test_demo_opens_handbook_and_sources(tmp_path: Path, monkeypatch: pytest.Mon
     assert [Path(path).name for path in paths[:2]] == ["handbook.pdf", "attention"]
     seen: list[Launch] = []
 
-    def run_json(launch: Launch, questions: list[str]) -> int:
+    def run_json(launch: Launch) -> int:
         seen.append(launch)
         return 0
 

@@ -287,7 +287,7 @@ def test_settings_reach_the_program(
 ) -> None:
     seen: list[Launch] = []
 
-    def run_json(launch: Launch, questions: list[str]) -> int:
+    def run_json(launch: Launch) -> int:
         seen.append(launch)
         return 0
 

@@ -20,18 +20,26 @@ from ..settings.launch import Launch
 from .dialogue import Dialogue
 
 
-def run_count(launch: Launch, as_json: bool) -> int:
-    """The budget as a tree, or as one JSON object, to stdout; 0 if it fits.
+def run_count(launch: Launch) -> int:
+    """The budget as a tree to stdout; 0 if it fits.
 
     Raises `ContextOverflow` after that if it does not, and `SaChatError` if the documents cannot
     be read.
     """
     counted = asyncio.run(_counted(launch))
-    if as_json:
-        print(json.dumps(_object(counted), indent=2))
-    else:
-        for line in tree(counted):
-            print(clean(line) if sys.stdout.isatty() else line)
+    for line in tree(counted):
+        print(clean(line) if sys.stdout.isatty() else line)
+    return _code(counted)
+
+
+def run_count_json(launch: Launch) -> int:
+    """The budget as one JSON object to stdout; otherwise as `run_count`."""
+    counted = asyncio.run(_counted(launch))
+    print(json.dumps(_object(counted), indent=2))
+    return _code(counted)
+
+
+def _code(counted: DocumentCounted) -> int:
     if counted.excess_tokens > 0:
         raise ContextOverflow(
             f"That is {text.plural(counted.excess_tokens, 'token')} too many.",

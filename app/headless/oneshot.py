@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 
 from sa_chat.protocol.errors import SaChatError
 from sa_chat.protocol.events import CalibrationProgress, DocumentReady, Event
@@ -16,23 +15,23 @@ from ..settings.launch import Launch
 from .dialogue import Dialogue
 
 
-def run_text(launch: Launch, questions: Sequence[str]) -> int:
+def run_text(launch: Launch) -> int:
     """Answers to stdout, figures to stderr; the exit code of the first failure, or 0.
 
     Raises `SaChatError` if the documents cannot be read.
     """
-    return asyncio.run(_text(launch, questions))
+    return asyncio.run(_text(launch))
 
 
-def run_json(launch: Launch, questions: Sequence[str]) -> int:
+def run_json(launch: Launch) -> int:
     """One JSON object to stdout, what was left out to stderr.
 
     Raises `SaChatError` for the first failure, then prints no object.
     """
-    return asyncio.run(_json(launch, questions))
+    return asyncio.run(_json(launch))
 
 
-async def _text(launch: Launch, questions: Sequence[str]) -> int:
+async def _text(launch: Launch) -> int:
     printer, outcome = Printer(), Outcome()
 
     def watch(event: Event) -> None:
@@ -43,7 +42,7 @@ async def _text(launch: Launch, questions: Sequence[str]) -> int:
     dialogue = Dialogue(launch, watch)
     try:
         await dialogue.open()
-        for question in questions:
+        for question in launch.questions:
             try:
                 await dialogue.ask(question)
             except SaChatError as error:
@@ -60,7 +59,7 @@ async def _text(launch: Launch, questions: Sequence[str]) -> int:
     return code
 
 
-async def _json(launch: Launch, questions: Sequence[str]) -> int:
+async def _json(launch: Launch) -> int:
     progress, outcome = Progress(), Outcome()
 
     def watch(event: Event) -> None:
@@ -74,7 +73,7 @@ async def _json(launch: Launch, questions: Sequence[str]) -> int:
     dialogue = Dialogue(launch, watch)
     try:
         await dialogue.open()
-        for question in questions:
+        for question in launch.questions:
             await dialogue.ask(question)
         await dialogue.measure()
     finally:

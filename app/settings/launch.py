@@ -21,6 +21,7 @@ class Launch:
     settings: Settings = field(default_factory=Settings)
     resume: bool = False  # go on with the newest conversation, of the documents if there are any
     password: str | None = field(default=None, repr=False)  # of whatever is opened
+    questions: tuple[str, ...] = ()  # to answer without the screen
 
     @property
     def documents(self) -> OpenOptions:
