@@ -39,7 +39,7 @@ import psutil
 from sa_chat.app.client.engine_process import EngineProcess
 from sa_chat.app.document.demo import SOURCE_FILES, demo_paths
 from sa_chat.app.history import Document, SavedTurn, open_history
-from sa_chat.app.session.session import EngineClient
+from sa_chat.app.session.client import EngineClient
 from sa_chat.app.settings.launch import Launch
 from sa_chat.app.tui.app import SaChatApp
 from sa_chat.protocol import events, values

@@ -18,8 +18,9 @@ from sa_chat.protocol.errors import UsageError
 from ..client.engine_process import EngineProcess
 from ..history import HistoryError, Saved, open_history
 from ..report.text import one_line
+from ..session.client import ClientFactory
 from ..session.recorder import Recorder, absolute
-from ..session.session import ClientFactory, Session
+from ..session.session import Session
 from ..session.state import Phase
 from ..settings.launch import Launch
 from .collector import Collector
