@@ -1,8 +1,8 @@
 """What the app asks of the engine: frozen dataclasses, one per request.
 
 Every request has an id of the client's choice, by which its events name it.  Each but `Cancel`
-ends in exactly one final event, which its docstring names, or in `Failed`.  `codec.py` turns
-requests into JSON lines and back.  This module imports neither torch nor textual.
+ends in exactly one final event, which its docstring names, or in `Failed`; `ends` recognizes it.
+`codec.py` turns requests into JSON lines and back.
 """
 
 from __future__ import annotations
@@ -11,6 +11,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 from .config import OpenOptions
+from .events import (
+    Answer,
+    Cancelled,
+    Closed,
+    DeviceStats,
+    DocumentCounted,
+    DocumentText,
+    Event,
+    Failed,
+    PrefillDone,
+)
 from .values import PastTurn
 
 
@@ -87,6 +98,31 @@ class Close:
 
 
 Request = Open | Count | Ask | Compare | Cancel | Stats | Close
+
+
+def ends(request: Request, event: Event) -> bool:
+    """Whether `event` is the final one of `request`."""
+    if event.request_id != request.request_id:
+        return False
+    match request:
+        case Open():
+            return isinstance(event, PrefillDone | Cancelled | Failed)
+        case Count(text=True):
+            last = isinstance(event, DocumentText) and event.last
+            return last or isinstance(event, Cancelled | Failed)
+        case Count():
+            return isinstance(event, DocumentCounted | Cancelled | Failed)
+        case Ask():
+            return isinstance(event, Answer | Failed)
+        case Compare():
+            return isinstance(event, Answer | Cancelled | Failed)
+        case Cancel():
+            return False
+        case Stats():
+            return isinstance(event, DeviceStats | Failed)
+        case Close():
+            return isinstance(event, Closed)
+
 
 _LETTERS: dict[type[Request], str] = {
     Open: "o",

@@ -6,16 +6,8 @@ import contextlib
 from collections.abc import Callable
 
 from sa_chat.protocol.errors import EngineError
-from sa_chat.protocol.events import (
-    Answer,
-    DeviceStats,
-    DocumentCounted,
-    DocumentText,
-    Event,
-    Failed,
-    PrefillDone,
-)
-from sa_chat.protocol.requests import Ask, Cancel, Count, Open, Request, RequestIds, Stats
+from sa_chat.protocol.events import Event, Failed
+from sa_chat.protocol.requests import Ask, Cancel, Count, Open, Request, RequestIds, Stats, ends
 
 from ..client.engine_process import EngineProcess
 from ..settings.launch import Launch
@@ -32,48 +24,38 @@ class Dialogue:
         self._engine = EngineProcess(launch.config, launch.fake_script)
         self._watch = watch
         self._ids = RequestIds()
-        self._asked: str | None = None  # the question whose answer has not ended
+        self._asked: Ask | None = None  # the question whose answer has not ended
         self.ended = False  # the engine is gone; nothing more can be asked
 
     async def open(self) -> None:
         """Start the engine and read the documents."""
         await self._engine.start()
-        await self._run(
-            Open(self._ids(Open), self._options), lambda event: isinstance(event, PrefillDone)
-        )
+        await self._run(Open(self._ids(Open), self._options))
 
     async def count(self, with_text: bool) -> None:
         """Start the engine and have the documents counted; with their text if wanted."""
         await self._engine.start()
-
-        def last(event: Event) -> bool:
-            if with_text:
-                return isinstance(event, DocumentText) and event.last
-            return isinstance(event, DocumentCounted)
-
-        await self._run(Count(self._ids(Count), self._options, with_text), last)
+        await self._run(Count(self._ids(Count), self._options, with_text))
 
     async def ask(self, question: str, replaces_last: bool = False) -> None:
         """Ask, and wait for the whole answer."""
-        self._asked = self._ids(Ask)
-        await self._run(Ask(self._asked, question, replaces_last), self._ends_answer)
+        self._asked = Ask(self._ids(Ask), question, replaces_last)
+        await self._run(self._asked)
 
     async def cancel(self) -> None:
         """Stop the answer whose `ask` was cancelled, and wait for its end."""
         if self._asked is not None:
-            await self._run(Cancel(self._ids(Cancel)), self._ends_answer)
+            await self._run(Cancel(self._ids(Cancel)), until=self._asked)
 
     async def measure(self) -> None:
         """Have the memory in use told once more."""
-        await self._run(Stats(self._ids(Stats)), lambda event: isinstance(event, DeviceStats))
+        await self._run(Stats(self._ids(Stats)))
 
     async def close(self) -> None:
         await self._engine.stop()
 
-    def _ends_answer(self, event: Event) -> bool:
-        return isinstance(event, Answer) and event.request_id == self._asked
-
-    async def _run(self, request: Request, last: Callable[[Event], bool]) -> None:
+    async def _run(self, request: Request, until: Request | None = None) -> None:
+        """Send `request`, and wait for its end, or for that of `until`."""
         with contextlib.suppress(EngineError):  # the events of a dead engine say why it died
             await self._engine.send(request)
         async for event in self._engine.events():
@@ -82,7 +64,7 @@ class Dialogue:
                 self.ended = event.fatal
                 raise event.exception()
             self._watch(event)
-            if last(event):
+            if ends(until or request, event):
                 self._asked = None
                 return
         self.ended = True

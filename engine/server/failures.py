@@ -11,9 +11,7 @@ from sa_chat.protocol.events import Failure, failed
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
-def failure(
-    error: BaseException, request_id: str | None = None, *, fatal: bool = False
-) -> Failure:
+def failure(error: BaseException, request_id: str | None = None, *, fatal: bool = False) -> Failure:
     """What to tell the user about `error`."""
     if not isinstance(error, SaChatError):
         traceback.print_exception(error, file=sys.stderr)

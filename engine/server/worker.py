@@ -94,7 +94,22 @@ class Worker:
     def _run(self) -> None:
         while (job := self._take()) is not None:
             try:
-                self._work(job)
+                self._begin(job)
+                if self._engine is None:
+                    self._engine = self._make_engine(self._forward)
+                match job:
+                    case _ if self._cancelled:
+                        opens = isinstance(job, Open)
+                        self._end(_Document.CANCELLED if opens else self._document)
+                        self._drop(job)
+                    case Open():
+                        self._engine.open(job.options, job.attention, job.replay_turns, job.text)
+                    case Count():
+                        self._engine.count(job.options, job.text)
+                    case Ask():
+                        self._engine.ask(job.question, job.replaces_last)
+                    case Compare():
+                        self._engine.compare(job.question, job.attention, job.replay_turns)
             except (Exception, SystemExit) as error:
                 self._end(self._document)
                 self._emit(failure(error, job.request_id))
@@ -127,24 +142,12 @@ class Worker:
                 return job
         return None
 
-    def _work(self, job: Job) -> None:
+    def _begin(self, job: Job) -> None:
+        """Raises `UsageError` for a question without a document."""
         if isinstance(job, Open):
             self._document = _Document.NONE
         elif isinstance(job, (Ask, Compare)) and self._document is _Document.NONE:
             raise UsageError("No document is open.", "Open one first, then ask.")
-        if self._engine is None:
-            self._engine = self._make_engine(self._forward)
-        if self._cancelled:
-            self._end(_Document.CANCELLED if isinstance(job, Open) else self._document)
-            self._drop(job)
-        elif isinstance(job, Open):
-            self._engine.open(job.options, job.attention, job.replay_turns, job.text)
-        elif isinstance(job, Count):
-            self._engine.count(job.options, job.text)
-        elif isinstance(job, Compare):
-            self._engine.compare(job.question, job.attention, job.replay_turns)
-        else:
-            self._engine.ask(job.question, job.replaces_last)
 
     def _forward(self, event: Event) -> None:
         # A job ends before its last event is heard: a cancel sent after it means the next job.
