@@ -1,4 +1,4 @@
-"""Options that the screen, the engine's process and its tools share.  Starts fast."""
+"""Command-line options that the screen, the engine process and the tools share.  Imports fast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are `UsageError`, and which takes no abbreviations."""
+    """An argument parser that raises `UsageError` and accepts no abbreviations."""
 
     def __init__(self, **options: object) -> None:
         super().__init__(**{"allow_abbrev": False, **options})  # type: ignore[arg-type]
@@ -23,8 +23,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def method_name(text: str) -> str:
-    """An argument that names a method of sparse attention; former names still work, with a note
-    on stderr."""
+    """Convert an argument that names a sparse method.  Former names are accepted with a note on
+    stderr."""
     name = current_method(text)
     if name != text.replace("_", "-"):
         print(f"The method {text} is called {name} now; use that name.", file=sys.stderr)
@@ -33,17 +33,17 @@ def method_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class ConfigOption:
-    """A field of `EngineConfig` that users set; `help` tells its default."""
+    """A field of `EngineConfig` that users can set; `help` states its default."""
 
     field: str
     kind: type[str] | type[int] | type[float]
     metavar: str
     help: str
-    choices: tuple[str, ...] = ()  # to offer; what else is refused says `EngineConfig`
+    choices: tuple[str, ...] = ()  # for completion; `EngineConfig` validates the value
 
     @property
     def name(self) -> str:
-        """As it is written by users: `max-context`."""
+        """The name that users type, such as `max-context`."""
         return self.field.replace("_", "-")
 
 
@@ -97,7 +97,7 @@ CONFIG_OPTIONS = (
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that make an `EngineConfig`; those that are not given stay unset."""
+    """Add the options for the fields of `EngineConfig`; options that are not given stay unset."""
     group = parser.add_argument_group("engine")
     for option in CONFIG_OPTIONS:
         group.add_argument(
@@ -110,7 +110,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_kv_cache_argument(parser: argparse._ActionsContainer) -> None:
-    """How keys and values are kept, for tools that make a cache."""
+    """Add the option for the KV cache's dtype, for tools that create a cache."""
     parser.add_argument(
         f"--{_KV_CACHE.name}",
         default=EngineConfig.kv_cache_dtype,
@@ -120,7 +120,7 @@ def add_kv_cache_argument(parser: argparse._ActionsContainer) -> None:
 
 
 def config_from(arguments: argparse.Namespace) -> EngineConfig:
-    """What is not given is as `EngineConfig` has it.
+    """The configuration from parsed options; unset options take their defaults.
 
     Raises `UsageError` for values out of range.
     """
@@ -129,7 +129,7 @@ def config_from(arguments: argparse.Namespace) -> EngineConfig:
 
 
 def config_arguments(config: EngineConfig) -> list[str]:
-    """The command line that gives `config` back to an engine process: what is not default."""
+    """The arguments that reproduce `config` in an engine process; defaults are omitted."""
     return [
         f"--{field.name.replace('_', '-')}={value}"
         for field in fields(config)

@@ -10,7 +10,7 @@ from .errors import UsageError
 DEFAULT_ALPHA = 0.95
 EMBEDDED_MODEL = "embedded"
 DEVICES = ("auto", "cpu", "cuda")
-"""What `EngineConfig.device` may be: a kind of device, or the best that there is."""
+"""Values of `EngineConfig.device`: a kind of device, or "auto" for the best available."""
 
 METHODS = (
     "auto",
@@ -42,7 +42,7 @@ def current_method(name: str) -> str:
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """What the engine is started with.
+    """The configuration that an engine is started with.
 
     Raises `UsageError` for values out of range.
     """
@@ -53,14 +53,16 @@ class EngineConfig:
     alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
     max_context: int | None = None  # tokens; None: what the model declares
     max_answer_tokens: int = 512
-    temperature: float = 0.0  # of answers; 0 takes the likeliest token
-    top_p: float = 1.0  # probability of the tokens to draw from, in (0, 1]
-    repetition_penalty: float = 1.0  # above 1 an answer repeats itself less
-    seed: int = 0  # of what is drawn
+    temperature: float = 0.0  # of answers; 0 is greedy decoding
+    top_p: float = 1.0  # nucleus sampling: probability mass to sample from, in (0, 1]
+    repetition_penalty: float = 1.0  # above 1: answers repeat themselves less
+    seed: int = 0  # of sampling
     method: str = "auto"  # of sparse attention: one of METHODS
-    reserve_tokens: int | None = None  # for questions and answers; None: by the context's size
+    reserve_tokens: int | None = (
+        None  # kept for questions and answers; None: depends on the context
+    )
     kv_cache_dtype: str = "auto"  # "auto", the model's own, or "int8"
-    gpus: int = 2  # that a model may be spread over
+    gpus: int = 2  # at most, for one model
     document_nll: bool = False  # also measure how well the model predicts the document
 
     def __post_init__(self) -> None:
@@ -99,7 +101,7 @@ class EngineConfig:
 
     @property
     def draws(self) -> bool:
-        """Whether an answer is anything else than its likeliest tokens."""
+        """Whether answers are sampled or penalized rather than decoded greedily."""
         return self.temperature > 0.0 or self.repetition_penalty != 1.0
 
     def _check_sampling(self) -> None:
@@ -133,9 +135,9 @@ class OpenOptions:
 
     paths: tuple[str, ...]
     pages: str | None = None  # "1-20,25": positions from 1, not printed labels
-    include: tuple[str, ...] = ()  # as documents/globs.py has them; empty: everything
+    include: tuple[str, ...] = ()  # globs, see documents/globs.py; empty: everything
     exclude: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()  # `Section.key` of sections to leave out
-    fit: bool = False  # leave out what does not fit, as `DocumentCounted.proposal` says
+    fit: bool = False  # apply `DocumentCounted.proposal` if the document does not fit
     password: str | None = field(default=None, repr=False)  # of encrypted documents
     ocr: bool = False  # recognise the text of pages that are pictures

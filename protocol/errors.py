@@ -1,8 +1,7 @@
-"""Every error a user can meet: one sentence, one hint, one exit code.
+"""All errors that a user can meet: one sentence, one hint, one exit code.
 
-The exception tree opens here and imports nothing.  Each type crosses the process boundary as
-the event that is named after it (see `events.Failed`).  Bugs are `assert`s and tracebacks,
-never one of these.
+Each type crosses the process boundary as the event that is named after it (see `events.Failed`).
+Bugs are `assert`s and tracebacks, never one of these.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import ClassVar
 class SaChatError(Exception):
     """Base of all errors shown to users.
 
-    `message` is one clear sentence; `hint` says what to do about it.
+    `message` is one sentence; `hint` says what the user can do.
     """
 
     kind: ClassVar[str] = "engine"
@@ -26,14 +25,14 @@ class SaChatError(Exception):
 
 
 class UsageError(SaChatError):
-    """The command line or a request asks for something impossible."""
+    """The command line or a request is invalid."""
 
     kind = "usage"
     exit_code = 2
 
 
 class DroppedPartsError(UsageError):
-    """`OpenOptions.drop` does not suit the document: a part is not there, or nothing is left."""
+    """`OpenOptions.drop` does not match the document: a part does not exist, or nothing is left."""
 
     kind = "dropped-parts"
 
@@ -66,7 +65,7 @@ class ModelError(SaChatError):
 
 
 class EngineError(SaChatError):
-    """The engine failed while it worked, or its process ended."""
+    """The engine failed during its work, or its process ended."""
 
     kind = "engine"
     exit_code = 5

@@ -1,4 +1,4 @@
-"""What the engine says: frozen dataclasses, one per event, units in the names.
+"""What the engine reports: frozen dataclasses, one per event, units in the names.
 
 Events flow out of every step in one direction, to whoever listens: the screen, the
 one-shot mode, a test.  `codec.py` turns them into JSON lines and back.  This module
@@ -25,12 +25,11 @@ from .values import AttentionFigures, Citation, DeviceUse, Drop, LeftOut, Sectio
 
 @dataclass(frozen=True)
 class EngineEvent:
-    """What all events have in common.
+    """Base of all events.
 
-    `request_id` is that of the request which the event answers, or which caused it.  It is None
-    for what no request asked for: memory figures that come by themselves, `Closed` at the end of
-    input, and the failure of a line that is no request.  The engine leaves it unset; the worker
-    that runs the request sets it.
+    `request_id` names the request that the event answers.  It is None for events that no request
+    asked for: periodic memory figures, `Closed` at the end of input, and the failure of a line
+    that is no request.  Engines leave it unset; the worker that runs the request sets it.
     """
 
     request_id: str | None = field(default=None, kw_only=True)
@@ -38,8 +37,8 @@ class EngineEvent:
 
 @dataclass(frozen=True)
 class CalibrationProgress(EngineEvent):
-    """This machine is being measured, once, before the first prefill that needs it; `fraction`
-    runs from 0 to 1.  It is not part of the time to first token."""
+    """This machine is being measured, once, before the first prefill that needs the result;
+    `fraction` runs from 0 to 1.  The measurement is not part of the time to first token."""
 
     fraction: float
     seconds: float
@@ -47,7 +46,7 @@ class CalibrationProgress(EngineEvent):
 
 @dataclass(frozen=True)
 class LoadProgress(EngineEvent):
-    """The model is being loaded; `fraction` runs from 0 to 1."""
+    """A stage of loading is under way; `fraction` runs from 0 to 1."""
 
     stage: str  # one of "parse", "tokenize", "model"
     fraction: float
@@ -70,7 +69,7 @@ class ModelReady(EngineEvent):
 
 @dataclass(frozen=True)
 class DocumentSize(EngineEvent):
-    """A document, parsed and counted in the model's own tokens."""
+    """Size and parts of a document, counted in the model's own tokens."""
 
     title: str
     paths: tuple[str, ...]
@@ -83,27 +82,27 @@ class DocumentSize(EngineEvent):
 
     @property
     def excess_tokens(self) -> int:
-        """Too many for the context; 0 or less if the document fits."""
+        """Tokens beyond the context; 0 or less if the document fits."""
         return self.prompt_tokens + self.reserve_tokens - self.context_tokens
 
 
 @dataclass(frozen=True)
 class DocumentReady(DocumentSize):
-    """The document is counted and fits; now it is read."""
+    """The document is counted and fits; the prefill follows."""
 
 
 @dataclass(frozen=True)
 class DocumentCounted(DocumentSize):
-    """The document is counted, and is not read now: that was all that was asked, or it does not
-    fit.  Then `proposal` says how it would."""
+    """The document is counted and no prefill follows: only counting was requested, or the document
+    does not fit.  In that case `proposal` lists what to leave out."""
 
     proposal: tuple[Drop, ...] = ()
 
 
 @dataclass(frozen=True)
 class DocumentText(EngineEvent):
-    """A stretch of exactly what the model reads: `head`, which is lines of our own (title, name
-    of a file, page label), and `text`, which stands in `path` from `line` on."""
+    """A part of the exact text that the model reads: `head`, lines that are not in the document
+    (title, file name, page label), and `text`, which starts at `line` of `path`."""
 
     text: str
     last: bool = False
@@ -115,7 +114,7 @@ class DocumentText(EngineEvent):
 
 @dataclass(frozen=True)
 class PrefillProgress(EngineEvent):
-    """One chunk more is in the cache."""
+    """Another chunk is in the cache."""
 
     tokens_done: int
     tokens_total: int
@@ -140,7 +139,7 @@ class PrefillDone(EngineEvent):
 
 @dataclass(frozen=True)
 class TextDelta(EngineEvent):
-    """More text of an answer; always whole characters."""
+    """The next piece of an answer; always whole characters."""
 
     text: str
     tokens: int = 0  # of the answer so far
@@ -159,19 +158,19 @@ class Answer(EngineEvent):
     question_ttft_s: float  # from the question to the first token of its answer
     stop_reason: str  # "stop", "length" or "cancelled"
     ttft: Ttft  # the cold TTFT; `first_token_s` is that of the first question
-    forgot_turns: bool = False  # earlier turns were dropped to make room; the document stays
+    forgot_turns: bool = False  # earlier turns were dropped to make room for this one
 
 
 @dataclass(frozen=True)
 class Cancelled(EngineEvent):
-    """Work was cancelled; after a prefill, `open` reads the document again from its beginning."""
+    """The request was cancelled.  After a cancelled prefill the document has to be opened again."""
 
     what: str  # "prefill", "count" or "compare"
 
 
 @dataclass(frozen=True)
 class DeviceStats(EngineEvent):
-    """Sent as the answer to `Stats`, and about once a second while the engine works."""
+    """Memory in use: the answer to `Stats`, and about once a second while the engine works."""
 
     devices: tuple[DeviceUse, ...]
 
@@ -180,8 +179,8 @@ class DeviceStats(EngineEvent):
 class Failed(EngineEvent):
     """A request failed.  The engine lives on unless `fatal`.
 
-    The base of one event for each type in `errors.py`: `failed` makes one of an exception, and
-    `exception` gives it back.
+    The base of one event type for each exception type in `errors.py`.  `failed` converts an
+    exception to its event, `exception` converts back.
     """
 
     error_type: ClassVar[type[SaChatError]] = SaChatError
@@ -252,7 +251,7 @@ _FAILURES: dict[type[SaChatError], type[Failure]] = {
 
 
 def failed(error: SaChatError, *, fatal: bool = False, request_id: str | None = None) -> Failure:
-    """The event of the nearest type that tells `error`."""
+    """The event for `error`, by its nearest type in `errors.py`."""
     nearest = next((cls for cls in type(error).__mro__ if cls in _FAILURES), EngineError)
     return _FAILURES[nearest](error.message, error.hint, fatal, request_id=request_id)
 

@@ -32,36 +32,36 @@ class Open:
 
     request_id: str
     options: OpenOptions
-    attention: str | None = None  # in place of the configured mode
-    replay_turns: tuple[PastTurn, ...] = ()  # earlier turns; the newest that fit are known again
-    text: bool = False  # send what the model reads, too, after `DocumentReady`
+    attention: str | None = None  # instead of the configured mode
+    replay_turns: tuple[PastTurn, ...] = ()  # earlier turns; the newest that fit are replayed
+    text: bool = False  # also send `DocumentText` after `DocumentReady`
 
 
 @dataclass(frozen=True)
 class Count:
-    """Read the documents and count them, and no more.  Ends in `DocumentCounted`, or, with
+    """Read the documents and count them, without a prefill.  Ends in `DocumentCounted`, or, with
     `text`, in the last `DocumentText`, or in `Cancelled("count")`."""
 
     request_id: str
     options: OpenOptions
-    text: bool = False  # send what the model would read, too
+    text: bool = False  # also send `DocumentText`
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Answer one question.  Waits for the prefill; several wait in order.  Ends in `Answer`."""
+    """Answer one question, after the prefill and earlier questions.  Ends in `Answer`."""
 
     request_id: str
     question: str
-    replaces_last: bool = False  # question and answer, which are forgotten
+    replaces_last: bool = False  # the last question and its answer are forgotten
 
 
 @dataclass(frozen=True)
 class Compare:
-    """Answer one question of the open document read in the other attention mode.
+    """Answer one question over the open document, prefilled in the other attention mode.
 
-    That reading has a cache of its own, kept until the next `Open`.  The open reading stays as it
-    is, whatever happens.  Ends in `Answer` or `Cancelled("compare")`.
+    That prefill has a cache of its own, which is kept until the next `Open`.  The first one is
+    never affected.  Ends in `Answer` or `Cancelled("compare")`.
     """
 
     request_id: str
@@ -72,11 +72,10 @@ class Compare:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Stop the work in hand: the answer being written, else the prefill.
-    Questions that wait stay in the queue unless `queued` is set.
+    """Stop the request that runs or is next; with `queued`, also all that wait.
 
-    It has no event of its own: every request that it ends is answered under its own id, and where
-    there is nothing to stop nothing is said.
+    `Cancel` has no event of its own.  Every request that it ends is answered under its own id, and
+    without such a request there is no event.
     """
 
     request_id: str
@@ -85,14 +84,14 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Stats:
-    """Tell the memory in use now.  Ends in `DeviceStats`."""
+    """Report the memory in use.  Ends in `DeviceStats`."""
 
     request_id: str
 
 
 @dataclass(frozen=True)
 class Close:
-    """Finish what waits, then end the process with 0.  Ends in `Closed`."""
+    """Finish all requests, then end the process with 0.  Ends in `Closed`."""
 
     request_id: str
 

@@ -18,7 +18,7 @@ class Section:
 
     @property
     def key(self) -> str:
-        """Names this section among those of one opening; `OpenOptions.drop` takes it."""
+        """Identifies the section within one opening; used in `OpenOptions.drop`."""
         return section_key(self.path, self.level, self.title, self.page, self.line)
 
 
@@ -37,40 +37,41 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Drop:
-    """One step of a proposal: leave this out, and the document is so much shorter."""
+    """One step of a proposal: a part to leave out, and the tokens that this saves."""
 
     name: str  # for people: a folder, a file, a chapter, pages
     why: str  # "tests", "examples", "appendix", "index", ... or "large"
     tokens: int
     flag: str  # the same on the command line: "--exclude 'tests/'", quoted for a shell
-    keys: tuple[str, ...]  # of the sections that go, for `OpenOptions.drop`; empty if it cuts one
+    keys: tuple[str, ...]  # for `OpenOptions.drop`; empty if it cuts a section
 
 
 @dataclass(frozen=True)
 class DeviceUse:
     """Memory of one device in bytes.  On CPU it is the memory of the engine's process.
 
-    Weights and keys and values are what the engine knows of `used_bytes`.  On CPU their pages
-    count as used only once they are written, so they may be more than that for a while.
+    `weights_bytes` and `kv_bytes` are the parts of `used_bytes` that the engine knows.  On CPU
+    their pages count as used only once they are written, so their sum may exceed `used_bytes` for
+    a while.
     """
 
     name: str
     used_bytes: int  # by this engine
     peak_bytes: int  # by this engine, since it started
     total_bytes: int  # of the device
-    driver_bytes: int  # in use by all processes, as the driver says; on CPU as the system says
-    weights_bytes: int  # of the model that is loaded
+    driver_bytes: int  # used by all processes, as reported by the driver or the system
+    weights_bytes: int  # of the loaded model
     kv_bytes: int  # allocated for keys and values
 
     @property
     def workspace_bytes(self) -> int:
-        """What else the engine uses: activations; on CPU the program itself, too."""
+        """The remaining memory of the engine: activations, and on CPU the program itself."""
         return max(0, self.used_bytes - self.weights_bytes - self.kv_bytes)
 
 
 @dataclass(frozen=True)
 class Citation:
-    """A quotation in an answer, and where the document has it.
+    """A quotation in an answer and its place in the document.
 
     Unverified quotations have no place: `page` is None and `line` is 0.
     """
@@ -80,12 +81,12 @@ class Citation:
     page: str | None
     line: int  # 1-based; in the file, or on the page for documents with pages
     verified: bool
-    passage: str = ""  # the document's own words: blanks, dashes, line ends as they are there
+    passage: str = ""  # the document's own text, with its blanks, dashes and line ends
 
 
 @dataclass(frozen=True)
 class PastTurn:
-    """A question and what was said to it, to be known to a new reading of the document."""
+    """An earlier question and its answer, for `Open.replay_turns`."""
 
     question: str
     text: str
@@ -93,8 +94,8 @@ class PastTurn:
 
 @dataclass(frozen=True)
 class Ttft:
-    """Time to first token of a cold question, split.  Idle time while the user types is
-    not in it.  `select_s` is counted apart from, not inside, `prefill_s`."""
+    """The parts of the time to first token of a cold question, without idle time while the user
+    types.  `select_s` is not contained in `prefill_s`."""
 
     parse_s: float = 0.0
     tokenize_s: float = 0.0
@@ -109,7 +110,7 @@ class Ttft:
 
 @dataclass(frozen=True)
 class AttentionFigures:
-    """What the prefill computed, over document tokens (definitions: handbook, chapter 'Figures').
+    """What the prefill computed, over the document's tokens (see the handbook, chapter 'Figures').
 
     density = computed (query, key) pairs / causal pairs.  Recall of a row (cumulative residual
     attention, CRA, in the papers) = softmax mass that its kept keys hold under exact attention, on
