@@ -2,7 +2,7 @@
 
 import sys
 
-from .server.host import main
+from .server.host import parse, run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(parse()))

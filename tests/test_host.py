@@ -474,8 +474,8 @@ def test_cancel_is_told_again_to_an_engine_that_cleared_it() -> None:
 def test_protocol_and_fake_need_neither_torch_nor_transformers(write_script: WriteScript) -> None:
     code = (
         "import sys\n"
-        "from sa_chat.engine.server.host import main\n"
-        f"code = main(['--fake', {write_script()!r}])\n"
+        "from sa_chat.engine.server.host import parse, run\n"
+        f"code = run(parse(['--fake', {write_script()!r}]))\n"
         "sys.stderr.write(str({'torch', 'transformers', 'textual'} & sys.modules.keys()))\n"
         "sys.exit(code)"
     )

@@ -1,1 +1,1 @@
-"""The engine's process: requests come in, events go out."""
+"""The engine process: reads requests, writes events."""

@@ -1,4 +1,4 @@
-"""Exceptions become `Failed` events: one sentence, one hint; the traceback goes to the log."""
+"""Converts exceptions to `Failed` events; tracebacks go to the log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED
 
 
 def failure(error: BaseException, request_id: str | None = None, *, fatal: bool = False) -> Failure:
-    """What to tell the user about `error`."""
+    """The event that reports `error` to the user."""
     if not isinstance(error, SaChatError):
         traceback.print_exception(error, file=sys.stderr)
         error = _explain(error)
@@ -32,11 +32,11 @@ def _explain(error: BaseException) -> SaChatError:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """torch has one type for what its allocator of an accelerator raises; the one on CPU, the
-    driver, cuBLAS, cuDNN and triton give a RuntimeError."""
-    told = str(error) if isinstance(error, RuntimeError) else ""
+    """Whether `error` means that memory ran out.  torch's allocators for accelerators raise a type
+    of their own; the CPU allocator, the driver, cuBLAS, cuDNN and triton raise `RuntimeError`."""
+    message = str(error) if isinstance(error, RuntimeError) else ""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or any(words in told for words in _OUT_OF_MEMORY)
+        or any(words in message for words in _OUT_OF_MEMORY)
     )

@@ -1,7 +1,7 @@
-"""The engine's process: requests come in on stdin, events go out on stdout.
+"""The engine process: reads requests from stdin, writes events to stdout.
 
-The main thread reads requests, so that `Cancel` and `Stats` are heard at once; a `Worker`
-runs the rest in order.  stderr is the log.
+The main thread reads requests, so that `Cancel` and `Stats` take effect at once; a `Worker`
+runs the other requests in order.  stderr is the log.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from .stdio import claim_stdio
 from .worker import Worker
 
 STATS_PERIOD_S = 1.0
-GRACE_S = 20.0  # after end of input; one chunk of a large prefill may take seconds
+GRACE_S = 20.0  # after the end of input; a chunk of a large prefill may take seconds
 
 
 class Host:
-    """Speaks the protocol for one engine."""
+    """Serves the protocol for one engine."""
 
     def __init__(self, make_engine: Callable[[Emit], Engine], write: Emit) -> None:
         self._write = write
@@ -41,7 +41,7 @@ class Host:
         self._worker = Worker(make_engine, self._emit)
 
     def serve(self, lines: Iterable[bytes]) -> bool:
-        """Until `Close` or the end of input; False if work did not end in time."""
+        """Serve until `Close` or the end of input; False if the work did not end in time."""
         self._worker.start()
         threading.Thread(target=self._tick, name="stats", daemon=True).start()
         try:
@@ -60,7 +60,7 @@ class Host:
             self._ended.set()
 
     def _handle(self, request: object) -> bool:
-        """False after the last request."""
+        """Handle one request; False after `Close`."""
         match request:
             case Open() | Count() | Ask() | Compare():
                 self._worker.submit(request)
@@ -90,12 +90,12 @@ class Host:
             self._write(event)
         except BrokenPipeError:
             self._listener_gone.set()
-            print("Nobody listens any more: work is cancelled.", file=sys.stderr)
+            print("The reader of the events is gone; all work is cancelled.", file=sys.stderr)
             self._worker.cancel(queued=True)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the engine's process."""
+    """Add the options of the engine process."""
     add_config_arguments(parser)
     parser.add_argument(
         "--max-answer-tokens",
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
         write(failure(error, fatal=True))
         return error.exit_code
     if not Host(make_engine, write).serve(requests):
-        print("Work did not end in time: the process ends without it.", file=sys.stderr)
+        print("The work did not end in time; the process exits.", file=sys.stderr)
         sys.stderr.flush()
         os._exit(0)
     return 0
@@ -146,12 +146,13 @@ def _engine_maker(config: EngineConfig, fake_script: str | None) -> Callable[[Em
     return make
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments of the engine's process.  Ends the process on those it cannot take, with one
+    sentence on stderr and the exit code of a usage error."""
     parser = Parser(prog="python -m sa_chat.engine", description=__doc__)
     add_run_arguments(parser)
     try:
-        arguments = parser.parse_args(argv)
+        return parser.parse_args(argv)
     except SaChatError as error:
         print(error.message, error.hint, sep="\n", file=sys.stderr)
-        return error.exit_code
-    return run(arguments)
+        sys.exit(error.exit_code)

@@ -1,4 +1,4 @@
-"""The process's own ends of the pipes, kept safe from whatever libraries print or read."""
+"""The pipes of the engine process, protected from what libraries print or read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sa_chat.protocol.events import Event
 class EventWriter:
     """Writes events to a file descriptor, one line each, from any thread.
 
-    Raises `BrokenPipeError` when nobody reads any more.
+    Raises `BrokenPipeError` if the reader has closed the pipe.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -29,10 +29,10 @@ class EventWriter:
 
 
 def claim_stdio() -> tuple[BinaryIO, EventWriter]:
-    """Keep stdin and stdout for the protocol alone.
+    """Reserve stdin and stdout for the protocol.
 
-    From here on descriptor 0 is empty and descriptor 1 is stderr, also for C libraries and
-    child processes, which do not inherit the kept ends.
+    Afterwards descriptor 0 is empty and descriptor 1 is stderr, also for C libraries and child
+    processes, which do not inherit the reserved pipes.
     """
     requests = os.fdopen(os.dup(0), "rb")
     writer = EventWriter(os.dup(1))

@@ -1,4 +1,4 @@
-"""One request after another on one thread, with a queue that can be cancelled."""
+"""Runs requests one after another on one thread, with a queue that can be cancelled."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Job = Open | Count | Ask | Compare
 
 
 class _Document(enum.Enum):
-    NONE = enum.auto()  # never opened, or opening it failed: questions fail
+    NONE = enum.auto()  # never opened, or opening failed: questions fail
     READY = enum.auto()
-    CANCELLED = enum.auto()  # questions wait until it is opened again
+    CANCELLED = enum.auto()  # questions wait until a document is opened
 
 
 class Worker:
-    """Makes the engine when it is first needed, and runs every job on it.
+    """Creates the engine when it is first needed, and runs all jobs on it.
 
-    Each ends in exactly one event, as `protocol.requests` says, and all its events carry its id.
-    After `finish` the last event is `Closed`.
+    Each job ends in exactly one final event (see `requests.ends`), and all its events carry its
+    id.  After `finish` the last event is `Closed`.
     """
 
     def __init__(self, make_engine: Callable[[Emit], Engine], emit: Emit) -> None:
@@ -60,7 +60,7 @@ class Worker:
             self._changed.notify()
 
     def cancel(self, queued: bool) -> None:
-        """End the job in hand, and with `queued` also those that wait."""
+        """End the running job, else the next one; with `queued`, also all that wait."""
         dropped: list[Job] = []
         with self._changed:
             if self._running is not None:
@@ -76,19 +76,19 @@ class Worker:
             self._drop(job)
 
     def finish(self, request_id: str | None = None) -> None:
-        """End when the queue is empty; `Closed` then carries `request_id`."""
+        """End when the queue is empty, with a `Closed` that carries `request_id`."""
         with self._changed:
             self._finishing = True
             self._close_id = request_id
             self._changed.notify()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end; False if it did not come in time."""
+        """Wait for the end of the thread; False on timeout."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def stats(self) -> tuple[DeviceUse, ...]:
-        """Empty as long as there is no engine."""
+        """Memory in use; empty as long as there is no engine."""
         return () if self._engine is None else self._engine.stats()
 
     def _run(self) -> None:
@@ -150,7 +150,7 @@ class Worker:
             raise UsageError("No document is open.", "Open one first, then ask.")
 
     def _forward(self, event: Event) -> None:
-        # A job ends before its last event is heard: a cancel sent after it means the next job.
+        # A job ends before its final event is sent, so that a later cancel means the next job.
         if isinstance(event, PrefillDone) and isinstance(self._running, Open):
             self._end(_Document.READY)
         elif isinstance(event, Cancelled) and event.what == "prefill":
@@ -159,7 +159,7 @@ class Worker:
             self._end(self._document)
         self._emit(replace(event, request_id=self._last_id))
         if self._cancelled and self._engine is not None:
-            # Told again: the engine clears its flag when it begins, perhaps after we set it.
+            # Again, because the engine may have cleared its flag after it was set.
             self._engine.cancel()
 
     def _end(self, document: _Document) -> None:
@@ -169,7 +169,7 @@ class Worker:
             self._cancelled = False
 
     def _drop(self, job: Job) -> None:
-        """Answer for a job that the engine never saw."""
+        """Send the final event of a job that was cancelled before it ran."""
         if isinstance(job, Open):
             self._document = _Document.CANCELLED
         event: Event

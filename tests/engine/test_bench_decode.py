@@ -7,6 +7,7 @@ import torch
 from bench_shapes import SHAPES, add_presets
 
 from sa_chat.engine.cli import main
+from sa_chat.engine.runtime import ModelRunner
 from sa_chat.engine.tools.bench.decode import bandwidth
 from sa_chat.engine.tools.bench.decode import run as decode
 from sa_chat.engine.tools.bench.decode.bandwidth import bound_s, token_bytes
@@ -71,7 +72,7 @@ def test_the_cache_is_filled_and_left_as_it_was():
     for layer in cache.layers:
         assert layer.buffers[0][:, :, :50].isfinite().all()
         assert layer.buffers[1][:, :, 1:50].std().item() == pytest.approx(1.0, abs=0.1)
-    assert len(token_times(loaded, cache, 8)) == 8
+    assert len(token_times(ModelRunner(loaded, cache), 8)) == 8
     assert cache.length == 50
 
 

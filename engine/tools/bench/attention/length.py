@@ -112,7 +112,7 @@ class LengthBench:
                 Kept(FLEX, asked, flex.block_density(blocks)),
                 checked,
                 lambda: attend(inputs, mask),
-                lambda: flex.block_mask(flex.kept_blocks(plans, inputs)),
+                lambda: flex.block_mask(blocks),
             )
 
     def _check(

@@ -19,7 +19,7 @@ NOTES = (
     "Before a row was timed, {rows} query rows were compared with exact float64 attention over "
     "the keys that the method keeps; error is that of the worst head.",
     "Times are medians.  Prepare is sa-chat's selection with the measuring of its recall, and "
-    "FlexAttention's building of a block mask from our plan, selection not included.  Total is "
+    "FlexAttention's building of a block mask from given blocks, selection not included.  Total is "
     "sa-chat's both, chunk by chunk as in a prefill, timed in one; FlexAttention's is the sum.",
     "Density is computed pairs / causal pairs.  Where it is asked for it is forced: the columns "
     "with most attention mass per pair until it is reached, whatever they hold.  FlexAttention "

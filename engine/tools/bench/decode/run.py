@@ -88,8 +88,9 @@ def measure_length(
     devices = list(rates)
     cache = filled_cache(loaded, length - 1, length + tokens + 1, kv_cache_dtype)
     reset_peaks(devices)
-    token_times(loaded, cache, min(tokens, _WARM_UP_TOKENS))
-    seconds = [each for _ in range(rounds) for each in token_times(loaded, cache, tokens)]
+    runner = ModelRunner(loaded, cache)  # one, so that its step is captured once
+    token_times(runner, min(tokens, _WARM_UP_TOKENS))
+    seconds = [each for _ in range(rounds) for each in token_times(runner, tokens)]
     amounts = token_bytes(loaded, cache, length + (tokens + 1) / 2)
     token_s, least_s = statistics.median(seconds), bound_s(amounts, rates)
     return {
@@ -127,16 +128,15 @@ def _drawn(buffer: Tensor, tokens: int, dtype: torch.dtype) -> Tensor:
     return torch.randn(1, groups, tokens, size, dtype=dtype, device=buffer.device)
 
 
-def token_times(loaded: LoadedModel, cache: KVCache, tokens: int) -> list[float]:
+def token_times(runner: ModelRunner, tokens: int) -> list[float]:
     """Seconds from each token to the next, `tokens` times; the cache is then as it was."""
-    before = cache.length
-    runner = ModelRunner(loaded, cache)
+    before = runner.length
     logits = runner.extend([0])
     answer = runner.decode(logits, stop_ids=(), max_tokens=tokens + 1)
     times = []
     for _ in answer:  # a token is chosen on the host, which waits for the device
         times.append(time.perf_counter())
-    cache.truncate(before)
+    runner.truncate(before)
     return [later - earlier for earlier, later in pairwise(times)]
 
 

@@ -21,5 +21,7 @@ def chosen_devices(device: str, gpus: int) -> tuple[torch.device, ...]:
             raise UsageError("--gpus 2 needs two CUDA devices.", "Leave --gpus out.")
         return there
     if gpus > len(there):
-        raise UsageError(f"There is only {len(there)} CUDA device, not {gpus}.", "Leave --gpus out.")
+        raise UsageError(
+            f"There is only {len(there)} CUDA device, not {gpus}.", "Leave --gpus out."
+        )
     return there[:gpus]
