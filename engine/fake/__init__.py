@@ -1,1 +1,1 @@
-"""A scripted engine: every event of the real one, without a model."""
+"""A scripted engine: all events of the real one, without a model."""

@@ -1,7 +1,7 @@
-"""A scripted engine: every event of the real one, without a model.
+"""A scripted engine: all events of the real one, without a model.
 
-For tests, pictures and work on the screen.  It is deterministic: what it says and the times it
-reports come from its script, never from a clock.
+For tests, pictures and work on the screen.  It is deterministic: answers and reported times come
+from its script, never from a clock.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TOKEN_BYTES = 5_120  # of keys and values
 
 
 class FakeEngine:
-    """Plays a `Script`.  Implements `base.Engine`."""
+    """Plays a `Script`; implements `base.Engine`."""
 
     def __init__(self, config: EngineConfig, emit: Emit, script: Script) -> None:
         self._config = config
@@ -51,7 +51,7 @@ class FakeEngine:
         self._ttft = Ttft()
         self._calibrated = False
         self._used_bytes = script.memory_bytes
-        self._kv_tokens = [0, 0]  # of the document's reading, and of the one to compare with
+        self._kv_tokens = [0, 0]  # of the first prefill, and of the one to compare with
         self._document_tokens = script.document_tokens
         self._done: PrefillDone | None = None
         self._second: PrefillDone | None = None
@@ -140,7 +140,7 @@ class FakeEngine:
         self._kv_tokens = [0, 0]
 
     def _wait(self, seconds: float) -> bool:
-        """False if cancelled."""
+        """Wait for the script's time; False if cancelled."""
         return not self._stop.wait(seconds * self._script.pace)
 
     def _load(self, options: OpenOptions, text: bool) -> bool:
@@ -186,7 +186,7 @@ class FakeEngine:
         return True
 
     def _counted(self, options: OpenOptions) -> DocumentCounted:
-        """The script's sections but those that are dropped; its tokens less theirs."""
+        """The size of the script's document without the dropped sections."""
         script = self._script
         sections = script.sections or _sections(options.paths, script.document_tokens)
         gone = [section for section in sections if section.key in options.drop]
@@ -205,9 +205,8 @@ class FakeEngine:
         )
         return replace(counted, proposal=propose(counted.sections, counted.excess_tokens))
 
-    def _prefill(self, config: EngineConfig, reading: int) -> PrefillDone | None:
-        """All chunks of a reading (0: the document's, 1: the one to compare with); None if it was
-        cancelled."""
+    def _prefill(self, config: EngineConfig, index: int) -> PrefillDone | None:
+        """All chunks of prefill 0 (of the document) or 1 (to compare with); None if cancelled."""
         script, total = self._script, self._document_tokens
         if config.attention == "sparse" and not self._calibrate():
             return None
@@ -215,12 +214,12 @@ class FakeEngine:
             if not self._wait(fake_prefill.chunk_s(config, script)):
                 return None
             event = fake_prefill.progress(config, script, total, chunk)
-            self._kv_tokens[reading] = event.tokens_done
+            self._kv_tokens[index] = event.tokens_done
             self._emit(replace(event, devices=self.stats()))
         return replace(fake_prefill.done(config, script, total), devices=self.stats())
 
     def _calibrate(self) -> bool:
-        """Once; False if it was cancelled."""
+        """Report the measurement of the machine, once; False if cancelled."""
         seconds = self._script.calibrate_s
         if seconds and not self._calibrated:
             self._emit(CalibrationProgress(0.0, 0.0))
@@ -231,16 +230,16 @@ class FakeEngine:
         return True
 
     def _answer(self, question: str, ttft: Ttft) -> Answer:
-        """The reply word for word, and what is to be said at its end."""
+        """Emit the reply word by word; the final event."""
         script = self._script
         reply = self._reply(question)
-        said: list[str] = []
+        words: list[str] = []
         if self._wait(script.first_token_s):
             for token in re.findall(r"\s*\S+|\s+$", reply.text):
-                if reply.crash_after_tokens == len(said):
+                if reply.crash_after_tokens == len(words):
                     os._exit(reply.crash_exit_code)
-                said.append(token)
-                self._emit(TextDelta(token, len(said), (len(said) - 1) * script.token_s))
+                words.append(token)
+                self._emit(TextDelta(token, len(words), (len(words) - 1) * script.token_s))
                 if not self._wait(script.token_s):
                     break
         whole = not self._stop.is_set()
@@ -249,9 +248,9 @@ class FakeEngine:
         citations = tuple(replace(each, passage=passage_of(each)) for each in reply.citations)
         return Answer(
             question,
-            "".join(said),
+            "".join(words),
             citations if whole else (),
-            len(said),
+            len(words),
             1.0 / script.token_s if script.token_s else 0.0,
             script.first_token_s,
             "stop" if whole else "cancelled",

@@ -1,4 +1,4 @@
-"""The figures of a reading by the fake engine: made up, and the same every time."""
+"""The reported figures of a prefill by the fake engine: made up, and always the same."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from sa_chat.protocol.values import AttentionFigures, Ttft
 
 from .script import Script
 
-_SELECT_SHARE = 0.12  # of a chunk's time goes into selection
-_DENSE_TIMES = 3  # as long as the script says takes a chunk in dense mode
+_SELECT_SHARE = 0.12  # of a chunk's time is spent on selection
+_DENSE_FACTOR = 3  # a chunk takes so many times longer in dense mode
 
 _ByHead = tuple[tuple[float, ...], ...]  # [layers][heads]
 
 
 def chunk_s(config: EngineConfig, script: Script) -> float:
-    """Seconds that a chunk takes."""
-    return script.chunk_s * (_DENSE_TIMES if config.attention == "dense" else 1)
+    """Seconds of one chunk."""
+    return script.chunk_s * (_DENSE_FACTOR if config.attention == "dense" else 1)
 
 
 def chunks(script: Script, tokens: int) -> int:
-    """How many a document of so many tokens has."""
+    """Number of chunks of a document."""
     return math.ceil(tokens / script.chunk_tokens)
 
 
 def progress(config: EngineConfig, script: Script, tokens: int, chunk: int) -> PrefillProgress:
-    """After chunk 1, 2, ... of a document of so many tokens; without devices."""
+    """The event after chunk 1, 2, ... of a document, without devices."""
     done = min(chunk * script.chunk_tokens, tokens)
     by_head = _density(config, script, done)
     seconds = chunk * chunk_s(config, script)
@@ -36,7 +36,7 @@ def progress(config: EngineConfig, script: Script, tokens: int, chunk: int) -> P
 
 
 def done(config: EngineConfig, script: Script, tokens: int) -> PrefillDone:
-    """After the last chunk; without devices."""
+    """The event after the last chunk, without devices."""
     by_head = _density(config, script, tokens)
     seconds = chunks(script, tokens) * chunk_s(config, script)
     select_s = seconds * _select_share(config)
@@ -54,7 +54,7 @@ def _select_share(config: EngineConfig) -> float:
 
 
 def _density(config: EngineConfig, script: Script, tokens: int) -> _ByHead:
-    """Diffuse first layers, sharper later ones, sparser with length."""
+    """By layer and head: lower in later layers and in longer documents."""
     layers, heads = script.layers, script.heads
     if config.attention == "dense" or config.alpha >= 1.0:
         return ((1.0,) * heads,) * layers

@@ -1,4 +1,4 @@
-"""Scripts for the fake engine: small frozen dataclasses, read from JSON."""
+"""Scripts of the fake engine: frozen dataclasses, read from JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Failure:
-    """An error to raise, as `errors.error_of_kind` takes it."""
+    """An error to raise; `kind` as in `errors.error_of_kind`."""
 
     kind: str
     message: str
@@ -31,7 +31,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of what the model reads, as `events.DocumentText` has it."""
+    """A part of what the model reads; fields as in `events.DocumentText`."""
 
     text: str
     path: str
@@ -42,19 +42,19 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to questions that contain `question`, in whatever case."""
+    """The answer to all questions that contain `question`, ignoring case."""
 
     question: str  # "" matches every question
     text: str = ""
     citations: tuple[Citation, ...] = ()
-    failure: Failure | None = None  # after `text`, instead of a whole answer
-    crash_after_tokens: int | None = None  # the process ends in the middle of the answer
+    failure: Failure | None = None  # raised after `text`
+    crash_after_tokens: int | None = None  # the process exits during the answer
     crash_exit_code: int = 70
 
 
 @dataclass(frozen=True)
 class Script:
-    """What the fake engine plays.  Times are what it reports; it waits `pace` times as long."""
+    """What the fake engine plays.  It reports these times, and waits `pace` times as long."""
 
     title: str = ""  # empty: the name of the first path
     model: str = "fake reader"
@@ -65,7 +65,7 @@ class Script:
     document_tokens: int = 24_576
     chunk_tokens: int = 2_048
     load_s: float = 0.8
-    calibrate_s: float = 0.0  # above 0, the machine is measured before the first sparse prefill
+    calibrate_s: float = 0.0  # of measuring the machine; 0: not measured
     parse_s: float = 0.4
     tokenize_s: float = 0.2
     chunk_s: float = 0.5
@@ -75,10 +75,10 @@ class Script:
     memory_bytes: int = 768 * 2**20
     sections: tuple[Section, ...] = ()  # empty: one for each path
     left_out: tuple[LeftOut, ...] = ()
-    text: tuple[Stretch, ...] = ()  # empty: made up, with the passages of all citations in it
+    text: tuple[Stretch, ...] = ()  # empty: generated, containing the passages of all citations
     open_failure: Failure | None = None
-    password: str | None = None  # without it the document does not open
-    noise: str = ""  # printed while opening, as a careless library would
+    password: str | None = None  # that opens the document
+    noise: str = ""  # printed to stdout while opening
     replies: tuple[Reply, ...] = (Reply("", _REFUSAL),)
 
 

@@ -1,4 +1,4 @@
-"""What the fake engine's model reads: the text of its script, or one that is made up."""
+"""The text that the fake engine's model reads: from its script, or generated."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _Page = tuple[str, str | None]  # path and label
 
 
 def texts(script: Script, document: DocumentSize) -> Iterator[DocumentText]:
-    """In the document's order; each passage of a citation stands at its page and line."""
-    said = script.text or tuple(_made_up(script, document))
-    for number, each in enumerate(said, 1):
-        last = number == len(said)
+    """In document order; the passage of each citation is at its page and line."""
+    stretches = script.text or tuple(_made_up(script, document))
+    for number, each in enumerate(stretches, 1):
+        last = number == len(stretches)
         yield DocumentText(each.text, last, each.path, each.page, each.line, each.head)
 
 
 def passage_of(citation: Citation) -> str:
-    """What the quotation stands for; as it quotes, unless the script has it otherwise."""
+    """The passage of a quotation: as in the script, else the quotation itself."""
     return (citation.passage or citation.quote) if citation.verified else ""
 
 
@@ -62,13 +62,13 @@ def _made_up(script: Script, document: DocumentSize) -> Iterator[Stretch]:
 
 
 def _order(files: list[str], page: _Page) -> tuple[int, int]:
-    """Roman pages, which come first, stay as they were named."""
+    """Sort key.  Pages with Roman numerals come first, in their given order."""
     path, label = page
     return files.index(path), int(label) if label is not None and label.isdecimal() else -1
 
 
 def _text(placed: Iterable[tuple[int, str]], number: int) -> str:
-    """Lines of prose, and among them what has its place on line 1, 2, ..."""
+    """Lines of prose, with the placed texts at their lines."""
     prose = (_PROSE[(7 * number + at) % len(_PROSE)] for at in count())
     rows: list[str] = []
     for line, words in sorted(placed):
@@ -76,7 +76,7 @@ def _text(placed: Iterable[tuple[int, str]], number: int) -> str:
             continue
         while len(rows) < line - 1:
             rows.append(next(prose))
-        if len(rows) >= line:  # something stands there already
+        if len(rows) >= line:  # the line is taken
             words = f"{rows.pop()} {words}"
         rows += words.split("\n")
     for _ in range(max(_BEHIND, _LINES - len(rows))):

@@ -1,4 +1,4 @@
-"""What the host drives: an engine, real or scripted."""
+"""The interface of an engine, as the server uses it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Emit = Callable[[Event], None]
 
 
 def in_other_mode(config: EngineConfig, attention: str, opened: str) -> EngineConfig:
-    """To read a document in `attention` that is open in mode `opened`.
+    """`config` with another attention mode than `opened`, that of the open document.
 
-    Raises `UsageError` for what is no mode, or the same.
+    Raises `UsageError` for an unknown mode and for the same one.
     """
     other = replace(config, attention=attention)
     if attention == opened:
@@ -30,9 +30,10 @@ def in_other_mode(config: EngineConfig, attention: str, opened: str) -> EngineCo
 class Engine(Protocol):
     """Reads one set of documents and answers questions about it.
 
-    `open`, `count`, `ask` and `compare` run one at a time on one thread and speak through `emit`.
-    They raise `SaChatError` for what a user can meet.  `cancel` and `stats` come from other
-    threads, at any time.  An engine knows no request ids: `server/worker.py` sets them.
+    `open`, `count`, `ask` and `compare` are called one at a time on one thread, report through
+    `emit`, and raise `SaChatError` for errors that a user can meet.  `cancel` and `stats` may be
+    called from other threads at any time.  An engine knows no request ids; `server/worker.py`
+    sets them.
     """
 
     def __init__(self, config: EngineConfig, emit: Emit) -> None: ...
@@ -44,29 +45,29 @@ class Engine(Protocol):
         replay_turns: tuple[PastTurn, ...] = (),
         text: bool = False,
     ) -> None:
-        """Read and prefill; ends with `PrefillDone`, or `Cancelled("prefill")`.  A document
-        that does not fit is told as `DocumentCounted` first.  For the rest see `protocol.Open`."""
+        """Read and prefill; ends with `PrefillDone` or `Cancelled("prefill")`.  For a document
+        that does not fit, `DocumentCounted` comes first.  See `requests.Open`."""
 
     def count(self, options: OpenOptions, text: bool = False) -> None:
-        """Read and count, and leave the conversation as it is; ends with `DocumentCounted`, with
+        """Read and count, without changing the conversation; ends with `DocumentCounted`, with
         `text` with the last `DocumentText`, or with `Cancelled("count")`."""
 
     def ask(self, question: str, replaces_last: bool = False) -> None:
-        """Answer, in the place of the last question and its answer if it replaces them; ends with
-        an `Answer`, whose `stop_reason` is "cancelled" if it was."""
+        """Answer a question; with `replaces_last`, forget the last question and its answer first.
+        Ends with `Answer`, whose `stop_reason` may be "cancelled"."""
 
     def compare(
         self, question: str, attention: str, replay_turns: tuple[PastTurn, ...] = ()
     ) -> None:
-        """Answer over a second reading in the other mode, and leave the first as it is; ends with
-        an `Answer`, or with `Cancelled("compare")`."""
+        """Answer a question over a second prefill in the other mode, without changing the first;
+        ends with `Answer` or `Cancelled("compare")`."""
 
     def cancel(self) -> None:
-        """Ask what runs to end soon.  Sets a flag and returns at once; what runs clears the flag
-        before it does anything else."""
+        """Request that the running call ends soon.  Sets a flag and returns at once; each call
+        clears the flag before it does anything else."""
 
     def stats(self) -> tuple[DeviceUse, ...]:
-        """Memory in use now, device by device."""
+        """Memory in use, one entry per device."""
 
     def close(self) -> None:
-        """Free what is held.  Nothing is called afterwards."""
+        """Free all memory.  No other call follows."""
