@@ -15,7 +15,7 @@ from .structure import Needs
 
 _KEPT_COLUMNS = 0.5  # share of the keys of which copies may be made, as attention limits them
 _SPARE = 512 * 2**20  # the GPU's libraries, selection, what the allocator cannot use
-_SMALL = 2 * 2**30  # bytes of weights up to which a second GPU gains nothing
+SMALL_WEIGHTS = 2 * 2**30  # bytes of weights up to which a second GPU gains nothing
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _best(needs: Needs, budgets: Sequence[DeviceBudget], tokens: int) -> tuple[S
     plans.sort(key=lambda plan: -plan[0].budget.free_bytes)
     if len(budgets) == 2:
         splits = _splits(needs, budgets[0], budgets[1], tokens)
-        plans = [*plans, *splits] if needs.weights <= _SMALL else [*splits, *plans]
+        plans = [*plans, *splits] if needs.weights <= SMALL_WEIGHTS else [*splits, *plans]
     return min(plans, key=_missing)  # the first of several
 
 

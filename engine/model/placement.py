@@ -34,11 +34,12 @@ def device_budgets(devices: Sequence[torch.device], gpus: int) -> tuple[DeviceBu
     chosen = sorted(alike[:gpus], key=lambda one: one.index)
     unlike = len({names[one] for one in chosen}) > 1
     return tuple(
-        DeviceBudget(one, names[one], free[one], _speed(one) if unlike else 1.0) for one in chosen
+        DeviceBudget(one, names[one], free[one], matmul_speed(one) if unlike else 1.0)
+        for one in chosen
     )
 
 
-def _speed(device: torch.device) -> float:
+def matmul_speed(device: torch.device) -> float:
     """Matrix products a second."""
     a = torch.ones(_PRODUCT, _PRODUCT, dtype=resolve_dtype(device), device=device)
     platform, times = platform_of(device), []

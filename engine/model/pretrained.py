@@ -113,7 +113,7 @@ def load_pretrained(
     with fitting(needs.name, devices):
         try:
             with _quiet(), ThreadPoolExecutor(1) as loader:
-                loading = loader.submit(_read, source, dtype, parts if on_gpus else None)
+                loading = loader.submit(read_weights, source, dtype, parts if on_gpus else None)
                 _watch(loading, devices, needs.weights, progress)
                 model = loading.result()
         except torch.OutOfMemoryError:
@@ -125,7 +125,7 @@ def load_pretrained(
     return Placed(model, devices, connect(model, parts))
 
 
-def _read(
+def read_weights(
     source: str, dtype: torch.dtype, parts: dict[str, torch.device] | None
 ) -> PreTrainedModel:
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(

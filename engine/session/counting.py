@@ -21,7 +21,7 @@ from ..documents.pages import ranges_of
 from ..tokens import Tokenizer, tokenize_documents
 from ..tokens.prompt import TokenizedPrompt
 
-_TEXT_CHARS = 1 << 20  # of an event
+TEXT_CHARS = 1 << 20  # of an event
 _FITTING_ROUNDS = 4  # a cut may move the count of its neighbours by a token or two
 
 Progress = Callable[[float], None]
@@ -131,8 +131,8 @@ class CountedDocument:
 
 def _cut(said: DocumentText) -> Iterator[DocumentText]:
     line, head = said.line, said.head
-    for start in range(0, len(said.text) or 1, _TEXT_CHARS):
-        text = said.text[start : start + _TEXT_CHARS]
+    for start in range(0, len(said.text) or 1, TEXT_CHARS):
+        text = said.text[start : start + TEXT_CHARS]
         yield replace(said, text=text, line=line, head=head)
         line, head = line + text.count("\n"), ""
 

@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     add_presets(monkeypatch)
-    monkeypatch.setattr(bandwidth, "_BYTES", (2**20, 2**21, 2**22))
+    monkeypatch.setattr(bandwidth, "COPIED_BYTES", (2**20, 2**21, 2**22))
 
 
 def _bench(tmp_path, *options):

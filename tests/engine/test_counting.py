@@ -101,7 +101,7 @@ def test_pages_are_told_one_by_one_also_empty_ones(counter: Counter, tmp_path: P
 def test_a_long_text_is_told_in_pieces_that_know_their_lines(
     counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sa_chat.engine.session.counting._TEXT_CHARS", 100)
+    monkeypatch.setattr("sa_chat.engine.session.counting.TEXT_CHARS", 100)
     path = tmp_path / "book.md"
     path.write_text(prose(30))
     counter.count(path, text=True)

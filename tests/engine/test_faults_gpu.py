@@ -64,7 +64,7 @@ def folder(tmp_path_factory):
 def _load(folder, gpus):
     config = EngineConfig(model=str(folder), device="cuda", gpus=gpus)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sa_chat.engine.model.fit._SMALL", 0)  # else it stays on one
+        patch.setattr("sa_chat.engine.model.fit.SMALL_WEIGHTS", 0)  # else it stays on one
         return load_model(
             config, progress=lambda stage, part: None, dtype=torch.bfloat16, tokens=TOKENS
         )

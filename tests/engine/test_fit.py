@@ -181,7 +181,7 @@ def test_a_limit_counts_as_the_memory_that_is_free(monkeypatch):
 
 def test_unlike_cards_are_compared_and_one_without_bfloat16_is_left_out(monkeypatch):
     speeds = {0: 1.0, 1: 2.5}
-    monkeypatch.setattr(placement, "_speed", lambda device: speeds[device.index])
+    monkeypatch.setattr(placement, "matmul_speed", lambda device: speeds[device.index])
     Cards(monkeypatch, ("a", 20, 24), ("b", 40, 48))
     assert [budget.speed for budget in device_budgets(candidates("auto"), 2)] == [1.0, 2.5]
     for cards, native in (

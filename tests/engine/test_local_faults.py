@@ -353,7 +353,7 @@ def test_out_of_memory_while_loading_names_model_and_memory(model, monkeypatch, 
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     module = "sa_chat.engine.model"
-    weights = f"{module}.load.load_reader" if name is None else f"{module}.pretrained._read"
+    weights = f"{module}.load.load_reader" if name is None else f"{module}.pretrained.read_weights"
     attention = "sa_chat.engine.attention.dense.sparse_attention"
     monkeypatch.setattr(weights if stage == "weights" else attention, fails)
     config = EngineConfig(device="cpu") if name is None else _config(model)

@@ -170,7 +170,7 @@ def saved_model(tmp_path):
 
 
 def _load(folder, gpus, monkeypatch, dtype=torch.bfloat16):
-    monkeypatch.setattr("sa_chat.engine.model.fit._SMALL", 0)  # else it stays on one
+    monkeypatch.setattr("sa_chat.engine.model.fit.SMALL_WEIGHTS", 0)  # else it stays on one
     config = EngineConfig(model=str(folder), device="cuda", gpus=gpus)
     parts = []
     loaded = load_model(

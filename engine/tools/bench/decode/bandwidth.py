@@ -11,7 +11,7 @@ from ....cache.layers import KVLayer
 from ....model import LoadedModel
 from ..timing import measure
 
-_BYTES = (2**28, 2**29, 2**30)  # of each of two buffers; larger than caches
+COPIED_BYTES = (2**28, 2**29, 2**30)  # of each of two buffers; larger than caches
 
 
 def bandwidth(device: torch.device) -> float:
@@ -19,7 +19,7 @@ def bandwidth(device: torch.device) -> float:
 
     The median of several sizes, each the median of its runs; on CPU with PyTorch's threads.
     """
-    return statistics.median(_copied(size, device) for size in _BYTES)
+    return statistics.median(_copied(size, device) for size in COPIED_BYTES)
 
 
 def _copied(size: int, device: torch.device) -> float:
