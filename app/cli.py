@@ -1,4 +1,4 @@
-"""`sa-chat`: the command line.  What is heavy is imported when it is needed."""
+"""`sa-chat`: the command line.  Heavy modules are imported when they are needed."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fill_closed_streams() -> None:
-    """Python has None for a standard stream that the shell closed (`>&-`): make it empty.
+    """Open standard streams that the shell closed (`>&-`), which are None in Python, as empty.
 
-    In the order of the descriptors, so that each takes its own again and no pipe gets it.
+    In the order of the descriptors, so that each gets its own number.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -68,7 +68,7 @@ def _fill_closed_streams() -> None:
 
 
 def _information(arguments: argparse.Namespace) -> str | None:
-    """What an option asks to print instead of running; None without such an option."""
+    """The output of options that only print something; None without such an option."""
     if arguments.config_path:
         return str(config_path())
     if arguments.completion:
@@ -79,7 +79,7 @@ def _information(arguments: argparse.Namespace) -> str | None:
 
 
 def _launch(arguments: argparse.Namespace, paths: tuple[str, ...]) -> Launch:
-    """Raises `UsageError` for what can be seen to be wrong before the engine starts."""
+    """The launch from parsed options.  Raises `UsageError`."""
     check_documents(arguments)
     config, settings = load_settings(vars(arguments))
     password = password_line() if arguments.password_stdin else os.environ.get(PASSWORD)

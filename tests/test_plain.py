@@ -138,7 +138,7 @@ def test_a_conversation_on_a_terminal(write_script: WriteScript) -> None:
         "\nThe answer was stopped.\nQuestion: /quotations\nThere are no quotations.\n",
         "\nRecall is 97.5 percent on average.\n",
         "\nWeights take 62 mebibytes.\n",
-        "\nThere is no command /sing; type /help to hear those there are.\n",
+        "\nThere is no command /sing; type /help for the list.\n",
         "\nNothing is being answered now.\n",
         "Question: /etc/hosts has what?\nAnswer:\nI could not find that.\nQuestion: /quit\n",
     ):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sa_chat.app.headless import plain_text as sentences
+from sa_chat.app.headless import plain_text
 from sa_chat.app.headless.commands import command_of
 from sa_chat.app.headless.narrator import Narrator
-from sa_chat.app.headless.speech import SpokenLines
+from sa_chat.app.headless.speech import SpeechLines
 from sa_chat.protocol.events import (
     Answer,
     CalibrationProgress,
@@ -84,7 +84,7 @@ End of code.
 
 @pytest.mark.parametrize("size", [1, 7, len(MARKDOWN)])
 def test_markdown_is_spoken_the_same_in_any_pieces(size: int) -> None:
-    lines, said = SpokenLines(), list[str]()
+    lines, said = SpeechLines(), list[str]()
     for at in range(0, len(MARKDOWN), size):
         said += lines.feed(MARKDOWN[at : at + size])
     said += lines.finish()
@@ -92,7 +92,7 @@ def test_markdown_is_spoken_the_same_in_any_pieces(size: int) -> None:
 
 
 def test_a_line_is_spoken_when_it_is_complete() -> None:
-    lines = SpokenLines()
+    lines = SpeechLines()
     assert lines.feed("One, ") == []
     assert lines.feed("two.\nThr") == ["One, two."]
     assert lines.feed("ee.") == []
@@ -103,7 +103,7 @@ def test_a_line_is_spoken_when_it_is_complete() -> None:
 
 
 def test_spoken_lines_have_no_control_characters() -> None:
-    lines = SpokenLines()
+    lines = SpeechLines()
     said = lines.feed("a\x1b[2Jb\x07\r\nc\rd\x85e\u202ef\n\x1b]0;title")
     assert [*said, *lines.finish()] == ["ab", "c", "d", "ef"]
 
@@ -113,7 +113,7 @@ def test_spoken_lines_have_no_control_characters() -> None:
 )
 def test_a_long_line_of_marks_takes_no_time(piece: str) -> None:
     began = time.process_time()
-    SpokenLines().feed(piece * 8_000 + "\n")
+    SpeechLines().feed(piece * 8_000 + "\n")
     assert time.process_time() - began < 2.0
 
 
@@ -135,23 +135,23 @@ def test_a_long_line_of_marks_takes_no_time(piece: str) -> None:
     ],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
-    assert sentences.duration(seconds) == words
+    assert plain_text.duration(seconds) == words
 
 
 def test_estimates_sizes_and_shares_in_words() -> None:
-    assert [sentences.rounded(s) for s in (0.2, 13.4, 41.0, 158.0)] == [
+    assert [plain_text.rounded(s) for s in (0.2, 13.4, 41.0, 158.0)] == [
         "1 second",
         "13 seconds",
         "40 seconds",
         "2 minutes 40 seconds",
     ]
-    assert [sentences.size(n) for n in (2**20, 812 * 2**20, 2**30, 2**31 - 2**27)] == [
+    assert [plain_text.size(n) for n in (2**20, 812 * 2**20, 2**30, 2**31 - 2**27)] == [
         "1 mebibyte",
         "812 mebibytes",
         "1 gibibyte",
         "1.9 gibibytes",
     ]
-    assert (sentences.percent(0.25), sentences.percent(0.9754)) == ("25 percent", "97.5 percent")
+    assert (plain_text.percent(0.25), plain_text.percent(0.9754)) == ("25 percent", "97.5 percent")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_how_an_answer_ended_is_told() -> None:
 def test_figures_without_a_reading_are_those_of_the_answer() -> None:
     narrator = Narrator()
     _told(narrator, _document("a"), _answer())
-    assert list(narrator.figures()) == [
+    assert list(narrator.stats()) == [
         "The last answer began after 100 milliseconds.",
         "It has 1 token, at 1 a second.",
     ]

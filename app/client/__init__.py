@@ -1,1 +1,1 @@
-"""The screen's end of the engine process: pipes, JSON lines, and the engine's log."""
+"""The client side of the engine process: pipes, JSON lines, and the engine's log."""

@@ -1,7 +1,7 @@
-"""The screen's end of the engine process: asyncio, JSON lines over pipes.
+"""The client side of the engine process: asyncio, JSON lines over pipes.
 
-The engine has a session of its own, so that Ctrl+C in the terminal reaches only us; it ends
-when its stdin ends, so that it never outlives us.
+The engine runs in a process session of its own, so that Ctrl+C in the terminal does not reach it.
+It ends when its stdin ends, so that it never outlives this process.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from .log import default_log_path, open_log
 
 LINE_LIMIT = 64 * 2**20  # bytes of one event
 STOP_GRACE_S = 3.0
-_LAST_ID = "end"  # of the requests that end the process
+_LAST_ID = "end"  # id of the requests that end the process
 EXIT_GRACE_S = 5.0  # from the end of its output to the end of the process
 
 
 class EngineProcess:
-    """Starts the engine, sends requests, yields events; can be started again after its end."""
+    """Starts the engine, sends requests and yields events; can be started again."""
 
     def __init__(
         self, config: EngineConfig, fake_script: str | None = None, log_path: Path | None = None
@@ -51,17 +51,17 @@ class EngineProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that runs or ran last."""
+        """Process id of the current or last process."""
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start the process; one that runs is stopped first.  Raises `EngineError`."""
+        """Start the process, after stopping a running one.  Raises `EngineError`."""
         await self.stop()
         self._stopping = False
         self._events = asyncio.Queue()
         log = self._log()
         try:
-            # -P: a file named like a module, in the folder that is asked about, stays unread.
+            # -P: never import a file of the current folder that is named like a module.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
@@ -86,7 +86,7 @@ class EngineProcess:
         self._pump = asyncio.create_task(self._read(self._process, self._events))
 
     async def send(self, request: Request) -> None:
-        """Raises `EngineError` if the process does not run."""
+        """Send one request.  Raises `EngineError` if the process does not run."""
         stdin = None if self._process is None else self._process.stdin
         try:
             if stdin is None or stdin.is_closing() or not self.running:
@@ -97,24 +97,24 @@ class EngineProcess:
             raise EngineError("The engine process does not run.", self._log_hint()) from error
 
     async def events(self) -> AsyncIterator[Event]:
-        """What the running process says, from its start to its end.
+        """All events of the running process, from its start to its end.
 
-        The last event is `Closed`, or a fatal `Failed` if it ended in any other way; after
-        `stop` there may be neither.
+        The last event is `Closed`, or a fatal `Failed` if the process ended in any other way;
+        after `stop` there may be neither.
         """
         queue = self._events
         while (event := await queue.get()) is not None:
             yield event
-        queue.put_nowait(None)  # whoever asks again finds the end again
+        queue.put_nowait(None)  # a second iteration ends at once
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """End the process: ask it to, and kill it if it takes longer than `grace_s`."""
+        """End the process: send `Close`, and kill it after `grace_s` seconds."""
         process, pump = self._process, self._pump
         if process is None or pump is None:
             return
         self._stopping = True
         try:
-            with contextlib.suppress(EngineError):  # it may be dead already
+            with contextlib.suppress(EngineError):  # it may have ended already
                 async with asyncio.timeout(grace_s):
                     await self.send(Cancel(_LAST_ID, queued=True))
                     await self.send(Close(_LAST_ID))
@@ -131,12 +131,12 @@ class EngineProcess:
             self._pump = None
 
     async def _read(self, process: Process, queue: asyncio.Queue[Event | None]) -> None:
-        """Pump events into the queue until the process is gone."""
+        """Move events into the queue until the process has ended."""
         assert process.stdout is not None
         last: Event | None = None
         try:
             try:
-                # A line without its end is one that the process died in.
+                # An incomplete line means that the process died while writing it.
                 while (line := await process.stdout.readline()).endswith(b"\n"):
                     last = self._with_log(from_line(line))
                     queue.put_nowait(last)
@@ -145,8 +145,8 @@ class EngineProcess:
                 queue.put_nowait(last)
                 _kill(process)
             code = await _end_of(process)
-            told = isinstance(last, Closed) or (isinstance(last, Failed) and last.fatal)
-            if not told and not self._stopping:
+            ended = isinstance(last, Closed) or (isinstance(last, Failed) and last.fatal)
+            if not ended and not self._stopping:
                 queue.put_nowait(self._unexpected_end(code))
         finally:
             queue.put_nowait(None)
@@ -171,7 +171,7 @@ class EngineProcess:
         try:
             return open_log(self.log_path)
         except OSError:
-            self.log_path = None  # a read-only home: hints then name no log
+            self.log_path = None  # the folder is read-only: hints name no log
             return None
 
     def _log_hint(self) -> str:
@@ -179,7 +179,7 @@ class EngineProcess:
 
 
 async def _end_of(process: Process) -> int:
-    """Its exit code; a process that does not end though its output did is killed."""
+    """Exit code of a process whose output has ended; killed if it does not exit in time."""
     try:
         async with asyncio.timeout(EXIT_GRACE_S):
             return await process.wait()
@@ -189,5 +189,5 @@ async def _end_of(process: Process) -> int:
 
 
 def _kill(process: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it ended before us
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
         process.kill()

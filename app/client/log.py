@@ -1,4 +1,4 @@
-"""Where the engine's stderr goes: one file, kept small, in the user's log folder."""
+"""The log file for the engine's stderr, limited in size, in the user's log folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def default_log_path() -> Path:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open for appending; a log that has grown too long first moves aside.
+    """Open for appending; a log above the size limit is renamed first.
 
     Raises `OSError` if the folder cannot be written.
     """

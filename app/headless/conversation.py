@@ -1,7 +1,7 @@
-"""`--plain`: questions line by line, from a person at a terminal or from a pipe.
+"""`--plain`: questions line by line, from a terminal or a pipe.
 
-Nothing is ever redrawn.  A terminal gets sentences, for a screen reader or a synthesizer; a pipe
-gets the answers as they are on stdout, and figures on stderr.
+Nothing is ever redrawn.  A terminal gets plain sentences, for screen readers and speech
+synthesizers; a pipe gets unchanged answers on stdout and figures on stderr.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Iterable, Iterator
 from sa_chat.protocol.errors import SaChatError
 from sa_chat.protocol.events import Answer, Event, TextDelta
 
-from ..report import stats as figures
+from ..report import stats
 from ..report.printer import Answers, report
 from ..settings.launch import Launch
 from .commands import command_of, help_lines
 from .dialogue import Dialogue
 from .narrator import Narrator
-from .speech import SpokenAnswers
+from .speech import SpeechAnswers
 
 
 def run_plain(launch: Launch) -> int:
-    """The exit code of the first failed question, or 0.
+    """Answer questions from stdin; the exit code of the first failed question, or 0.
 
     Raises `SaChatError` if the documents cannot be read or the engine is gone.
     """
@@ -33,24 +33,26 @@ def run_plain(launch: Launch) -> int:
 
 
 class _Plain:
-    """A conversation; each step is a `run` of its own, so that Ctrl+C ends only that."""
+    """A conversation; each step is a separate `run`, so that Ctrl+C ends only that step."""
 
     def __init__(self, launch: Launch, runner: asyncio.Runner) -> None:
         self._runner = runner
         self._typed = sys.stdin.isatty()
         self._narrator = Narrator()
-        self._tells_sentences = sys.stderr.isatty()
-        self._answers = SpokenAnswers() if sys.stdout.isatty() else Answers()
+        self._plain_text = sys.stderr.isatty()
+        self._answers = SpeechAnswers() if sys.stdout.isatty() else Answers()
         self._dialogue = Dialogue(launch, self._observe)
-        self._question = ""  # that was asked last
-        self._answered = False  # and has an answer, whole or not
+        self._question = ""  # the last one
+        self._answered = False  # it has an answer, complete or stopped
         self._code = 0
 
     def run(self) -> int:
         try:
             self._runner.run(self._dialogue.open())
             if self._typed:
-                _tell(("Type a question and press Enter.", "Type /help to hear the commands."))
+                _print_lines(
+                    ("Type a question and press Enter.", "Type /help to hear the commands.")
+                )
             for line in _lines(self._typed):
                 if not self._take(line):
                     break
@@ -65,7 +67,7 @@ class _Plain:
         return self._code
 
     def _take(self, line: str) -> bool:
-        """Obey or answer; False after the last line."""
+        """Run a command or answer a question; False after the last line."""
         command = command_of(line) if self._typed else None
         try:
             match command:
@@ -77,9 +79,9 @@ class _Plain:
                     self._ask_again()
                 case "figures":
                     self._runner.run(self._dialogue.measure())
-                    _tell(self._narrator.figures())
+                    _print_lines(self._narrator.stats())
                 case _:
-                    _tell(self._reply(command))
+                    _print_lines(self._reply(command))
         except SaChatError as error:
             if self._dialogue.ended:
                 raise
@@ -98,16 +100,16 @@ class _Plain:
                 return self._narrator.left_out()
             case "stop":
                 return ("Nothing is being answered now.",)
-        return (f"There is no command /{command}; type /help to hear those there are.",)
+        return (f"There is no command /{command}; type /help for the list.",)
 
     def _ask_again(self) -> None:
         if self._question:
             self._ask(self._question, self._answered)
         else:
-            _tell(("Nothing was asked yet.",))
+            _print_lines(("Nothing was asked yet.",))
 
     def _ask(self, question: str, replaces_last: bool = False) -> None:
-        """Ctrl+C at a terminal stops the answer only; a second one ends the program."""
+        """Answer a question.  Ctrl+C at a terminal stops it; a second one ends the program."""
         self._question, self._answered = question, False
         try:
             self._runner.run(self._dialogue.ask(question, replaces_last))
@@ -122,31 +124,31 @@ class _Plain:
         if isinstance(event, Answer):
             self._answered = True
             self._answers.end(event)
-        told = list(self._narrator.lines(event))
-        _tell(told if self._tells_sentences else figures.lines(event))
+        sentences = list(self._narrator.lines(event))
+        _print_lines(sentences if self._plain_text else stats.lines(event))
         if isinstance(event, TextDelta):
             self._answers.say(event.text)
 
 
-def _tell(lines: Iterable[str]) -> None:
+def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         print(line, file=sys.stderr, flush=True)
 
 
 def _end_line() -> None:
-    """The terminal has written `^C`, or the prompt was left."""
+    """End the line of the prompt, or the one in which the terminal wrote `^C`."""
     print(file=sys.stderr, flush=True)
 
 
 def _settle(loop: asyncio.AbstractEventLoop) -> None:
-    """One empty round.  Ctrl+C at the very end of a `run` leaves the order to stop in the loop's
-    queue, where it would end the next `run` before it began."""
+    """Run the loop once.  Ctrl+C at the very end of a `run` leaves a callback in the loop's queue
+    that would otherwise stop the next `run` at once."""
     loop.call_soon(loop.stop)
     loop.run_forever()
 
 
 def _lines(typed: bool) -> Iterator[str]:
-    """What stands in lines that are not blank; with a prompt if somebody types them."""
+    """The lines of stdin that are not blank; with a prompt if they are typed."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
     while True:
@@ -157,5 +159,5 @@ def _lines(typed: bool) -> Iterator[str]:
             if typed:
                 _end_line()
             return
-        if said := line.strip():
-            yield said
+        if text := line.strip():
+            yield text

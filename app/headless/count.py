@@ -1,4 +1,4 @@
-"""`--count` and `--show-text`: what the model would read, and no reading."""
+"""`--count` and `--show-text`: what the model would read, without a prefill."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dataclasses import asdict
 from sa_chat.protocol.errors import ContextOverflow
 from sa_chat.protocol.events import DocumentCounted, DocumentText, Event
 
-from ..report import stats as figures
-from ..report import text
+from ..report import stats, text
 from ..report.printer import Progress
 from ..report.text import clean
 from ..session.part_tree import Budget
@@ -21,10 +20,10 @@ from .dialogue import Dialogue
 
 
 def run_count(launch: Launch) -> int:
-    """The budget as a tree to stdout; 0 if it fits.
+    """Print the parts and their tokens as a tree; 0 if the document fits.
 
-    Raises `ContextOverflow` after that if it does not, and `SaChatError` if the documents cannot
-    be read.
+    Afterwards raises `ContextOverflow` if it does not fit.  Raises `SaChatError` if the documents
+    cannot be read.
     """
     counted = asyncio.run(_counted(launch))
     for line in tree(counted):
@@ -33,7 +32,7 @@ def run_count(launch: Launch) -> int:
 
 
 def run_count_json(launch: Launch) -> int:
-    """The budget as one JSON object to stdout; otherwise as `run_count`."""
+    """Print the parts and their tokens as one JSON object; otherwise as `run_count`."""
     counted = asyncio.run(_counted(launch))
     print(json.dumps(_object(counted), indent=2))
     return _code(counted)
@@ -49,13 +48,13 @@ def _code(counted: DocumentCounted) -> int:
 
 
 def run_show_text(launch: Launch) -> int:
-    """Exactly what the model would read, to stdout; what is left out, to stderr."""
+    """Print exactly what the model would read to stdout, and what is left out to stderr."""
     progress = Progress()
 
     def watch(event: Event) -> None:
         progress.observe(event)
         if isinstance(event, DocumentCounted):
-            progress.tell(figures.counted(event))
+            progress.tell(stats.counted(event))
         if isinstance(event, DocumentText):
             read = event.head + event.text
             sys.stdout.write(clean(read) if sys.stdout.isatty() else read)
@@ -86,7 +85,7 @@ async def _run(launch: Launch, watch: Callable[[Event], None], with_text: bool) 
 
 
 def tree(event: DocumentCounted) -> Iterator[str]:
-    """Folders, files and chapters with their tokens, then what is left out and what could be."""
+    """Folders, files and chapters with their tokens, what is left out, and what could be."""
     total = text.count(event.prompt_tokens)
     width = len(total)
     room = event.context_tokens - event.reserve_tokens
@@ -100,7 +99,7 @@ def tree(event: DocumentCounted) -> Iterator[str]:
         if depth:
             indent = "  " * depth
             yield f"{text.count(node.tokens):>{width}}  {indent}{text.one_line(node.name)}"
-    yield from figures.left_out(event)
+    yield from stats.left_out(event)
     for drop in event.proposal:
         yield f"proposed: {drop.flag}  ({drop.why}, {text.plural(drop.tokens, 'token')})"
 

@@ -1,4 +1,4 @@
-"""Open once, ask often, in order: the way of the modes without a screen."""
+"""One document and questions in order, for the modes without a screen."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..settings.launch import Launch
 
 
 class Dialogue:
-    """Drives one engine process; `watch` sees every event.
+    """Drives one engine process; calls `watch` for every event.
 
-    All methods but `close` raise the `SaChatError` that a `Failed` stands for.
+    All methods but `close` raise the exception of a `Failed` event.
     """
 
     def __init__(self, launch: Launch, watch: Callable[[Event], None]) -> None:
@@ -24,39 +24,39 @@ class Dialogue:
         self._engine = EngineProcess(launch.config, launch.fake_script)
         self._watch = watch
         self._ids = RequestIds()
-        self._asked: Ask | None = None  # the question whose answer has not ended
-        self.ended = False  # the engine is gone; nothing more can be asked
+        self._asked: Ask | None = None  # the question that is being answered
+        self.ended = False  # the engine has ended
 
     async def open(self) -> None:
-        """Start the engine and read the documents."""
+        """Start the engine and prefill the documents."""
         await self._engine.start()
         await self._run(Open(self._ids(Open), self._options))
 
     async def count(self, with_text: bool) -> None:
-        """Start the engine and have the documents counted; with their text if wanted."""
+        """Start the engine and count the documents; `with_text`, also receive their text."""
         await self._engine.start()
         await self._run(Count(self._ids(Count), self._options, with_text))
 
     async def ask(self, question: str, replaces_last: bool = False) -> None:
-        """Ask, and wait for the whole answer."""
+        """Ask a question and wait for the whole answer."""
         self._asked = Ask(self._ids(Ask), question, replaces_last)
         await self._run(self._asked)
 
     async def cancel(self) -> None:
-        """Stop the answer whose `ask` was cancelled, and wait for its end."""
+        """Cancel the answer whose `ask` was interrupted, and wait for its end."""
         if self._asked is not None:
             await self._run(Cancel(self._ids(Cancel)), until=self._asked)
 
     async def measure(self) -> None:
-        """Have the memory in use told once more."""
+        """Receive the memory in use."""
         await self._run(Stats(self._ids(Stats)))
 
     async def close(self) -> None:
         await self._engine.stop()
 
     async def _run(self, request: Request, until: Request | None = None) -> None:
-        """Send `request`, and wait for its end, or for that of `until`."""
-        with contextlib.suppress(EngineError):  # the events of a dead engine say why it died
+        """Send `request` and wait for its final event, or for that of `until`."""
+        with contextlib.suppress(EngineError):  # then the last event says why the engine ended
             await self._engine.send(request)
         async for event in self._engine.events():
             if isinstance(event, Failed):

@@ -1,4 +1,4 @@
-"""A conversation told in sentences: what of the events is worth one, and when."""
+"""A conversation in plain sentences: which events are announced, and when."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sa_chat.protocol.events import (
 )
 
 from ..report.outcome import Outcome
-from . import plain_text as sentences
+from . import plain_text
 
-MILESTONE_S = 10.0  # at most so often is progress told,
-MILESTONE_PART = 0.1  # and only if so much more is done
+MILESTONE_S = 10.0  # least time between two announcements of progress
+MILESTONE_PART = 0.1  # and least progress
 _STAGES = {
     "parse": ("The files are being opened.", "of the files opened"),
     "tokenize": ("The tokens are being counted.", "of the tokens counted"),
@@ -29,13 +29,13 @@ _STAGES = {
 
 
 class Milestones:
-    """When progress is worth a sentence.  The beginning of the work is its first milestone."""
+    """When progress is announced.  The beginning of the work is the first milestone."""
 
     def __init__(self) -> None:
         self._seconds = self._part = 0.0
 
     def reached(self, part: float, seconds: float) -> bool:
-        """`part` of the work, from 0 to 1, is done after so many seconds."""
+        """Whether to announce that `part` of the work, from 0 to 1, is done."""
         early = seconds - self._seconds < MILESTONE_S or part - self._part < MILESTONE_PART
         if early or part >= 1.0:
             return False
@@ -44,31 +44,31 @@ class Milestones:
 
 
 class Narrator:
-    """Knows what was said, and tells it again when asked."""
+    """Turns events into sentences, and repeats them on request."""
 
     def __init__(self) -> None:
         self.outcome = Outcome()
         self._stages: dict[str, Milestones] = {}
         self._reading = Milestones()
-        self._answering = ""  # id of the question
+        self._answering = ""  # id of the question being answered
 
     def lines(self, event: Event) -> Iterator[str]:
-        """What is told of an event."""
+        """The sentences about an event."""
         self.outcome.observe(event)
         match event:
             case LoadProgress():
                 yield from self._load(event)
             case DocumentReady():
-                yield from sentences.document(event)
+                yield from plain_text.document(event)
             case ModelReady():
                 yield "The model begins to read."
             case CalibrationProgress():
                 yield from self._calibration(event)
             case PrefillProgress(tokens_done=done, tokens_total=total, seconds=seconds):
                 if self._reading.reached(done / total, seconds):
-                    yield sentences.progress(event)
+                    yield plain_text.progress(event)
             case PrefillDone():
-                yield sentences.read(event)
+                yield plain_text.read(event)
             case TextDelta(request_id=request_id):
                 if self._answering != request_id:
                     self._answering = request_id
@@ -77,21 +77,21 @@ class Narrator:
                 yield from self._answer(event)
 
     def quotations(self) -> Iterator[str]:
-        """Those of the last answer."""
+        """The quotations of the last answer."""
         answer = self.outcome.answers[-1] if self.outcome.answers else None
         if answer is None or not answer.citations:
             yield "There are no quotations."
         else:
-            yield from sentences.quotations(answer.citations, self._has_files())
+            yield from plain_text.quotations(answer.citations, self._has_files())
 
-    def figures(self) -> Iterator[str]:
-        return sentences.figures(self.outcome)
+    def stats(self) -> Iterator[str]:
+        return plain_text.stats(self.outcome)
 
     def left_out(self) -> Iterator[str]:
         items = self.outcome.document.left_out if self.outcome.document else ()
         if not items:
             yield "Nothing is left out."
-        yield from sentences.left_out(items)
+        yield from plain_text.left_out(items)
 
     def _load(self, event: LoadProgress) -> Iterator[str]:
         begins, goes_on = _STAGES[event.stage]
@@ -107,7 +107,7 @@ class Narrator:
         if event.fraction <= 0.0:
             yield "This machine is being measured, once."
         elif event.fraction >= 1.0:
-            yield sentences.measured(event)
+            yield plain_text.measured(event)
 
     def _answer(self, event: Answer) -> Iterator[str]:
         if event.stop_reason == "cancelled":
@@ -116,7 +116,7 @@ class Narrator:
             yield "The answer ends here, because it reached its limit."
         elif not event.text.strip():
             yield "The answer is empty."
-        yield from sentences.quotations(event.citations, self._has_files())
+        yield from plain_text.quotations(event.citations, self._has_files())
         if event.forgot_turns:
             yield "Earlier questions were forgotten, to make room."
 

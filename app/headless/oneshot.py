@@ -1,4 +1,4 @@
-"""`--ask` and `--json`: read once, answer everything that was asked, end."""
+"""`--ask` and `--json`: prefill once, answer all questions, exit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from sa_chat.protocol.errors import SaChatError
 from sa_chat.protocol.events import CalibrationProgress, DocumentReady, Event
 
-from ..report import stats as figures
+from ..report import stats
 from ..report.outcome import Outcome
 from ..report.printer import Printer, Progress, report
 from ..settings.launch import Launch
@@ -16,7 +16,7 @@ from .dialogue import Dialogue
 
 
 def run_text(launch: Launch) -> int:
-    """Answers to stdout, figures to stderr; the exit code of the first failure, or 0.
+    """Print answers to stdout and figures to stderr; the exit code of the first failure, or 0.
 
     Raises `SaChatError` if the documents cannot be read.
     """
@@ -24,9 +24,9 @@ def run_text(launch: Launch) -> int:
 
 
 def run_json(launch: Launch) -> int:
-    """One JSON object to stdout, what was left out to stderr.
+    """Print one JSON object to stdout, and what was left out to stderr.
 
-    Raises `SaChatError` for the first failure, then prints no object.
+    Raises `SaChatError` for the first failure, without printing an object.
     """
     return asyncio.run(_json(launch))
 
@@ -52,7 +52,7 @@ async def _text(launch: Launch) -> int:
                 report(error)
                 code = code or error.exit_code
         await dialogue.measure()
-        printer.tell(figures.memory(outcome.devices))
+        printer.tell(stats.memory(outcome.devices))
     finally:
         await dialogue.close()
         printer.break_off()
@@ -66,9 +66,9 @@ async def _json(launch: Launch) -> int:
         outcome.observe(event)
         progress.observe(event)
         if isinstance(event, DocumentReady):
-            progress.tell(figures.left_out(event))
+            progress.tell(stats.left_out(event))
         elif isinstance(event, CalibrationProgress):
-            progress.tell(figures.lines(event))
+            progress.tell(stats.lines(event))
 
     dialogue = Dialogue(launch, watch)
     try:
@@ -79,6 +79,6 @@ async def _json(launch: Launch) -> int:
     finally:
         progress.clear()
         await dialogue.close()
-    # Escaped: valid whatever encoding the terminal or pipe has.
+    # ASCII only: valid in any encoding of the terminal or pipe.
     print(json.dumps(outcome.as_json(), indent=2, allow_nan=False))
     return 0

@@ -1,4 +1,4 @@
-"""Measured figures as whole sentences, one thought each, with units in words."""
+"""Events and figures as plain sentences, with units in words."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sa_chat.protocol.values import AttentionFigures, Citation, DeviceUse, LeftO
 from ..report import text
 from ..report.outcome import Outcome
 
-_LEFT_OUT_TOLD = 3  # of many things; the others are told when asked for
+_LEFT_OUT_LISTED = 3  # the others only on request
 
 
 def document(event: DocumentReady) -> Iterator[str]:
-    """Title and size, and what was left out, in short."""
+    """Title, size, and the first parts that were left out."""
     yield f"The document is {text.one_line(event.title)}."
     yield (
         f"It has {text.plural(event.prompt_tokens, 'token')}, and there is room for "
@@ -29,8 +29,8 @@ def document(event: DocumentReady) -> Iterator[str]:
     )
     if event.dropped_tokens:
         yield f"Parts with {text.plural(event.dropped_tokens, 'token')} were dropped."
-    yield from left_out(event.left_out[:_LEFT_OUT_TOLD])
-    if (more := len(event.left_out) - _LEFT_OUT_TOLD) > 0:
+    yield from left_out(event.left_out[:_LEFT_OUT_LISTED])
+    if (more := len(event.left_out) - _LEFT_OUT_LISTED) > 0:
         yield f"{text.plural(more, 'more thing is', 'more things are')} left out."
 
 
@@ -48,7 +48,7 @@ def model(event: ModelReady) -> str:
 
 
 def progress(event: PrefillProgress) -> str:
-    """How far the prefill is, and how long it will take at the rate so far."""
+    """Progress of the prefill, and the remaining time at the rate so far."""
     tokens_left = event.tokens_total - event.tokens_done
     left_s = event.seconds / max(event.tokens_done, 1) * tokens_left
     part = event.tokens_done / event.tokens_total
@@ -64,7 +64,7 @@ def measured(event: CalibrationProgress) -> str:
 
 
 def quotations(citations: Sequence[Citation], with_paths: bool) -> Iterator[str]:
-    """Numbered, with their places; `with_paths` where there is more than one file."""
+    """Numbered quotations with their places; `with_paths` if there are several files."""
     for number, item in enumerate(citations, 1):
         quote = text.one_line(item.quote)
         if item.verified:
@@ -78,8 +78,8 @@ def _place(item: Citation, with_path: bool) -> str:
     return f"{text.one_line(item.path)}, {place}" if with_path else place
 
 
-def figures(outcome: Outcome) -> Iterator[str]:
-    """All that is known: density, recall, speed, memory."""
+def stats(outcome: Outcome) -> Iterator[str]:
+    """All figures that are known: density, recall, speed, memory."""
     if outcome.model is not None:
         yield model(outcome.model)
     if outcome.prefill is not None:
@@ -150,7 +150,7 @@ def duration(seconds: float) -> str:
 
 
 def rounded(seconds: float) -> str:
-    """An estimate: to whole seconds, from 20 on to 5, from 2 minutes on to 10."""
+    """An estimate, rounded to seconds, from 20 s to 5 s, from 2 minutes to 10 s."""
     step = 1 if seconds < 20 else 5 if seconds < 120 else 10
     return duration(max(1, round(seconds / step) * step))
 

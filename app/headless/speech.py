@@ -1,4 +1,4 @@
-"""An answer's Markdown as lines that a speech synthesizer reads well."""
+"""Markdown answers as lines for a speech synthesizer."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _END_OF_CODE = "End of code."
 
 
-class SpokenLines:
-    """Takes an answer piece by piece and gives every line as soon as it is complete.
+class SpeechLines:
+    """Takes an answer piece by piece and returns every line as soon as it is complete.
 
     Marks of quotations, headings, emphasis, links and fences are said or left out; numbers of
     lists and everything in code stay.
     """
 
     def __init__(self) -> None:
-        self._begun = ""  # a line that is not complete
-        self._fence = ""  # of the code we are in
-        self._fence_depth = 0  # marks of quotation before it
+        self._begun = ""  # an incomplete line
+        self._fence = ""  # of the current code block
+        self._fence_depth = 0  # quotation marks before it
         self._in_quote = False
 
     def feed(self, text: str) -> list[str]:
         """The lines that `text` completes."""
         *complete, self._begun = (self._begun + text).split("\n")
-        return [spoken for line in complete for spoken in self._lines(line)]
+        return [speech for line in complete for speech in self._lines(line)]
 
     def finish(self) -> list[str]:
-        """The rest.  The next piece begins another answer."""
+        """The remaining lines.  The next piece begins another answer."""
         rest = list(self._lines(self._begun)) if self._begun else []
         if self._fence:
             rest.append(_END_OF_CODE)
@@ -77,16 +77,16 @@ class SpokenLines:
             self._fence, self._fence_depth = fence[1], depth
             name = fence[2].split()
             yield f"Code, {name[0]}." if name else "Code."
-        elif spoken := _spoken(inner):
-            yield f"Quote: {spoken}" if begins_quote else spoken
+        elif speech := _speech(inner):
+            yield f"Quote: {speech}" if begins_quote else speech
 
 
-class SpokenAnswers(Answers):
-    """Answers to a terminal line by line, without the marks that a synthesizer would stumble at."""
+class SpeechAnswers(Answers):
+    """Prints answers to a terminal line by line, without Markdown."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines = SpokenLines()
+        self._lines = SpeechLines()
 
     def say(self, text: str) -> None:
         _print(self._lines.feed(text))
@@ -104,7 +104,7 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _unquoted(line: str, most: int | None) -> tuple[int, str]:
-    """How many marks of quotation the line begins with, and what follows them."""
+    """The number of quotation marks at the start of the line, and the rest of it."""
     depth = 0
     while (most is None or depth < most) and (mark := _QUOTE.match(line)):
         line = line[mark.end() :]
@@ -112,8 +112,8 @@ def _unquoted(line: str, most: int | None) -> tuple[int, str]:
     return depth, line
 
 
-def _spoken(line: str) -> str:
-    """A line outside of code; empty if there is nothing to say."""
+def _speech(line: str) -> str:
+    """The speech for a line outside of code; may be empty."""
     if _RULE.match(line) or _TABLE_RULE.match(line):
         return ""
     if heading := _HEADING.match(line):
@@ -124,12 +124,12 @@ def _spoken(line: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """Without marks; what stands between backticks stays as it is."""
-    spoken, at = "", 0
+    """Text without inline marks; code between backticks is unchanged."""
+    speech, at = "", 0
     for code in _CODE_SPAN.finditer(text):
-        spoken += _unmarked(text[at : code.start()]) + code[2].strip()
+        speech += _unmarked(text[at : code.start()]) + code[2].strip()
         at = code.end()
-    return spoken + _unmarked(text[at:])
+    return speech + _unmarked(text[at:])
 
 
 def _unmarked(text: str) -> str:

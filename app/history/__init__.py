@@ -1,4 +1,4 @@
-"""Conversations, documents and readings that are kept on this machine, in one SQLite file.
+"""Conversations, documents and prefill times, saved on this machine in one SQLite file.
 
 `open_history` opens it; nothing here knows a screen.
 """

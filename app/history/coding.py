@@ -1,8 +1,8 @@
-"""How values are written into the file, and read out of it again.
+"""Encoding of values in the file.
 
 Text is UTF-8.  A lone surrogate (paths that are not UTF-8 have them) is written as the three
 bytes that UTF-8 would have for it, as on the wire between screen and engine, and comes back as it
-was.  SQLite takes such text only as bytes, hence `TEXT` in the statements.
+was.  SQLite accepts such text only as bytes, hence `TEXT` in the statements.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ..report.text import one_line
 from .errors import HistoryError
 from .values import Document, Info
 
-TEXT = "CAST(? AS TEXT)"  # the place of a `packed` text in a statement
+TEXT = "CAST(? AS TEXT)"  # placeholder of a `packed` text in a statement
 INFO = """
     SELECT s.id, s.name, s.paths, s.options, s.title, s.tokens, s.opened, s.model, s.attention,
            s.updated, (SELECT count(*) FROM turn WHERE session_id = s.id),
            (SELECT substr(question, 1, 400) FROM turn WHERE session_id = s.id
             ORDER BY position LIMIT 1)
     FROM session s
-"""  # the columns that `info` takes
+"""  # the columns for `info`
 NEWEST_FIRST = "ORDER BY s.updated DESC, s.id DESC"
 _NAME_CHARACTERS = 80
 _FORMER_NAMES = {"ask_id": "request_id"}  # of the fields of `Answer` in version 0.1
@@ -38,7 +38,7 @@ def packed(text: str) -> bytes:
 
 
 def unpacked(data: bytes) -> str:
-    """The text of a column.  Bytes that are no text, of a damaged file, become U+FFFD."""
+    """The text of a column.  Invalid bytes, of a damaged file, become U+FFFD."""
     try:
         return data.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -46,7 +46,7 @@ def unpacked(data: bytes) -> str:
 
 
 def pack_time(time: datetime) -> str:
-    """ISO 8601 in UTC, always of one length, so that its order is that of time."""
+    """ISO 8601 in UTC, always of one length, so that it sorts by time."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -55,8 +55,8 @@ def pack_paths(paths: tuple[str, ...]) -> bytes:
 
 
 def pack_options(options: OpenOptions) -> bytes:
-    """All but paths and password, and only what is not as usual: an option that a later version
-    adds does not make an old document another one."""
+    """All options that differ from their defaults, without paths and password.  An option added
+    by a later version thus does not change the identity of older documents."""
     unusual = {
         field.name: getattr(options, field.name)
         for field in fields(options)
@@ -71,7 +71,7 @@ def pack_answer(answer: Answer | None) -> bytes | None:
 
 
 def unpack_answer(line: str | None) -> Answer | None:
-    """None also for what a later version wrote and this one does not understand."""
+    """The saved answer; None also if a later version wrote it and this one cannot read it."""
     if line is None:
         return None
     try:
@@ -83,9 +83,9 @@ def unpack_answer(line: str | None) -> Answer | None:
 
 
 def document(paths: str, options: str, title: str, tokens: int, opened: str) -> Document:
-    """The document of five columns.  Options that only a later version knows are left out.
+    """The document in five columns.  Options of later versions are ignored.
 
-    Raises `HistoryError` for what no version wrote.
+    Raises `HistoryError` if the content is invalid.
     """
     known = {field.name for field in fields(OpenOptions)} - {"paths", "password"}
     try:
@@ -97,7 +97,7 @@ def document(paths: str, options: str, title: str, tokens: int, opened: str) -> 
 
 
 def info(row: tuple[Any, ...]) -> Info:
-    """Of one row of `INFO`.  Raises `HistoryError` for what no version wrote."""
+    """The conversation in one row of `INFO`.  Raises `HistoryError` if the content is invalid."""
     number, name, paths, options, title, tokens, opened, model, attention, updated, turns, first = (
         row
     )

@@ -1,4 +1,4 @@
-"""What can go wrong with a history that is open."""
+"""Errors of an open history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class HistoryError(SaChatError):
-    """Something could not be kept or looked up; the conversation on the screen goes on."""
+    """Something could not be saved or loaded; the conversation on the screen goes on."""
 
     kind = "history"
 
@@ -29,5 +29,5 @@ def primary_code(error: sqlite3.Error) -> int:
 
 
 def sentence(error: sqlite3.Error) -> str:
-    """What happened, for people."""
+    """The error as a sentence for the user."""
     return _SENTENCES.get(primary_code(error), f"The history cannot be used: {error}.")

@@ -1,4 +1,4 @@
-"""A conversation as a file of one's own: Markdown to read, JSON for programs.
+"""A conversation as a separate file: Markdown for people, JSON for programs.
 
 Neither has the document's text, only what was asked, answered and quoted.
 """
@@ -22,12 +22,12 @@ from .values import Saved, SavedTurn
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&#|~$]")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NAME_CHARACTERS = 50  # of a file name: in UTF-8 well below the 255 bytes that a system takes
+_NAME_CHARACTERS = 50  # of a file name; in UTF-8 well below the usual limit of 255 bytes
 
 
 def to_markdown(saved: Saved) -> str:
-    """Names and questions are shown as text, whatever is in them; answers are Markdown already,
-    and keep all but control characters.  Times are ISO 8601."""
+    """The conversation as Markdown.  Names and questions are escaped; answers are Markdown already
+    and lose only control characters.  Times are ISO 8601."""
     info = saved.info
     document = info.document
     head = [
@@ -45,7 +45,7 @@ def to_markdown(saved: Saved) -> str:
 
 
 def to_json(saved: Saved) -> str:
-    """One object; times are ISO 8601, seconds and tokens are numbers.  Lone surrogates of paths
+    """The conversation as one JSON object.  Times are ISO 8601.  Lone surrogates, in paths
     that are not UTF-8 are `\\udc80` and the like, as Python's `json` reads them."""
     info = saved.info
     document = info.document
@@ -79,7 +79,7 @@ def to_json(saved: Saved) -> str:
 
 
 def file_name(saved: Saved, suffix: str) -> str:
-    """A name for the file, from date and name: no folder, no blanks, nothing hidden.
+    """A file name from date and name: no folder, no blanks, not hidden.
 
     `suffix` has its dot.
     """
@@ -88,7 +88,7 @@ def file_name(saved: Saved, suffix: str) -> str:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet, all of it or nothing.  Raises `UsageError`."""
+    """Write a new file, completely or not at all.  Raises `UsageError`, also if it exists."""
     data = text.encode("utf-8", "replace")
     try:
         with path.open("xb") as file:
@@ -106,7 +106,7 @@ def write_new(path: Path, text: str) -> None:
         raise UsageError(
             f"{path} cannot be written: {error.strerror or error}.", "Give another folder."
         ) from error
-    except ValueError as error:  # a zero byte, or what the system's encoding lacks
+    except ValueError as error:  # a zero byte, or a character that the system's encoding lacks
         raise UsageError(f"No file can be called {str(path)!r}.", "Give another name.") from error
 
 
@@ -117,16 +117,16 @@ def _turn(number: int, turn: SavedTurn) -> list[str]:
     if turn.answer is None:
         return [*lines, "", f"*{_plain(turn.status)}*"]
     lines += _sources(turn.answer.citations)
-    lines += ["", f"*{_figures(turn.answer)}*"]
+    lines += ["", f"*{_stats(turn.answer)}*"]
     if turn.compared is not None:
         compared = turn.compared
         lines += ["", "### In the other attention mode", "", *_text(compared.text)]
-        lines += [*_sources(compared.citations), "", f"*{_figures(compared)}*"]
+        lines += [*_sources(compared.citations), "", f"*{_stats(compared)}*"]
     return lines
 
 
 def _question(number: int, question: str) -> list[str]:
-    """A heading; several lines stand below it as they are."""
+    """A heading; a question of several lines follows it unchanged."""
     if "\n" not in question:
         return [f"## {number}. {_plain(question)}"]
     longest = max((len(run) for run in re.findall("`+", question)), default=0)
@@ -135,7 +135,7 @@ def _question(number: int, question: str) -> list[str]:
 
 
 def _text(text: str) -> list[str]:
-    """The answer; a block of code that it leaves open ends with it."""
+    """The answer; an open code block is closed at its end."""
     lines = clean(text).strip("\n").split("\n")
     fence = ""
     for line in lines:
@@ -165,7 +165,7 @@ def _source(citation: Citation) -> str:
     return f"{quote} ({_plain(citation.path)}{page}, line {citation.line}; verified)"
 
 
-def _figures(answer: Answer) -> str:
+def _stats(answer: Answer) -> str:
     parts = [
         f"first token after {seconds(answer.question_ttft_s)}",
         f"of a cold start after {seconds(answer.ttft.total_s)}",
@@ -178,7 +178,7 @@ def _figures(answer: Answer) -> str:
 
 
 def _plain(text: str) -> str:
-    """`text` as one line that no Markdown reader takes for anything but text."""
+    """`text` as one line, escaped so that Markdown shows it unchanged."""
     return _SPECIAL.sub(r"\\\g<0>", one_line(text))
 
 

@@ -1,4 +1,4 @@
-"""Opening the history file, or making one.  What cannot be used is set aside, never lost."""
+"""Opens or creates the history file.  An unusable file is renamed, never deleted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .schema import APPLICATION_ID, STEPS, migrate
 from .search import make_index
 from .store import History
 
-BUSY_S = 1.0  # that a call waits for another sa-chat
+BUSY_S = 1.0  # time to wait for another sa-chat
 _BESIDE = ("", "-wal", "-shm", "-journal")  # the files of one database
 
 
 class _Unusable(Exception):
-    """The file is there and cannot be gone on with: it is "damaged" or "newer"."""
+    """The file exists and cannot be used: it is "damaged" or "newer"."""
 
 
 def default_path() -> Path:
@@ -32,7 +32,7 @@ def default_path() -> Path:
 
 
 def open_history(path: Path | None = None) -> tuple[History | None, str]:
-    """The history, and one sentence for the user if not all is well.
+    """The history, and one sentence for the user if something is wrong.
 
     None if nothing can be kept.  Only the user may read what is made here.
     """
@@ -76,7 +76,8 @@ def _connected(path: Path) -> History:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    """Raises `_Unusable`, or `sqlite3.Error` for what may be well another time."""
+    """Check and configure the connection.  Raises `_Unusable`, or `sqlite3.Error` if the reason may
+    pass."""
     db.text_factory = unpacked
     try:
         _check(db)
@@ -92,15 +93,15 @@ def _prepare(db: sqlite3.Connection) -> None:
 
 
 def _check_header(path: Path) -> None:
-    """The same without the file's write-ahead log, which a real opening takes in or throws away:
-    what is not ours to change stays as it is, to the byte.  Raises as `_prepare` does."""
+    """Check the file without its write-ahead log, which opening would apply or discard, so that a
+    foreign file is not changed at all.  Raises as `_prepare` does."""
     db = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
     try:
         _check_version(db)
     except sqlite3.DatabaseError as error:
         if primary_code(error) == sqlite3.SQLITE_NOTADB:
             raise _Unusable("damaged") from error
-        if primary_code(error) != sqlite3.SQLITE_CORRUPT:  # it may be well together with its log
+        if primary_code(error) != sqlite3.SQLITE_CORRUPT:  # it may be valid together with its log
             raise
     finally:
         db.close()
@@ -123,7 +124,7 @@ def _check(db: sqlite3.Connection) -> None:
 
 
 def _set_aside(path: Path, word: str) -> Path:
-    """Rename the file and what belongs to it to the first free name.  Raises `OSError`."""
+    """Rename the files of the database to the first free name.  Raises `OSError`."""
     for number in count(1):
         aside = path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")
         if not any(os.path.lexists(f"{aside}{end}") for end in _BESIDE):
@@ -136,7 +137,7 @@ def _set_aside(path: Path, word: str) -> Path:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One sa-chat at a time opens here.  Raises `OSError`, after `BUSY_S` a `TimeoutError`."""
+    """Only one sa-chat at a time.  Raises `OSError`; `TimeoutError` after `BUSY_S`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         until = time.monotonic() + BUSY_S

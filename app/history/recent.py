@@ -1,4 +1,4 @@
-"""Documents that were opened lately: one for every combination of paths and options."""
+"""Recently opened documents: one for each combination of paths and options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEPT = 200
 
 
 def note(db: sqlite3.Connection, opened: Document) -> None:
-    """Keep a document as opened at its time, in place of what was kept of it before."""
+    """Save a document with the time it was opened, replacing an earlier entry."""
     db.execute(
         "INSERT INTO recent (paths, options, title, tokens, opened)"
         f" VALUES ({TEXT}, {TEXT}, {TEXT}, ?, ?) ON CONFLICT (paths, options) DO UPDATE SET"

@@ -1,4 +1,4 @@
-"""How long a prefill will take, from how long earlier ones took on this machine."""
+"""Estimates the time of a prefill from earlier ones on this machine."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from statistics import median
 from .coding import TEXT, packed
 from .values import Run
 
-KEPT = 20  # runs of one kind and about one length
-REACH = 4.0  # a length more than so many times longer or shorter says nothing
-POWER = 1.3  # seconds grow with this power of the tokens, where only one length is known
-_PER_OCTAVE = 8  # buckets for every doubling: lengths within 9% are one
+KEPT = 20  # runs of one kind and similar length
+REACH = 4.0  # lengths beyond this factor are ignored
+POWER = 1.3  # exponent of the tokens where only one length is known
+_PER_OCTAVE = 8  # buckets per doubling: lengths within 9% share one
 
 
 def note(db: sqlite3.Connection, run: Run) -> None:
-    """Keep a run.  One without tokens or without time teaches nothing and is not kept."""
+    """Save a run; one without tokens or time is ignored."""
     if run.tokens < 1 or not (math.isfinite(run.seconds) and run.seconds > 0.0):
         return
     kind = (*_kind(run.model, run.device, run.attention), _bucket(run.tokens))
@@ -53,7 +53,7 @@ def lengths(
 
 
 def estimate(points: list[tuple[float, float]], tokens: int) -> float | None:
-    """Seconds for `tokens`, from lengths in rising order; None without any.
+    """Seconds for `tokens`, from lengths in ascending order; None without any.
 
     Between two lengths it is a straight line in the logarithms of both.  Beyond the shortest and
     the longest it is the nearest one times the ratio of lengths to the power of `POWER`: the

@@ -1,4 +1,4 @@
-"""Finding conversations by words: the full-text index, and the way without it.
+"""Search for conversations by words, with the full-text index or without it.
 
 A conversation is found if one of its turns, together with its name and the document's title, has
 all the words.  With full-text search (SQLite's FTS5) a word is a whole word, without regard to
@@ -52,7 +52,7 @@ _HIGHLIGHTED = f"""
 
 
 def make_index(db: sqlite3.Connection) -> bool:
-    """Make the index unless it is there; False if this SQLite was built without FTS5."""
+    """Create the index unless it exists; False if SQLite was built without FTS5."""
     try:
         db.execute("SELECT fts5_source_id()")
     except sqlite3.OperationalError:
@@ -62,14 +62,14 @@ def make_index(db: sqlite3.Connection) -> bool:
 
 
 def terms(words: str) -> list[str]:
-    """The different words that were typed, without what nobody can see; of a whole page the
-    first few.  The last one stays the last."""
+    """The distinct words that were typed, without invisible characters, up to a limit.  The last
+    one stays last."""
     typed = one_line(words).split()[:_MOST_WORDS]
     return list(dict.fromkeys(reversed(typed)))[::-1]
 
 
 def needs_scan(wanted: list[str]) -> bool:
-    """Whether the index has no such words."""
+    """Whether the index cannot find such words."""
     return any(
         _NO_BLANKS.search(word) or not any(letter.isalnum() for letter in word) for word in wanted
     )
@@ -80,7 +80,7 @@ def is_stale(db: sqlite3.Connection) -> bool:
 
 
 def refresh(db: sqlite3.Connection) -> None:
-    """Bring the index up to date, in the transaction of the caller."""
+    """Update the index, in the caller's transaction."""
     db.execute("DELETE FROM words WHERE rowid IN (SELECT row FROM stale)")
     for row, session_id, *texts in db.execute(_FRESH).fetchall():
         values = (row, session_id, *map(clean, texts))
@@ -93,13 +93,13 @@ def refresh(db: sqlite3.Connection) -> None:
 
 
 def forget_deleted(db: sqlite3.Connection) -> None:
-    """Also out of the index's lists of words, which keep what is deleted until they are merged."""
+    """Remove deleted text from the index, which otherwise keeps it until its lists are merged."""
     refresh(db)
     db.execute("INSERT INTO words (words) VALUES ('optimize')")
 
 
 def by_index(db: sqlite3.Connection, wanted: list[str], *, prefix: bool, limit: int) -> list[Hit]:
-    """Newest first; the snippet is of the first turn that fits."""
+    """Matching conversations, newest first; the snippet is from the first matching turn."""
     query = " ".join('"' + word.replace('"', '""') + '"' for word in wanted)
     query += "*" if prefix else ""
     found = {row: info(tuple(columns)) for row, *columns in db.execute(_FOUND, (query, limit))}
@@ -111,7 +111,7 @@ def by_index(db: sqlite3.Connection, wanted: list[str], *, prefix: bool, limit: 
 
 
 def by_scan(db: sqlite3.Connection, wanted: list[str], limit: int) -> list[Hit]:
-    """Newest first; the snippet is of the first turn that fits."""
+    """Matching conversations, newest first; the snippet is from the first matching turn."""
     patterns = [re.compile(re.escape(word), re.IGNORECASE) for word in wanted]
     hits: list[Hit] = []
     for columns in db.execute(f"{INFO} {NEWEST_FIRST}"):
@@ -143,7 +143,7 @@ def _first_fit(
 
 
 def _stretch(texts: list[str]) -> str:
-    """Of the text with the most different words marked, one line around the first of them."""
+    """One line around the first word, of the text with the most different words."""
     best = max(texts, key=lambda text: len({word.casefold() for word in _MARKED.findall(text)}))
     line = " ".join(best.split())
     begin = max(0, line.find(MARK) - _AROUND)

@@ -1,4 +1,4 @@
-"""The open history: conversations, their turns, and what else is kept of the work."""
+"""The open history: conversations and their turns, recent documents, prefill times."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .values import Document, Hit, Info, Run, Saved, SavedTurn
 
 
 class History:
-    """One file, and one connection to it, of the thread that opened it (`opening.open_history`).
+    """A connection to the file, to be used in the thread that opened it (`opening.open_history`).
 
     Every method takes milliseconds; over a thousand conversations deleting one takes some tenths
     of a second, as does a search that has to go letter by letter.  Every method raises
@@ -40,16 +40,16 @@ class History:
 
     def __init__(self, db: sqlite3.Connection, path: Path, *, full_text: bool) -> None:
         self.path = path
-        self.full_text = full_text  # without it, searching reads everything
+        self.full_text = full_text  # without it, a search reads everything
         self._db = db
         self._file = self._identity()
 
     def begin(self, document: Document, model: str, attention: str) -> int:
-        """A new conversation over `document`; gives its id."""
+        """Begin a conversation over `document`; its id."""
         options = document.options
         with self._use(write=True) as db:
             if self.full_text:
-                search.refresh(db)  # of the last one, so that searching finds little to do
+                search.refresh(db)  # so that a later search has little to do
             cursor = db.execute(
                 "INSERT INTO session"
                 " (paths, options, title, tokens, opened, model, attention, updated)"
@@ -69,7 +69,7 @@ class History:
             return cursor.lastrowid
 
     def save_turn(self, session_id: int, position: int, turn: SavedTurn) -> None:
-        """Put `turn` at `position` (from 0), in place of what stands there."""
+        """Save `turn` at `position` (from 0), replacing the one there."""
         with self._use(write=True) as db:
             _touch(db, session_id)
             db.execute(
@@ -91,7 +91,7 @@ class History:
             )
 
     def cut(self, session_id: int, position: int) -> None:
-        """Forget the turns from `position` on."""
+        """Delete the turns from `position` on."""
         with self._use(write=True) as db:
             _touch(db, session_id)
             db.execute(
@@ -99,29 +99,29 @@ class History:
             )
 
     def save_draft(self, session_id: int, text: str) -> None:
-        """Keep what is typed and not asked yet; the place in the list stays."""
+        """Save the question being typed; the order of the list does not change."""
         with self._use(write=True) as db:
             _set(db, session_id, f"draft = {TEXT}", packed(text))
 
     def rename(self, session_id: int, name: str) -> None:
-        """Blank: the name is the first question again."""
+        """Set the name; a blank one is replaced by the first question."""
         with self._use(write=True) as db:
             _set(db, session_id, f"name = {TEXT}", packed(name.strip()))
 
     def delete(self, session_id: int) -> None:
-        """Forget a conversation; what the file had of it is overwritten."""
+        """Delete a conversation; its content is overwritten in the file."""
         with self._use(write=True) as db:
             db.execute("DELETE FROM session WHERE id = ?", (session_id,))
             if self.full_text:
                 search.forget_deleted(db)
 
     def sessions(self, limit: int = 200) -> list[Info]:
-        """Newest first."""
+        """All conversations, newest first."""
         with self._use() as db:
             return [info(row) for row in db.execute(f"{INFO} {NEWEST_FIRST} LIMIT ?", (limit,))]
 
     def newest(self, paths: tuple[str, ...] | None = None) -> Info | None:
-        """The conversation of the last turn, over exactly these `paths` if they are given."""
+        """The conversation with the latest turn, of exactly these `paths` if given."""
         where, values = "", []
         if paths is not None:
             where, values = f"WHERE s.paths = {TEXT}", [pack_paths(paths)]
@@ -130,7 +130,7 @@ class History:
             return None if row is None else info(row)
 
     def load(self, session_id: int) -> Saved:
-        """Raises `HistoryError` also if there is no such conversation."""
+        """A whole conversation.  Raises `HistoryError` also if it does not exist."""
         with self._use() as db:
             row = db.execute(f"{INFO} WHERE s.id = ?", (session_id,)).fetchone()
             if row is None:
@@ -170,12 +170,12 @@ class History:
             recent.note(db, document)
 
     def recent_documents(self, limit: int = 20) -> list[Document]:
-        """One for every combination of paths and options, newest first."""
+        """Recent documents, one for each combination of paths and options, newest first."""
         with self._use() as db:
             return recent.newest(db, limit)
 
     def forget_document(self, options: OpenOptions) -> None:
-        """Out of the recent documents; conversations about it stay."""
+        """Remove a document from the recent ones; conversations about it stay."""
         with self._use(write=True) as db:
             recent.forget(db, options)
 
@@ -184,14 +184,14 @@ class History:
             runs.note(db, run)
 
     def expected_s(self, model: str, device: str, attention: str, tokens: int) -> float | None:
-        """Seconds that a prefill will take, going by earlier ones of the same model, device and
-        attention: `runs.estimate`.  None if no length within a factor of 4 is known."""
+        """Expected seconds of a prefill, from earlier ones with the same model, device and
+        attention (`runs.estimate`).  None if no length within a factor of 4 is known."""
         with self._use() as db:
             points = runs.lengths(db, model, device, attention, tokens)
         return runs.estimate(points, tokens)
 
     def close(self) -> None:
-        """Every later call raises `HistoryError`; closing again does nothing."""
+        """Close the file.  Later calls raise `HistoryError`; closing again has no effect."""
         try:
             self._db.close()
         except sqlite3.Error as error:
@@ -206,7 +206,7 @@ class History:
 
     @contextmanager
     def _use(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """The connection, in a transaction that is undone if anything fails."""
+        """The connection, in a transaction that is rolled back on errors."""
         if self._identity() != self._file:
             raise HistoryError("The history file is no longer where it was.", self._hint())
         try:
@@ -221,7 +221,7 @@ class History:
             raise HistoryError(sentence(error), self._hint()) from error
 
     def _identity(self) -> tuple[int, int] | None:
-        """Device and inode of the file; SQLite writes on into one that was removed."""
+        """Device and inode of the file; SQLite would go on writing to a removed file."""
         try:
             stat = os.stat(self.path)
         except OSError:
@@ -245,7 +245,7 @@ def _touch(db: sqlite3.Connection, session_id: int) -> None:
 
 
 def _set(db: sqlite3.Connection, session_id: int, change: str, value: str | bytes) -> None:
-    """Change a row of a conversation.  Raises `HistoryError` if there is no such one."""
+    """Update the row of a conversation.  Raises `HistoryError` if it does not exist."""
     cursor = db.execute(f"UPDATE session SET {change} WHERE id = ?", (value, session_id))
     if cursor.rowcount == 0:
         raise _gone()

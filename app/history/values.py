@@ -1,4 +1,4 @@
-"""What is kept: plain values."""
+"""The saved values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sa_chat.protocol.config import OpenOptions
 
 @dataclass(frozen=True)
 class SavedTurn:
-    """One question and what came of it.
+    """A question and its answer.
 
     `answer` is None if there was none, or if another version wrote it and this one cannot read
     it; `text` is there in either case.
@@ -26,12 +26,12 @@ class SavedTurn:
 
 @dataclass(frozen=True)
 class Document:
-    """What was opened.  A password is never kept: the options lose it here."""
+    """A document that was opened.  Passwords are never saved: the options lose it here."""
 
     options: OpenOptions
     title: str
     tokens: int
-    opened: datetime  # with its time zone; comes back in UTC
+    opened: datetime  # with a time zone; loaded in UTC
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", replace(self.options, password=None))
@@ -39,7 +39,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Info:
-    """One conversation in the list."""
+    """A conversation in the list."""
 
     id: int
     name: str  # given, else the beginning of the first question, else the document's title
@@ -56,7 +56,7 @@ class Saved:
 
     info: Info
     turns: tuple[SavedTurn, ...]
-    draft: str  # typed and not asked
+    draft: str  # typed, not asked yet
 
 
 MARK, UNMARK = "\x02", "\x03"
@@ -64,7 +64,7 @@ MARK, UNMARK = "\x02", "\x03"
 
 @dataclass(frozen=True)
 class Hit:
-    """A conversation that was found.
+    """A search result.
 
     `snippet` is one line of where the words stand, each between `MARK` and `UNMARK`; nothing
     else in it is a control character.
@@ -76,7 +76,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Run:
-    """How long a whole prefill took."""
+    """The time of a whole prefill."""
 
     model: str
     device: str

@@ -1,1 +1,1 @@
-"""Events and figures as text: for people, for speech, and as JSON."""
+"""Events and figures as text and as JSON."""

@@ -1,4 +1,4 @@
-"""A conversation as one JSON object: what `--json` prints."""
+"""A conversation as one JSON object, for `--json`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sa_chat.protocol.values import Citation, DeviceUse
 
 @dataclass
 class Outcome:
-    """Collects the events that count."""
+    """Collects the events that the object is made of."""
 
     model: ModelReady | None = None
     document: DocumentReady | None = None
@@ -40,9 +40,9 @@ class Outcome:
                 self.answers.append(event)
 
     def as_json(self) -> dict[str, Any]:
-        """The object of the command line's contract.  Only after `PrefillDone`.
+        """The JSON object; only after `PrefillDone`.
 
-        Attention's "coverage" is the former name of "recall"; the next release leaves it out.
+        In "attention", "coverage" is the former name of "recall"; the next release omits it.
         """
         assert self.model is not None
         assert self.document is not None
@@ -83,7 +83,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
 
 
 def _citation(citation: Citation) -> dict[str, Any]:
-    """The passage is for the screen, which shows it in the document."""
+    """All fields but the passage, which only the screen uses."""
     fields = asdict(citation)
     del fields["passage"]
     return fields

@@ -1,4 +1,4 @@
-"""Answers to stdout, figures and progress to stderr, as the events come."""
+"""Prints answers to stdout, figures and progress to stderr."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sa_chat.protocol.events import (
     TextDelta,
 )
 
-from . import stats as figures
+from . import stats
 from .text import clean
 
 _STAGES = {"parse": "parsing", "tokenize": "counting tokens", "model": "loading the model"}
 
 
 def report(error: SaChatError) -> None:
-    """One sentence and one hint on stderr."""
+    """Print the error and its hint to stderr."""
     print(clean(f"sa-chat: {error.message}"), file=sys.stderr)
     if error.hint:
         print(clean(error.hint), file=sys.stderr)
 
 
 class Progress:
-    """One line on stderr that overwrites itself; nothing if stderr is no terminal."""
+    """A progress line on stderr that is redrawn; nothing if stderr is not a terminal."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -39,15 +39,15 @@ class Progress:
             case LoadProgress(stage=stage):
                 self._draw(f"{_STAGES[stage]} ...")
             case CalibrationProgress():
-                self._draw(figures.calibration(event))
+                self._draw(stats.calibration(event))
             case PrefillProgress():
-                self._draw(figures.progress(event))
+                self._draw(stats.progress(event))
 
     def clear(self) -> None:
         self._draw("")
 
     def tell(self, lines: Sequence[str]) -> None:
-        """Lines of their own on stderr, terminal or not."""
+        """Print lines to stderr, terminal or not."""
         self.clear()
         for line in lines:
             print(line, file=sys.stderr)
@@ -58,16 +58,16 @@ class Progress:
 
 
 class Answers:
-    """Answers to stdout as they are, with a blank line between two.
+    """Prints answers unchanged to stdout, separated by blank lines.
 
-    A terminal gets them without control characters.
+    For a terminal, control characters are removed.
     """
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
         self._said = 0
-        self.begun = False  # one is being told
-        self._in_line = False  # the next text would go on in it
+        self.begun = False  # an answer is being printed
+        self._in_line = False  # the current line is not ended
 
     def say(self, text: str) -> None:
         if not self.begun:
@@ -84,14 +84,14 @@ class Answers:
         self.begun = self._in_line = False
 
     def break_off(self) -> None:
-        """End the line of an answer that was torn; the next text begins an answer of its own."""
+        """End the line of an interrupted answer; the next text begins another one."""
         if self._in_line:
             print(flush=True)
         self.begun = self._in_line = False
 
 
 class Printer:
-    """Shows a whole conversation."""
+    """Prints a whole conversation."""
 
     def __init__(self) -> None:
         self._progress = Progress()
@@ -106,14 +106,14 @@ class Printer:
                 self._answers.say(text)
             case Answer():
                 self._answers.end(event)
-        self.tell(figures.lines(event))
+        self.tell(stats.lines(event))
 
     def tell(self, lines: Sequence[str]) -> None:
-        """Figures, on stderr."""
+        """Print figures to stderr."""
         if lines:
             self._progress.tell(lines)
 
     def break_off(self) -> None:
-        """After an answer that was torn; the next text begins an answer of its own."""
+        """End an interrupted answer; the next text begins another one."""
         self._progress.clear()
         self._answers.break_off()

@@ -17,7 +17,7 @@ from . import text
 
 
 def lines(event: Event) -> list[str]:
-    """What is told of an event; nothing of most."""
+    """The lines about an event; empty for most events."""
     match event:
         case DocumentReady():
             return document(event)
@@ -31,7 +31,7 @@ def lines(event: Event) -> list[str]:
 
 
 def progress(event: PrefillProgress) -> str:
-    """How far the prefill is, and how long it will take at the rate so far."""
+    """Progress of the prefill, and the remaining time at the rate so far."""
     tokens_left = event.tokens_total - event.tokens_done
     left_s = event.seconds / max(event.tokens_done, 1) * tokens_left
     return (
@@ -42,12 +42,12 @@ def progress(event: PrefillProgress) -> str:
 
 
 def calibration(event: CalibrationProgress) -> str:
-    """How long this machine has been measured; it is done once, and is no part of the TTFT."""
+    """Progress of measuring this machine, which is not part of the TTFT."""
     return f"measuring this machine, once: {text.duration(event.seconds)}"
 
 
 def document(event: DocumentReady) -> list[str]:
-    """Title and size, and what was left out."""
+    """Title, size, and what was left out."""
     lines = [
         f"{text.one_line(event.title)}: {text.plural(event.prompt_tokens, 'token')} "
         f"of {text.count(event.context_tokens)}"
@@ -58,7 +58,7 @@ def document(event: DocumentReady) -> list[str]:
 
 
 def counted(event: DocumentCounted) -> list[str]:
-    """Size against the room, and what was left out."""
+    """Size, whether it fits, and what was left out."""
     room = event.context_tokens - event.reserve_tokens
     fits = f"{text.count(event.excess_tokens)} too many" if event.excess_tokens > 0 else "it fits"
     line = f"{text.plural(event.prompt_tokens, 'token')}, {text.count(room)} fit: {fits}"
@@ -66,7 +66,7 @@ def counted(event: DocumentCounted) -> list[str]:
 
 
 def left_out(event: DocumentReady | DocumentCounted) -> list[str]:
-    """What the model does not see: files, and pages of a PDF."""
+    """Files and pages that the model does not read."""
     return [
         f"left out: {text.one_line(item.path)} ({text.one_line(item.reason)})"
         for item in event.left_out
@@ -74,7 +74,7 @@ def left_out(event: DocumentReady | DocumentCounted) -> list[str]:
 
 
 def prefill(event: PrefillDone) -> list[str]:
-    """The split of the time to first token so far, and what attention computed."""
+    """The parts of the time to first token so far, and the figures of attention."""
     ttft, attention = event.ttft, event.attention
     return [
         f"read in {text.seconds(ttft.total_s)}: parse {text.seconds(ttft.parse_s)}, "
@@ -106,7 +106,7 @@ def citation(item: Citation) -> str:
 
 
 def memory(devices: tuple[DeviceUse, ...]) -> list[str]:
-    """What the engine uses of each device and for what, and all that is in use there."""
+    """Memory of each device: of the engine, by use, and of all programs."""
     return [
         f"memory: {text.one_line(device.name)} {text.size(device.used_bytes)} "
         f"(peak {text.size(device.peak_bytes)}) of {text.size(device.total_bytes)}: "

@@ -1,4 +1,4 @@
-"""Foreign text made safe to show, and numbers made easy to read.
+"""Makes foreign text safe to show, and formats numbers.
 
 Document and model text may hold anything.  What reaches the screen has no control characters,
 no escape sequences and no characters that reorder what the reader sees.
@@ -34,7 +34,7 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` cleaned, with every run of white space folded to one blank."""
+    """`text` cleaned, with all white space collapsed to single blanks."""
     return " ".join(clean(text).split())
 
 

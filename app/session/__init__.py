@@ -1,1 +1,1 @@
-"""A conversation with one engine process: its state, what moves it, and what is sent when."""
+"""A conversation with one engine: its state, the reducer, and what is sent when."""

@@ -1,4 +1,4 @@
-"""What a session needs of the engine's client."""
+"""The client interface that a session uses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from sa_chat.protocol.requests import Request
 
 
 class EngineClient(Protocol):
-    """The screen's end of an engine (`client.engine_process.EngineProcess`, or a stand-in in
-    tests)."""
+    """A client of an engine: `client.engine_process.EngineProcess`, or a stand-in in tests."""
 
     async def start(self) -> None:
         """Start the engine.  Raises `SaChatError` if it cannot be started."""

@@ -1,6 +1,6 @@
-"""One question asked in both attention modes: what the second reading has come to so far.
+"""One question asked in both attention modes, and the progress of the second answer.
 
-Plain values.  The first answer is there already; `take` moves the second one on.
+Plain values.  The first answer exists already; `take` applies the events of the second one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sa_chat.protocol.events import Event
 
 
 class Progress(Enum):
-    """How far the second answer has come."""
+    """Progress of the second answer."""
 
     WAITING = "waiting"
     READING = "reading"
@@ -32,13 +32,13 @@ class Progress(Enum):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both answers to the question of turn `turn_id`."""
+    """The first answer, of turn `turn_id`, and the second one as far as it has come."""
 
-    request_id: str  # of the second asking
-    reading_id: str  # of the second reading: the same, or an opening in place of the first
+    request_id: str  # of the second question
+    prefill_id: str  # of the second prefill: the same, or an `Open` in place of the first
     turn_id: str
-    attention: str  # of the second reading
-    beside: bool  # the first reading stays in memory, and is the one that is asked on
+    attention: str  # of the second prefill
+    beside: bool  # the first prefill stays in memory, and answers later questions
     first: events.Answer
     first_prefill: events.PrefillDone
     status: Progress = Progress.WAITING
@@ -49,15 +49,15 @@ class Comparison:
     message: str = ""  # of the failure
 
     def take(self, event: Event) -> Comparison | None:
-        """Moved on by `event`; None if the event is not about it."""
+        """The comparison after `event`; None if the event is unrelated."""
         if not self.status.open:
             return None
         match event:
-            case events.CalibrationProgress(request_id=self.reading_id):
+            case events.CalibrationProgress(request_id=self.prefill_id):
                 return replace(self, status=Progress.READING)
-            case events.PrefillProgress(request_id=self.reading_id):
+            case events.PrefillProgress(request_id=self.prefill_id):
                 return replace(self, status=Progress.READING, progress=event)
-            case events.PrefillDone(request_id=self.reading_id):
+            case events.PrefillDone(request_id=self.prefill_id):
                 return replace(self, status=Progress.WRITING, prefill=event)
             case events.TextDelta(request_id=self.request_id):
                 return replace(self, status=Progress.WRITING, text=self.text + event.text)
@@ -65,25 +65,25 @@ class Comparison:
                 stopped = event.stop_reason == "cancelled"
                 status = Progress.STOPPED if stopped else Progress.DONE
                 return replace(self, status=status, text=event.text, answer=event)
-            case events.Cancelled(request_id=self.reading_id):
+            case events.Cancelled(request_id=self.prefill_id):
                 return replace(self, status=Progress.STOPPED)
             case events.Failed() if self._ends(event):
                 return replace(self, status=Progress.FAILED, message=event.message)
         return None
 
     def _ends(self, failed: events.Failed) -> bool:
-        return failed.fatal or failed.request_id in (self.request_id, self.reading_id)
+        return failed.fatal or failed.request_id in (self.request_id, self.prefill_id)
 
     @property
     def kv_bytes(self) -> tuple[int, int]:
-        """Keys and values of the first and of the second reading."""
+        """Bytes of keys and values of the first and the second prefill."""
         first, both = _kv(self.first_prefill), _kv(self.prefill)
         return first, both - first if self.beside and self.prefill is not None else both
 
     @property
     def used_bytes(self) -> tuple[int, int]:
-        """What the engine used of all devices when each reading was done; of the second without
-        the first one's keys and values."""
+        """Bytes in use after each prefill, over all devices; for the second without the first
+        one's keys and values."""
         first, second = _used(self.first_prefill), _used(self.prefill)
         beside = _kv(self.first_prefill) if self.beside and self.prefill is not None else 0
         return first, second - beside
@@ -105,7 +105,7 @@ Run = tuple[Literal["same", "other"], str]
 
 
 def differences(first: str, second: str) -> tuple[list[Run], list[Run], int]:
-    """Both texts in runs that the other has too or has not, and how many words differ."""
+    """Both texts as runs that are in the other text or not, and the number of differing words."""
     a, b = _words(first), _words(second)
     left: list[Run] = []
     right: list[Run] = []
@@ -122,7 +122,7 @@ def differences(first: str, second: str) -> tuple[list[Run], list[Run], int]:
 
 
 def _words(text: str) -> list[str]:
-    """Words and what stands between them, so that joined they are the text."""
+    """Words and the white space between them; joined they are the text."""
     return re.findall(r"\s+|\S+", text)
 
 

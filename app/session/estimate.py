@@ -1,4 +1,4 @@
-"""What reading the document in the other attention mode will take, before it begins."""
+"""Time and memory of a prefill in the other attention mode, estimated before it begins."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from ..report.text import count, duration, size
 from .comparison import other_mode
 from .session import Session
 
-_SPARE = 0.05  # of a device that stays free beside a second cache
+_SPARE = 0.05  # share of a device that stays free beside a second cache
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Time and memory of a second reading."""
+    """Time and memory of a second prefill."""
 
-    attention: str  # of the second reading
+    attention: str  # of the second prefill
     tokens: int
-    least_s: float | None  # None: nothing is known
-    most_s: float | None  # as `least_s` where it was measured
-    measured: bool  # learned from readings of this machine in that mode
+    least_s: float | None  # None: unknown
+    most_s: float | None  # equal to `least_s` if measured
+    measured: bool  # from earlier prefills on this machine in that mode
     kv_bytes: int
-    beside: bool  # there is memory for both readings
+    beside: bool  # there is memory for both caches
 
-    def sentences(self) -> list[str]:
-        """What the user is told."""
+    def lines(self) -> list[str]:
+        """Time and memory as sentences for the user."""
         return [self._time(), self._memory()]
 
     def _time(self) -> str:
@@ -43,20 +43,20 @@ class Estimate:
     def _memory(self) -> str:
         if self.beside:
             return (
-                f"{size(self.kv_bytes)} more for its keys and values, beside the first reading, "
-                "which stays and is asked on."
+                f"Its keys and values take {size(self.kv_bytes)} more. The first reading stays "
+                "and answers later questions."
             )
         return (
-            f"There is no room for a second cache of {size(self.kv_bytes)}: the second reading "
-            "takes the place of the first one, and is asked on."
+            f"There is no memory for a second cache of {size(self.kv_bytes)}: the second reading "
+            "takes the place of the first one and answers later questions."
         )
 
 
 def estimate_of(session: Session) -> Estimate:
-    """Only once the document is read.
+    """The estimate for an open document.
 
-    A mode that this machine has not read in yet is estimated from the reading that is open:
-    attention grows or shrinks by its density at most, and the rest not at all.
+    A mode without earlier prefills on this machine is estimated from the open one: the time grows
+    at most by the inverse of its density, if all of it is attention, and at least not at all.
     """
     prefill = session.state.prefill
     assert prefill is not None, "nothing is read"

@@ -1,4 +1,4 @@
-"""Which document is open or is to be opened, how it is read, and which parts of it."""
+"""Which document is opened, in which attention mode, and which parts of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .part_tree import Budget
 
 
 class Opening:
-    """What the next `Open` asks for, and what is known of the document's parts.
+    """The content of the next `Open`, and the parts of the document as far as they are known.
 
     With `choosing` the document is only counted until `accept_choice`.
     """
@@ -21,13 +21,13 @@ class Opening:
     def __init__(self, options: OpenOptions, *, choosing: bool = False) -> None:
         self.options = options
         self.choosing = choosing
-        self.attention: str | None = None  # in place of the configured mode
-        self.budget: Budget | None = None  # over all parts; those left out are marked in it
+        self.attention: str | None = None  # instead of the configured mode
+        self.budget: Budget | None = None  # over all parts, with marks on those left out
         self.proposal: tuple[Drop, ...] = ()  # of the last opening
 
     @property
     def has_password(self) -> bool:
-        """Whether one was given, right or wrong."""
+        """Whether a password was given, right or wrong."""
         return self.options.password is not None
 
     def request(self, ids: RequestIds, said: tuple[PastTurn, ...]) -> Open | Count:
@@ -42,8 +42,8 @@ class Opening:
             self.budget = Budget(event)
 
     def ready(self, event: DocumentReady, counted: DocumentCounted | None) -> None:
-        """The document fits; `counted` is its count in the same opening, if it did not fit at
-        first.  The budget is always over the whole document."""
+        """Take in that the document fits.  `counted` is its count if it did not fit at first.  The
+        budget always covers the whole document."""
         if counted is not None:
             if self.options.fit and self.budget is not None:
                 self.budget.accept(self.proposal)
@@ -52,13 +52,13 @@ class Opening:
             self.budget = Budget(whole(event))
 
     def accept_choice(self) -> None:
-        """From the next opening on, only what the budget has in is read."""
+        """Open only the chosen parts of the budget from now on."""
         assert self.budget is not None, "chosen before it was counted"
         self.choosing = False
         self.options = replace(self.options, drop=self.budget.drop(), fit=False)
 
     def forget_choice(self) -> None:
-        """The parts that were to be left out no longer suit the document."""
+        """Open all parts again, because the chosen ones no longer exist."""
         self.options = replace(self.options, drop=())
 
     def unlock(self, password: str) -> None:
@@ -66,5 +66,5 @@ class Opening:
 
 
 def whole(document: DocumentReady) -> DocumentCounted:
-    """The count of a document that was opened with all its parts."""
+    """The count of a document that was opened in full."""
     return DocumentCounted(**vars(document))

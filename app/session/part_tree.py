@@ -1,7 +1,7 @@
-"""What is read and what is not: a tree of folders, files and chapters with exact tokens.
+"""The choice of what is read: a tree of folders, files and chapters with exact token counts.
 
-Plain values without widgets.  A part that is out takes all below it with it; only the outermost
-parts are kept as out, so that every token counts once.
+Plain values without widgets.  Leaving out a part leaves out its descendants.  Only the outermost
+parts are marked, so that every token counts once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sa_chat.protocol.values import Drop, Section
 
 
 class Mark(Enum):
-    """How much of a part is read."""
+    """Whether a part is read."""
 
     IN = "[x]"
     OUT = "[ ]"
@@ -27,24 +27,26 @@ class Node:
     """A folder, a file or a chapter."""
 
     name: str
-    key: str | None  # None for a folder, which the engine does not know
+    key: str | None  # None for a folder, which the engine has no key for
     page: str | None = None
     tokens: int = 0
     parent: Node | None = None
     children: list[Node] = field(default_factory=list)
-    out: bool = False  # this part is the outermost of what is out here
-    gone: int = 0  # tokens out, here and below
-    cuts: dict[str, int] = field(default_factory=dict)  # of a file: ranges that are out
+    out: bool = False  # left out, and nothing above it is
+    gone: int = 0  # tokens left out, here and below
+    cuts: dict[str, int] = field(
+        default_factory=dict
+    )  # of a file: ranges that are left out, with their tokens
 
     def line_up(self) -> Iterator[Node]:
-        """This part and what holds it, the innermost first."""
+        """This part and its ancestors, innermost first."""
         node: Node | None = self
         while node is not None:
             yield node
             node = node.parent
 
     def below(self) -> Iterator[Node]:
-        """This part and all in it."""
+        """This part and its descendants, in document order."""
         stack = [self]
         while stack:
             node = stack.pop()
@@ -65,7 +67,7 @@ Marks = tuple[tuple[Node, ...], tuple[tuple[Node, dict[str, int]], ...]]
 
 
 class Budget:
-    """The choice over one count of a document; `drop` are the keys that are out at first."""
+    """The choice over one count of a document; the parts in `drop` are left out at first."""
 
     def __init__(self, counted: DocumentCounted, drop: Iterable[str] = ()) -> None:
         self.counted = counted
@@ -77,26 +79,26 @@ class Budget:
 
     @property
     def chosen_tokens(self) -> int:
-        """Of the prompt that would be read."""
+        """Tokens of the prompt that would be read."""
         return self.counted.prompt_tokens - self.root.gone
 
     @property
     def room_tokens(self) -> int:
-        """That fit: the context less what is kept free for questions and answers."""
+        """Tokens that fit: the context less the reserve for questions and answers."""
         return self.counted.context_tokens - self.counted.reserve_tokens
 
     @property
     def free_tokens(self) -> int:
-        """Still free if this is read; negative if it is too long."""
+        """Tokens left free by the choice; negative if it is too long."""
         return self.room_tokens - self.chosen_tokens
 
     @property
     def empty(self) -> bool:
-        """Whether nothing at all would be read."""
+        """Whether nothing would be read."""
         return bool(self.root.children) and self.root.gone >= self.root.tokens
 
     def drop(self) -> tuple[str, ...]:
-        """What is out, for `OpenOptions.drop`: outermost keys, in the document's order."""
+        """The outermost parts left out, in document order, for `OpenOptions.drop`."""
         keys: list[str] = []
         stack = [self.root]
         while stack:
@@ -109,14 +111,14 @@ class Budget:
         return tuple(keys)
 
     def toggle(self, node: Node) -> None:
-        """In if it is out in whole, else out with all below it."""
+        """Take the part in if all of it is out, else take it out."""
         if node.mark is Mark.OUT:
             self.take_in(node)
         else:
             self.take_out(node)
 
     def take_out(self, node: Node) -> None:
-        """With all below it; of a folder its files."""
+        """Leave out a part with its descendants; of a folder, its files."""
         if any(holder.out for holder in node.line_up()):
             return
         self._release(node)
@@ -126,7 +128,7 @@ class Budget:
             _add(part, part.tokens)
 
     def take_in(self, node: Node) -> None:
-        """With all below it.  What stands beside it in a part that was out stays out."""
+        """Take in a part with its descendants.  Its siblings in a part that was out stay out."""
         line = list(node.line_up())
         holder = next((part for part in line if part.out), None)
         self._release(node)
@@ -145,13 +147,13 @@ class Budget:
         self._release(self.root)
 
     def marks(self) -> Marks:
-        """What is out now, for `restore`."""
+        """The current choice, for `restore`."""
         nodes = list(self.root.below())
         out = tuple(node for node in nodes if node.out)
         return out, tuple((node, dict(node.cuts)) for node in nodes if node.cuts)
 
     def restore(self, marks: Marks) -> None:
-        """Back to what was out then."""
+        """Return to an earlier choice."""
         self._release(self.root)
         out, cuts = marks
         for node in out:
@@ -162,12 +164,12 @@ class Budget:
             _add(node, sum(ranges.values()))
 
     def accept(self, proposal: Iterable[Drop]) -> None:
-        """Take out what is proposed, beside what is out already."""
+        """Also leave out what is proposed."""
         for step in proposal:
             self._take_out_keys(step.keys, step.tokens)
 
     def _take_out_keys(self, keys: Iterable[str], tokens: int) -> None:
-        """`tokens` are those of a range (`PATH#lines 10-`), which no section has."""
+        """Leave out the parts of these keys; `tokens` are those of a range (`PATH#lines 10-`)."""
         for key in keys:
             node = self._by_key.get(key)
             file = self._files.get(key.rpartition("#")[0])
@@ -179,7 +181,7 @@ class Budget:
                 _add(file, cut)
 
     def _release(self, node: Node) -> None:
-        """Nothing at or below the node is out."""
+        """Clear all marks at and below the node."""
         for part in node.below():
             if part.out:
                 part.out = False
@@ -187,7 +189,7 @@ class Budget:
             self._uncut(part)
 
     def _uncut_above(self, node: Node) -> None:
-        """A range may overlap a chapter, and only the engine could say by how much."""
+        """Clear the ranges of a file, which overlap its chapters by an unknown number of tokens."""
         for part in node.line_up():
             self._uncut(part)
 
@@ -220,7 +222,7 @@ class Budget:
                 node.tokens = sum(child.tokens for child in node.children)
 
     def _folder(self, path: str, folders: dict[str, Node]) -> Node:
-        """The folder that holds the file, made with all above it if it is new."""
+        """The folder of a file, created with its ancestors if it is new."""
         folder = path.rpartition("/")[0]
         missing: list[str] = []
         while folder not in folders:

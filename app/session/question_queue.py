@@ -1,7 +1,7 @@
-"""Which questions the engine has been sent, and which still wait here.
+"""Which questions have been sent to the engine, and which still wait.
 
-The engine keeps the queue; the text of the questions stays in the state, so that a new engine, or
-a new reading, can be asked what the old one owed.
+The engine has a queue of its own.  The text of the questions stays in the state, so that open
+questions can be sent again to a new engine or after a new prefill.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from .state import ChatState, TurnStatus
 
 
 class QuestionQueue:
-    """Follows the questions of one conversation."""
+    """Bookkeeping of the questions of one conversation."""
 
     def __init__(self, ids: RequestIds) -> None:
         self._ids = ids
-        self._sent: set[str] = set()  # what the engine holds or has answered
-        self._replacing: set[str] = set()  # what takes the place of the engine's last question
+        self._sent: set[str] = set()  # what the engine has queued or answered
+        self._replacing: set[str] = set()  # questions that replace the engine's last one
 
     @property
     def any_sent(self) -> bool:
         return bool(self._sent)
 
     def add(self, state: ChatState, question: str, *, replaces_last: bool) -> ChatState:
-        """The state with one more question; `replaces_last` has no effect while the last one is
+        """The state with another question; `replaces_last` has no effect while the last one is
         open."""
         request_id = self._ids(Ask)
         last = state.last_turn
@@ -36,7 +36,7 @@ class QuestionQueue:
         return asked_again(state, request_id, question)
 
     def next(self, state: ChatState) -> Ask | None:
-        """The request for the first question that waits here; it counts as sent from now on."""
+        """The request for the first waiting question, which counts as sent from now on."""
         for turn in state.turns:
             if turn.status is TurnStatus.QUEUED and turn.request_id not in self._sent:
                 self._sent.add(turn.request_id)
@@ -44,8 +44,8 @@ class QuestionQueue:
         return None
 
     def take_back(self, state: ChatState) -> ChatState:
-        """The questions that the engine holds wait here again, under new ids, so that what it
-        still says to the old ones is not heard.  The same state if there are none."""
+        """The state in which the questions that the engine has queued wait again, under new ids, so
+        that late events for the old ids are ignored.  The same object if there are none."""
         held = {
             turn.request_id: self._ids(Ask)
             for turn in state.turns
@@ -54,11 +54,11 @@ class QuestionQueue:
         self._sent -= held.keys()
         return renamed(state, held) if held else state
 
-    def begin_reading(self) -> None:
-        """A reading from the beginning has nothing to replace."""
+    def begin_prefill(self) -> None:
+        """A new prefill follows, after which there is no last question to replace."""
         self._replacing.clear()
 
     def clear(self) -> None:
-        """The engine holds and knows nothing any more."""
+        """The engine's queue is empty, and a new prefill follows."""
         self._sent.clear()
         self._replacing.clear()

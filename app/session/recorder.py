@@ -1,7 +1,7 @@
-"""What of a conversation is kept: turns as they end, the question being typed, how long it took.
+"""Saves a conversation in the history: turns as they end, the draft, the times of prefills.
 
-A `Recorder` follows the state and writes only what has changed.  A failure to write is told once,
-and the conversation goes on without being kept.
+A `Recorder` writes only what has changed.  If writing fails, that is reported once and the
+conversation goes on without being saved.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _T = TypeVar("_T")
 
 
 class Recorder:
-    """Keeps one conversation after another; without a history it keeps nothing."""
+    """Saves one conversation after another; without a history it saves nothing."""
 
     def __init__(self, history: History | None, trouble: str = "") -> None:
-        """`trouble`: why there is no history, or none of the old one; told once."""
+        """`trouble` is why there is no history, or only a new one; to be shown once."""
         self.history = history
         self.trouble = trouble
         self._session: int | None = None
@@ -35,26 +35,26 @@ class Recorder:
         self._draft = ""
 
     def begin(self, saved: Saved | None = None) -> None:
-        """Another conversation: a new one, or one that is gone on with."""
+        """Begin a new conversation, or continue a saved one."""
         self._session = saved.info.id if saved is not None else None
         self._kept = list(saved.turns) if saved is not None else []
         self._draft = saved.draft if saved is not None else ""
 
     @property
     def session(self) -> int | None:
-        """The conversation's number in the history, once it has a question."""
+        """Id of the conversation in the history; None before its first question."""
         return self._session
 
     def opened(self, options: OpenOptions, document: DocumentReady) -> None:
-        """A document was opened: it is among the recent ones from now on, if it can be again."""
+        """Add the document to the recent ones, unless it came through a pipe."""
         if any(map(is_spooled, options.paths)):
             return
         kept = _document(options, document)
         self._try(lambda history: history.note_document(kept))
 
     def read(self, config: EngineConfig, state: ChatState, done: PrefillDone) -> None:
-        """A document was read to its end: later estimates learn from it.  What was open already
-        was not read again, and teaches nothing."""
+        """Save the time of a prefill, for later estimates.  A document that was open already was
+        not prefilled again, and is ignored."""
         model = state.model
         if model is None or state.progress is None:
             return
@@ -63,8 +63,8 @@ class Recorder:
         self._try(lambda history: history.note_run(run))
 
     def expected_s(self, config: EngineConfig, state: ChatState, attention: str) -> float | None:
-        """Seconds of reading the document in this mode, as earlier readings took on this machine;
-        None before model and document are known."""
+        """Expected seconds of a prefill in this mode, from earlier ones on this machine; None if
+        unknown, or before model and document are known."""
         model, document = state.model, state.document
         if model is None or document is None:
             return None
@@ -76,9 +76,9 @@ class Recorder:
     def keep(
         self, options: OpenOptions, config: EngineConfig, state: ChatState, *, last: bool = False
     ) -> None:
-        """Write the turns that are new or have changed.
+        """Save the turns that are new or have changed.
 
-        Before the document is counted nothing is, unless this is the `last` time.
+        Nothing is saved before the document is counted, unless this is the `last` call.
         """
         turns = [_saved(turn) for turn in state.turns]
         early = state.document is None and not last
@@ -103,7 +103,7 @@ class Recorder:
         *,
         last: bool = False,
     ) -> None:
-        """The question that is being typed; see `keep`."""
+        """Save the question that is being typed; see `keep` for `last`."""
         blank = not text.strip()
         early = document is None and not last
         if text == self._draft or early or (blank and self._session is None):
@@ -112,7 +112,7 @@ class Recorder:
         if session is None:
             return
         self._draft = text
-        if blank and not self._kept:  # nothing was asked, and now nothing is to be
+        if blank and not self._kept:  # a conversation without any question is not kept
             self._session = None
             self._try(lambda history: history.delete(session))
         else:
@@ -121,7 +121,7 @@ class Recorder:
     def _begun(
         self, options: OpenOptions, config: EngineConfig, document: DocumentReady | None
     ) -> int | None:
-        """The conversation's number; None where it cannot be kept."""
+        """Id of the conversation, created if necessary; None if it cannot be saved."""
         if self._session is None:
             kept, mode = _document(options, document), config.attention
             self._session = self._try(lambda history: history.begin(kept, config.model, mode))
@@ -146,7 +146,7 @@ def _saving(session: int, position: int, turn: SavedTurn) -> Callable[[History],
 
 
 def _document(options: OpenOptions, document: DocumentReady | None) -> Document:
-    """One that was never counted has the names of its files, and no tokens."""
+    """The document to save; before it is counted, with its file names as the title."""
     now = datetime.now().astimezone()
     if document is None:
         names = ", ".join(os.path.basename(path.rstrip("/")) for path in options.paths)
@@ -155,7 +155,7 @@ def _document(options: OpenOptions, document: DocumentReady | None) -> Document:
 
 
 def absolute(options: OpenOptions) -> OpenOptions:
-    """As they can be opened from any folder; as they are where the folder we are in is gone."""
+    """The options with absolute paths; unchanged if the current folder no longer exists."""
     try:
         return replace(options, paths=tuple(map(os.path.abspath, options.paths)))
     except FileNotFoundError:
@@ -163,14 +163,14 @@ def absolute(options: OpenOptions) -> OpenOptions:
 
 
 def _saved(turn: Turn) -> SavedTurn:
-    """An answer that is being written is kept when it is whole; until then its question waits."""
+    """The turn to save; while its answer is being written, it is saved as queued."""
     if turn.status is TurnStatus.WRITING:
         return SavedTurn(turn.question, TurnStatus.QUEUED.value, "", None)
     return SavedTurn(turn.question, turn.status.value, turn.text, turn.answer, turn.compared)
 
 
 def restored(saved: Saved, ids: RequestIds) -> tuple[Turn, ...]:
-    """The turns of a kept conversation.  What was not answered then is asked now."""
+    """The turns of a saved conversation, under new ids."""
     return tuple(
         Turn(
             ids(Ask),

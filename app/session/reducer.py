@@ -1,5 +1,4 @@
-"""How the state moves on: `apply` takes every event of the engine, the functions below it what the
-user does."""
+"""State transitions: `apply` for events of the engine, others for actions of the user."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from sa_chat.protocol.events import Event
 from .comparison import Comparison, Progress
 from .state import ChatState, Notice, Phase, Turn, TurnStatus
 
-_MARKS = 8  # progress events that the estimate of the remaining time looks back on
+_MARKS = 8  # progress events that the estimate of the remaining time is based on
 
 
 _OF_READING = (
@@ -27,14 +26,14 @@ _OF_READING = (
 
 
 def concerns(state: ChatState, event: Event) -> bool:
-    """False for what the engine still says of a reading that another one has replaced."""
+    """False for late events of a prefill that another one has replaced."""
     comparing = state.comparing
-    current = (state.opening_id, comparing.reading_id if comparing is not None else None)
+    current = (state.opening_id, comparing.prefill_id if comparing is not None else None)
     return not isinstance(event, _OF_READING) or event.request_id in current
 
 
 def apply(state: ChatState, event: Event) -> ChatState:
-    """The state after `event`.  An event that is out of place changes nothing."""
+    """The state after `event`.  Events out of place change nothing."""
     if not concerns(state, event):
         return state
     comparison = state.comparison
@@ -45,7 +44,7 @@ def apply(state: ChatState, event: Event) -> ChatState:
         late = isinstance(event, events.Failed) and event.request_id == comparison.request_id
         return state if late else _apply(state, event)
     state = _compared(state, moved)
-    # A reading in the place of the first one is the document's reading, too.
+    # In place of the first one, the second prefill is also that of the document.
     return state if moved.beside and not _fatal(event) else _apply(state, event)
 
 
@@ -104,19 +103,19 @@ def _apply(state: ChatState, event: Event) -> ChatState:
 
 
 def asked(state: ChatState, request_id: str, question: str) -> ChatState:
-    """The user asked: the question waits at the end of the queue."""
+    """The state with a new question at the end of the queue."""
     return replace(state, entries=(*state.entries, Turn(request_id, question)))
 
 
 def asked_again(state: ChatState, request_id: str, question: str) -> ChatState:
-    """The question takes the place of the last turn, and of what was told after it."""
+    """The state with a new question in place of the last turn."""
     last = state.turns[-1]
     entries = tuple(entry for entry in state.entries if entry is not last)
     return asked(replace(state, entries=entries), request_id, question)
 
 
 def renamed(state: ChatState, request_ids: dict[str, str]) -> ChatState:
-    """Turns get new ids: what the engine still says to their old ones is not heard."""
+    """The state with new ids for turns, so that late events for their old ids are ignored."""
     entries = tuple(
         replace(entry, request_id=request_ids.get(entry.request_id, entry.request_id))
         if isinstance(entry, Turn)
@@ -127,9 +126,9 @@ def renamed(state: ChatState, request_ids: dict[str, str]) -> ChatState:
 
 
 def reopened(state: ChatState, opening_id: str | None = None) -> ChatState:
-    """The document is being read from its beginning again, by request `opening_id` if it is known
+    """The state before another prefill of the document, by request `opening_id` if that is known
     already; the conversation stays."""
-    # What was counted and not read is not parsed again.
+    # A document that was counted and not prefilled is not parsed again.
     parsed = state.phase in (Phase.CHOOSING, Phase.FAILED)
     return ChatState(
         opening_id=opening_id,
@@ -142,7 +141,7 @@ def reopened(state: ChatState, opening_id: str | None = None) -> ChatState:
 
 
 def _loading(opening: values.Ttft, event: events.LoadProgress) -> values.Ttft:
-    """Loading the model is not part of the time to first token."""
+    """The time to first token after `event`; loading the model is not part of it."""
     match event.stage:
         case "parse":
             return values.Ttft(event.seconds)
@@ -157,7 +156,7 @@ def _fatal(event: Event) -> bool:
 
 
 def _compared(state: ChatState, comparison: Comparison) -> ChatState:
-    """The finished second answer stays with its turn."""
+    """The state after a comparison moved on; a finished second answer is added to its turn."""
     state = replace(state, comparison=comparison)
     if comparison.answer is None or comparison.status is not Progress.DONE:
         return state
@@ -224,7 +223,7 @@ def _with_failure(state: ChatState, event: events.Failed) -> ChatState:
 
 
 def _interrupted(state: ChatState) -> ChatState:
-    """The engine is gone: the answer being written is marked, what waits keeps waiting."""
+    """The state after the end of the engine: the current answer is interrupted, others wait."""
     entries = tuple(
         replace(entry, status=TurnStatus.INTERRUPTED)
         if isinstance(entry, Turn) and entry.status is TurnStatus.WRITING

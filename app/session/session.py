@@ -1,8 +1,8 @@
-"""A conversation with one engine: what to send when, and how to begin again.
+"""A conversation with one engine: which requests to send, and when.
 
 The session owns the client and the state, and knows no widget.  Questions and answers stay in the
-state, so that a new engine, or a new reading of the document, can be told what was said and asked
-what is still owed.
+state, so that earlier turns can be replayed and open questions sent again after a restart of the
+engine or another prefill.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SAID = (TurnStatus.DONE, TurnStatus.STOPPED)
 class Session:
     """Drives one engine at a time and holds the state of the conversation.
 
-    With `choose` the document is counted first, and read after `accept_choice`.
+    With `choose` the document is first only counted, and read after `Opening.accept_choice`.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Session:
         self._client: EngineClient | None = None
         self._ids = RequestIds()
         self._queue = QuestionQueue(self._ids)
-        self._ready = False  # the engine runs and has been sent `Open`
+        self._ready = False  # `Open` has been sent
         self._continue(saved)
 
     @property
     def busy(self) -> bool:
-        """Whether there is an answer or a prefill to stop."""
+        """Whether there is an answer or a prefill to cancel."""
         working = self.state.phase in (Phase.LOADING, Phase.PREFILLING)
         return working or self.state.writing is not None or self.state.comparing is not None
 
@@ -75,15 +75,15 @@ class Session:
 
     @property
     def comparable(self) -> Turn | None:
-        """The last turn, if it can be asked again in the other mode."""
+        """The last turn, if it can be compared with the other attention mode."""
         last = self.state.last_turn
         whole = last is not None and last.status is TurnStatus.DONE and last.answer is not None
         return last if whole and self.state.prefill is not None and not self.busy else None
 
     async def run(self) -> AsyncIterator[Event]:
-        """Start an engine, open the document, ask what waits, and yield all events.
+        """Start a new engine, open the document, send the waiting questions, yield all events.
 
-        Every call starts a new engine; a failure to start one is a fatal `Failed`.
+        A failure to start the engine is a fatal `Failed`.
         """
         await self.stop()
         client = self._client = self._client_factory(self.config)
@@ -96,12 +96,12 @@ class Session:
         await self._open()
         async for event in client.events():
             if client is not self._client:
-                return  # another one has taken its place
+                return  # another one has replaced it
             yield event
 
     def take(self, event: Event) -> bool:
-        """Move the state on by one event; False if it is of a reading that was replaced, and
-        changes nothing."""
+        """Update the state by an event; False for a late event of a prefill that was replaced,
+        which changes nothing."""
         if not concerns(self.state, event):
             return False
         comparing = self.state.comparing
@@ -129,23 +129,22 @@ class Session:
         await self.reopen()
 
     async def ask(self, question: str, *, replaces_last: bool = False) -> None:
-        """Put `question` in the queue, and send it if the engine can take it.
+        """Queue `question`, and send it as soon as `Open` has been sent.
 
-        An engine that starts is sent it after `Open`; one that is gone, after its restart.
-        A document that was not read to its end is opened again.  With `replaces_last` it takes
-        the place of the last turn, if that is over.
+        If the prefill was stopped or failed, the document is opened again.  With `replaces_last`
+        the question replaces the last turn, if that has ended.
         """
         self.state = self._queue.add(self.state, question, replaces_last=replaces_last)
         if self.state.phase in (Phase.PAUSED, Phase.FAILED):
             await self.reopen()
         else:
-            await self._ask_what_waits()
+            await self._send_waiting()
         self.recorder.keep(self.opening.options, self.config, self.state)
 
     async def compare(self, *, beside: bool) -> None:
-        """Ask the last question again, of the document read in the other mode.
+        """Ask the last question again after a prefill in the other attention mode.
 
-        `beside`: the first reading stays in memory; else the other one takes its place.
+        With `beside` the first prefill stays in memory; else the second one replaces it.
         """
         turn, prefill = self.comparable, self.state.prefill
         assert turn is not None
@@ -153,9 +152,9 @@ class Session:
         assert prefill is not None
         other = other_mode(prefill.attention.mode)
         request_id = self._ids(Compare)
-        reading_id = request_id if beside else self._ids(Open)
+        prefill_id = request_id if beside else self._ids(Open)
         comparison = Comparison(
-            request_id, reading_id, turn.request_id, other, beside, turn.answer, prefill
+            request_id, prefill_id, turn.request_id, other, beside, turn.answer, prefill
         )
         said = _said(self.state.turns[:-1])
         if beside:
@@ -164,43 +163,43 @@ class Session:
             return
         self.opening.attention = other
         self.state = replace(
-            reopened(self.state, reading_id), phase=Phase.LOADING, comparison=comparison
+            reopened(self.state, prefill_id), phase=Phase.LOADING, comparison=comparison
         )
-        await self._send(Open(reading_id, self.opening.options, other, said, text=True))
+        await self._send(Open(prefill_id, self.opening.options, other, said, text=True))
         await self._send(Ask(request_id, turn.question))
 
     def _end_in_place(self) -> None:
-        """The next reading is in the first mode again, unless the second one is whole."""
+        """Return to the first mode unless the second prefill is complete."""
         comparison = self.state.comparison
         if comparison is not None and comparison.prefill is None:
             self.opening.attention = comparison.first_prefill.attention.mode
 
     async def cancel(self) -> None:
-        """Stop the answer being written, else the prefill, else nothing."""
+        """Cancel the current answer, else the prefill."""
         if not self.busy:
             return
-        # A reading in the place of the first one has its question in the queue behind it.
+        # In place of the first prefill, the question waits in the queue behind `Open`.
         in_place = self.state.comparing is not None and not self.state.comparing.beside
         if in_place:
             self.state = self._queue.take_back(self.state)
         await self._send(Cancel(self._ids(Cancel), queued=in_place))
 
     async def reopen(self) -> None:
-        """Read the document again with the engine that runs.
+        """Open the document again with the running engine.
 
-        What waits is asked of the new reading, and of no other.
+        Waiting questions are sent again after it.
         """
-        refused = self.state.phase is Phase.FAILED  # then the engine has answered what waited
+        refused = self.state.phase is Phase.FAILED  # then the engine has failed all questions
         stops, before = self.busy, self.state
         self.state = self._queue.take_back(before)
         stops = stops or (self.state is not before and not refused)
         self.state = replace(reopened(self.state), phase=Phase.LOADING)
-        await self._begin_reading(stops)
+        await self._restart(stops)
 
     async def switch(self, options: OpenOptions, saved: Saved | None = None) -> None:
-        """Open other documents, or go on with a kept conversation, with the engine that runs.
+        """Open other documents, or continue a saved conversation, with the running engine.
 
-        If none does, `run` has to follow.
+        If the engine has ended, `run` has to follow.
         """
         runs = self.state.phase is not Phase.DEAD
         stops = self.busy or self._queue.any_sent
@@ -212,34 +211,34 @@ class Session:
         self.opening = Opening(options)
         self._continue(saved)
         if runs:
-            await self._begin_reading(stops)
+            await self._restart(stops)
 
     def draft(self, text: str) -> None:
-        """Keep the question that is being typed."""
+        """Save the question that is being typed."""
         self.recorder.draft(text, self.opening.options, self.config, self.state.document)
 
     def leave(self, text: str) -> None:
-        """Keep what was asked and what is being typed, before this conversation is left."""
+        """Save all turns and the draft, before another conversation is opened."""
         self.recorder.keep(self.opening.options, self.config, self.state, last=True)
         self.recorder.draft(text, self.opening.options, self.config, self.state.document, last=True)
 
     def begin_again(self, config: EngineConfig | None = None) -> None:
-        """Forget what the old engine had read; the conversation stays.  `run` follows."""
+        """Prepare for a new engine, perhaps of another configuration; `run` has to follow."""
         self._ready = False
-        self._queue.begin_reading()
+        self._queue.begin_prefill()
         if config is not None:
             self.config, self.opening.attention = config, None
         self.state = reopened(self.state)
 
     async def stop(self) -> None:
-        """End the engine, if there is one."""
+        """Stop the engine, if there is one."""
         self._ready = False
         client, self._client = self._client, None
         if client is not None:
             await client.stop()
 
     def _expect(self) -> None:
-        """How long the reading will take, as soon as model and document are known."""
+        """Estimate the time of the prefill as soon as model and document are known."""
         if self.state.expected_s is None and self.state.prefill is None:
             expected_s = self.recorder.expected_s(self.config, self.state, self.attention)
             self.state = replace(self.state, expected_s=expected_s)
@@ -250,29 +249,29 @@ class Session:
             entries = restored(saved, self._ids)
             self.state = replace(self.state, entries=entries, comparison=None)
 
-    async def _begin_reading(self, stops: bool) -> None:
-        """Open the document with the engine that runs; `stops`: it works, or holds questions."""
+    async def _restart(self, stops: bool) -> None:
+        """Open the document with the running engine; with `stops`, cancel all requests first."""
         self._queue.clear()
         if stops:
             await self._send(Cancel(self._ids(Cancel), queued=True))
         await self._open()
 
     async def _open(self) -> None:
-        """Send `Open`, then what waits; questions asked meanwhile wait too.
+        """Send `Open`, then the waiting questions.
 
-        Before the choice it is `Count`, and everything waits for `Open`.
+        Before the choice, send `Count`; questions then wait for `Open`.
         """
         self._ready = False
-        self._queue.begin_reading()
+        self._queue.begin_prefill()
         request = self.opening.request(self._ids, _said(self.state.turns))
         self.state = replace(self.state, opening_id=request.request_id)
         await self._send(request)
         if isinstance(request, Open):
             self._ready = True
-            await self._ask_what_waits()
+            await self._send_waiting()
 
-    async def _ask_what_waits(self) -> None:
-        """Send each waiting question once, in order, also those asked while others are sent."""
+    async def _send_waiting(self) -> None:
+        """Send each waiting question once, in order, including those asked meanwhile."""
         while self._ready and self.state.phase is not Phase.DEAD:
             request = self._queue.next(self.state)
             if request is None:
@@ -289,5 +288,5 @@ class Session:
 
 
 def _said(turns: tuple[Turn, ...]) -> tuple[PastTurn, ...]:
-    """What a reading from the beginning has to be told of the conversation."""
+    """The turns to replay after a prefill."""
     return tuple(PastTurn(t.question, t.text) for t in turns if t.status in _SAID and t.text)

@@ -1,7 +1,7 @@
-"""What the screen knows: one frozen state.
+"""The state of a conversation, as the screen shows it: one frozen dataclass.
 
-`reducer.py` moves it on.  Neither knows a widget or a process, so the whole life of a
-conversation can be tested as values.
+`reducer.py` has its transitions.  Neither knows a widget or a process, so that conversations can be
+tested as values.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ from .comparison import Comparison
 
 
 class Phase(Enum):
-    """What the engine is busy with, as far as the document goes."""
+    """What happens to the document."""
 
     STARTING = "starting"
     LOADING = "loading"
-    CHOOSING = "choosing"  # counted, and not read: the user says which parts are
+    CHOOSING = "choosing"  # counted; the user chooses which parts are read
     PREFILLING = "prefilling"
     READY = "ready"
     PAUSED = "paused"  # the user stopped the prefill
-    FAILED = "failed"  # the document could not be opened; the engine lives
-    DEAD = "dead"  # the engine's process has ended
+    FAILED = "failed"  # the document could not be opened; the engine still runs
+    DEAD = "dead"  # the engine process has ended
 
 
 class TurnStatus(Enum):
-    """How far one question has come."""
+    """Progress of one question."""
 
     QUEUED = "queued"
     WRITING = "writing"
     DONE = "done"
     STOPPED = "stopped"  # by the user
-    INTERRUPTED = "interrupted"  # the engine ended in mid-answer
+    INTERRUPTED = "interrupted"  # the engine ended during the answer
     FAILED = "failed"
 
     @property
     def open(self) -> bool:
-        """Whether the engine still owes something."""
+        """Whether the answer is still to come."""
         return self in (TurnStatus.QUEUED, TurnStatus.WRITING)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One question and its answer, as far as it has come."""
+    """A question and its answer so far."""
 
     request_id: str
     question: str
     status: TurnStatus = TurnStatus.QUEUED
     text: str = ""
     answer: events.Answer | None = None
-    compared: events.Answer | None = None  # to the same question, read in the other mode
+    compared: events.Answer | None = None  # in the other attention mode
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something went wrong: one sentence and one hint, in the conversation."""
+    """An error shown in the conversation: one sentence and one hint."""
 
     message: str
     hint: str
@@ -65,23 +65,23 @@ class Notice:
 
 @dataclass(frozen=True)
 class ChatState:
-    """Everything that is on the screen."""
+    """All that the screen shows."""
 
     phase: Phase = Phase.STARTING
     opening_id: str | None = None  # of the request that opens or opened the document
     load: events.LoadProgress | None = None
     model: events.ModelReady | None = None
-    counted: events.DocumentCounted | None = None  # in this opening, before anything was left out
+    counted: events.DocumentCounted | None = None  # of this opening, before parts were left out
     document: events.DocumentReady | None = None
     calibration: events.CalibrationProgress | None = None  # while this machine is measured
     progress: events.PrefillProgress | None = None
     marks: tuple[tuple[int, float], ...] = ()  # (tokens done, seconds) of the last progress events
     curve: tuple[tuple[int, float], ...] = ()  # (tokens done, density so far) of every chunk
-    expected_s: float | None = None  # of the whole prefill, as learned on this machine
-    opening: values.Ttft = field(default_factory=values.Ttft)  # as far as it has come
+    expected_s: float | None = None  # of the whole prefill, from earlier ones on this machine
+    opening: values.Ttft = field(default_factory=values.Ttft)  # so far
     prefill: events.PrefillDone | None = None
     ttft: values.Ttft | None = None
-    writing_rate: float | None = None  # tokens a second of the answer written now, or last
+    writing_rate: float | None = None  # tokens per second of the current or last answer
     devices: tuple[values.DeviceUse, ...] = ()
     entries: tuple[Turn | Notice, ...] = ()
     comparison: Comparison | None = None  # the newest
@@ -96,38 +96,38 @@ class ChatState:
 
     @property
     def comparing(self) -> Comparison | None:
-        """The comparison that goes on now."""
+        """The comparison that is under way."""
         comparison = self.comparison
         return comparison if comparison is not None and comparison.status.open else None
 
     @property
     def too_long(self) -> bool:
-        """Whether the document is not open because it does not fit."""
+        """Whether opening failed because the document does not fit."""
         excess = self.counted.excess_tokens if self.counted is not None else 0
         return self.phase is Phase.FAILED and excess > 0
 
     @property
     def writing(self) -> Turn | None:
-        """The question in hand: the first open one, once the document is read."""
+        """The first open question, once the document is read."""
         if self.phase is not Phase.READY:
             return None
         return next((turn for turn in self.turns if turn.status.open), None)
 
     @property
     def last_answer(self) -> Turn | None:
-        """The newest turn that has any answer text."""
+        """The newest turn with answer text."""
         return next((turn for turn in reversed(self.turns) if turn.text), None)
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left of the prefill at the pace of the last few chunks; None if unknown."""
+        """Remaining seconds of the prefill at the rate of the last chunks; None if unknown."""
         if self.progress is None or self._pace is None:
             return None
         return (self.progress.tokens_total - self.progress.tokens_done) / self._pace
 
     @property
     def _pace(self) -> float | None:
-        """Tokens a second of the last few chunks; None if unknown."""
+        """Tokens per second of the last chunks; None if unknown."""
         if not self.marks:
             return None
         (from_tokens, from_s), (to_tokens, to_s) = self.marks[0], self.marks[-1]
@@ -139,7 +139,7 @@ class ChatState:
 
     @property
     def reading_rate(self) -> float | None:
-        """Tokens a second of the prefill: of the last few chunks, then of the whole."""
+        """Tokens per second of the prefill: of the last chunks, later of the whole prefill."""
         if self.prefill is not None:
             ttft = self.prefill.ttft
             whole_s = ttft.select_s + ttft.prefill_s
@@ -148,12 +148,12 @@ class ChatState:
 
     @property
     def live_ttft(self) -> values.Ttft:
-        """The time to first token as far as it has come."""
+        """The time to first token so far."""
         return self.opening if self.ttft is None else self.ttft
 
     @property
     def timed(self) -> str | None:
-        """The field of `Ttft` whose time runs now; None if none does."""
+        """The field of `Ttft` that is being timed; None if none is."""
         if self.phase is Phase.LOADING and self.load is not None:
             part = f"{self.load.stage}_s"
             return part if self.load.fraction < 1.0 and hasattr(self.opening, part) else None
@@ -165,8 +165,8 @@ class ChatState:
 
     @property
     def wait_s(self) -> float | None:
-        """Seconds until questions are answered, while the document is being read; None if that
-        is not known."""
+        """Expected seconds until questions are answered, while the document is being read; None
+        if unknown."""
         if self.phase not in (Phase.LOADING, Phase.PREFILLING):
             return None
         return self.expected_s if self.eta_s is None else self.eta_s

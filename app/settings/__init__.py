@@ -1,1 +1,1 @@
-"""Where settings come from: the command line, the environment, a file, a pipe."""
+"""Options and settings: command line, environment, file, standard input."""

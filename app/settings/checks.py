@@ -1,4 +1,4 @@
-"""Which options of the command line go together.  All functions raise `UsageError`."""
+"""Checks of the options against each other.  All functions raise `UsageError`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .stdin import STDIN
 
 
 def check_options(arguments: argparse.Namespace) -> None:
-    """Options that contradict each other, or that miss another one."""
+    """Check that the options do not contradict each other."""
     if arguments.plain and (arguments.json or arguments.ask):
         raise UsageError(
             "--plain takes its questions from stdin, and prints no JSON.",
@@ -58,7 +58,7 @@ def _check_resume(arguments: argparse.Namespace) -> None:
 
 
 def check_documents(arguments: argparse.Namespace) -> None:
-    """Either `--demo` or paths; with neither, the start screen opens if it can."""
+    """Check that `--demo` or paths are given, or else that the start screen can open."""
     if arguments.demo and arguments.paths:
         raise UsageError(
             "--demo opens documents of its own.", "Leave out either --demo or the paths."
@@ -78,7 +78,7 @@ def check_documents(arguments: argparse.Namespace) -> None:
 
 
 def check_terminal() -> None:
-    """The screen needs one."""
+    """Check that there is a terminal for the screen."""
     if not has_terminal():
         raise UsageError(
             "The screen needs a terminal.",

@@ -1,4 +1,4 @@
-"""`--completion`: the script by which a shell completes our command line."""
+"""`--completion`: scripts for completion in shells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .settings import THEME_NAMES
 
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """The script for one of `options.SHELLS`; `parser` is of no other use afterwards."""
+    """The script for one of `options.SHELLS`; `parser` cannot be used afterwards."""
     attributes: dict[str, dict[str, object]] = {
         option.field: {"choices": option.choices} for option in CONFIG_OPTIONS if option.choices
     }

@@ -1,4 +1,4 @@
-"""The settings file: TOML, whose keys are the options of the command line."""
+"""The settings file: TOML, with the options of the command line as keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from sa_chat.protocol.errors import UsageError
 
-FILE_VARIABLE = "SA_CHAT_CONFIG"  # names another file
+FILE_VARIABLE = "SA_CHAT_CONFIG"  # path of another file
 _MOST_BYTES = 1 << 20
 _POSITION = re.compile(r" \(at (?:(line \d+), column \d+|(end) of document)\)$")
 _EXAMPLE = 'A setting is a line like: theme = "light"'
@@ -23,7 +23,7 @@ _NAMES = {
 
 
 def read_settings(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
-    """Values by field; `keys`, if it is there, as a `dict[str, str]`.  Nothing if there is no file.
+    """Values by field; `keys`, if present, is a `dict[str, str]`.  Empty if there is no file.
 
     Hyphens in names are as underscores.  Raises `UsageError` for a file that cannot be read, is no
     TOML, or has a setting that is not in `kinds` or of another type.
@@ -41,7 +41,7 @@ def read_settings(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
             known = ", ".join([*(known.replace("_", "-") for known in kinds), "keys"])
             raise UsageError(f"In {path}: there is no setting {key!r}.", f"There are {known}.")
     if isinstance(model := settings.get("model"), str):
-        settings["model"] = os.path.expanduser(model)  # as the shell does on the command line
+        settings["model"] = os.path.expanduser(model)  # as shells do on the command line
     return settings
 
 
@@ -50,7 +50,7 @@ def _table(path: Path) -> dict[str, Any]:
 
     data = _bytes(path)
     try:
-        # With a line end, an error in the last line has a position.
+        # With a line end, errors in the last line have a position.
         return tomllib.loads(data.decode("utf-8-sig") + "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
@@ -59,7 +59,7 @@ def _table(path: Path) -> dict[str, Any]:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise _broken(path, str(error)) from error
-    except ValueError as error:  # of Python's own, for a number of thousands of digits
+    except ValueError as error:  # raised by Python for numbers with thousands of digits
         raise UsageError(f"In {path}: a number is too long.", _EXAMPLE) from error
     except RecursionError as error:
         raise UsageError(f"In {path}: lists are nested too deeply.", _EXAMPLE) from error
@@ -80,7 +80,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _broken(path: Path, message: str) -> UsageError:
-    """`message` is tomllib's, with the position in brackets at its end."""
+    """The error for a message of tomllib, which has the position in brackets at its end."""
     found = _POSITION.search(message)
     where = "" if found is None else f", {found[1] or 'at its end'}"
     what = _POSITION.sub("", message)
@@ -93,7 +93,7 @@ def _checked(path: Path, key: str, value: object, kind: type) -> object:
             return float(value)
         except OverflowError:
             raise UsageError(f"In {path}: {key} is too large.", _NAMES[float][1]) from None
-    if type(value) is not kind:  # a bool is an int, but no number of tokens
+    if type(value) is not kind:  # bool is a subclass of int
         name, hint = _NAMES[kind]
         raise UsageError(f"In {path}: {key} must be {name}, not {_short(value)}.", hint)
     return value

@@ -1,4 +1,4 @@
-"""What the command line asked for, handed to the screen and to the modes without one."""
+"""The parsed command line, for the screen and the modes without one."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Launch:
-    """Everything that is needed to begin a conversation."""
+    """All that is needed to begin a conversation."""
 
     options: OpenOptions | None  # None: the start screen asks what to open
     config: EngineConfig
     fake_script: str | None = None  # play this script instead of a model
     demo: bool = False
-    choose: bool = False  # show what there is, and read nothing before it is chosen
+    choose: bool = False  # count first, and read what is chosen on the screen
     settings: Settings = field(default_factory=Settings)
-    resume: bool = False  # go on with the newest conversation, of the documents if there are any
-    password: str | None = field(default=None, repr=False)  # of whatever is opened
+    resume: bool = False  # continue the newest conversation, of the documents if given
+    password: str | None = field(default=None, repr=False)  # of the documents
     questions: tuple[str, ...] = ()  # to answer without the screen
 
     @property
     def documents(self) -> OpenOptions:
-        """What to open, for those who are started only with documents."""
+        """What to open, for modes that need documents."""
         assert self.options is not None
         return self.options

@@ -122,7 +122,7 @@ def _add_program(group: argparse._ArgumentGroup) -> None:
 
 
 class _Version(argparse._VersionAction):
-    """Looks the version up only when it is asked for: that takes a quarter of the start."""
+    """Looks up the version only on request: it takes a quarter of the start-up time."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
         from importlib.metadata import version

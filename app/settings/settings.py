@@ -1,4 +1,4 @@
-"""Settings from three places: a file, the environment and the command line, in rising strength."""
+"""Settings from a file, the environment and the command line, in ascending precedence."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the screen is told."""
+    """Settings of the screen."""
 
-    theme: str | None = None  # one of `THEME_NAMES`; None: as the screen pleases
-    history: bool = True  # whether conversations are kept
+    theme: str | None = None  # one of `THEME_NAMES`; None: the default
+    history: bool = True  # whether conversations are saved
     keys: Mapping[str, str] = field(default_factory=dict)  # by id of a binding: "f5" or "f5,ctrl+t"
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the settings file is, whether or not there is one."""
+    """Path of the settings file, which may not exist."""
     if named := environ.get(FILE_VARIABLE):
         return Path(os.path.expanduser(named))
     import platformdirs
@@ -44,19 +44,19 @@ def config_path(environ: Mapping[str, str] = os.environ) -> Path:
 def load_settings(
     given: Mapping[str, Any], environ: Mapping[str, str] = os.environ
 ) -> tuple[EngineConfig, Settings]:
-    """All settings together; `given` are the options of the command line, by their fields.
+    """All settings; `given` are the options of the command line, by field.
 
     Raises `UsageError` that says which of the three places is wrong.
     """
     path = config_path(environ)
     in_file = read_settings(path, _KINDS)
     keys = in_file.pop("keys", {})
-    said = {name: value for name, value in given.items() if name in _KINDS}
-    values = {**in_file, **_in_environment(environ), **said}
+    typed = {name: value for name, value in given.items() if name in _KINDS}
+    values = {**in_file, **_in_environment(environ), **typed}
 
     def placed(error: UsageError, name: str) -> UsageError:
-        """Says where `name` was set, if not on the command line."""
-        if name in said:
+        """The error, with the place where `name` was set unless that is the command line."""
+        if name in typed:
             return error
         variable, written = _variable(name), _written(name)
         place = variable if environ.get(variable) else f"{written} in {path}"
@@ -76,7 +76,7 @@ def load_settings(
 
 
 def _in_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Empty variables are as unset ones.  Raises `UsageError` for what is no such value."""
+    """Settings from variables; empty ones count as unset.  Raises `UsageError`."""
     return {
         name: _parsed(text, kind, _variable(name))
         for name, kind in _KINDS.items()
@@ -99,7 +99,7 @@ def _parsed(text: str, kind: type, variable: str) -> Any:
 
 
 def _to_blame(error: UsageError, values: Mapping[str, Any]) -> str | None:
-    """The field that is refused so even if nothing else is set."""
+    """The field whose value alone raises the same error."""
     for name, value in values.items():
         try:
             EngineConfig(**{name: value})

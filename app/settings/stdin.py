@@ -1,4 +1,4 @@
-"""What comes through a pipe: a document (`-`), or the password of one."""
+"""Standard input: a document (`-`), or the password of one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sa_chat.protocol.errors import DocumentError, UsageError
 
 STDIN = "-"
 _PREFIX, _NAME = "sa-chat-", "stdin"  # of the folder and the file
-_MOST_BYTES = 1 << 30  # as of a file
+_MOST_BYTES = 1 << 30  # the limit of files
 _BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
 def spooled(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The paths, with `-` replaced by a file that holds all of stdin, named so, until the end.
+    """The paths, with `-` replaced by a temporary file with the content of stdin.
 
     Afterwards stdin is the terminal again, if there is one.  Raises `UsageError` if stdin has
     nothing to give, and `DocumentError` if it gives too much.
@@ -44,7 +44,7 @@ def spooled(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def is_spooled(path: str) -> bool:
-    """Whether it is what `spooled` made of a pipe: it will not be there again."""
+    """Whether the path is a temporary file made by `spooled`."""
     return Path(path).name == _NAME and Path(path).parent.name.startswith(_PREFIX)
 
 
@@ -61,7 +61,7 @@ def password_line() -> str:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """A closed terminal and `kill` end the program as Ctrl+C does: no document stays behind."""
+    """End the program normally on SIGHUP and SIGTERM, so that the temporary file is removed."""
     before = {number: signal.signal(number, _exit) for number in (signal.SIGHUP, signal.SIGTERM)}
     try:
         yield
@@ -88,7 +88,7 @@ def _spool(file: Path) -> None:
 
 
 def _reopen_terminal() -> None:
-    """Descriptor 0 becomes the terminal, for the screen; it stays if there is none."""
+    """Make descriptor 0 the terminal again, for the screen, if there is one."""
     if sys.stdin.isatty() or not sys.stdout.isatty():
         return
     try:

@@ -358,10 +358,10 @@ async def test_without_room_for_both_the_price_says_so() -> None:
     await settle()
     estimate = estimate_of(run.session)
     assert not estimate.beside
-    assert "takes the place of the first one" in estimate.sentences()[1]
+    assert "takes the place of the first one" in estimate.lines()[1]
     client.say(replace(DONE, attention=replace(DONE.attention, mode="dense", density=1.0)))
     await settle()
     estimate = estimate_of(run.session)
     assert estimate.attention == "sparse"
-    assert "not known on this machine yet" in estimate.sentences()[0]
+    assert "not known on this machine yet" in estimate.lines()[0]
     run.end()

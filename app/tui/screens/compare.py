@@ -120,7 +120,7 @@ class CompareScreen(Screen[None]):
         assert turn.answer is not None
         estimate = estimate_of(self._session)
         self._question(turn.question)
-        sentences = [Content(sentence) for sentence in estimate.sentences()]
+        sentences = [Content(sentence) for sentence in estimate.lines()]
         keys = Content.styled("Enter starts · Esc leaves", "$accent")
         self.query_one("#compare-state", Static).update(Content("\n").join([*sentences, keys]))
         answer = turn.answer
