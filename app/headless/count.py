@@ -54,7 +54,7 @@ def run_show_text(launch: Launch) -> int:
     def watch(event: Event) -> None:
         progress.observe(event)
         if isinstance(event, DocumentCounted):
-            progress.tell(stats.counted(event))
+            progress.print_lines(stats.counted(event))
         if isinstance(event, DocumentText):
             read = event.head + event.text
             sys.stdout.write(clean(read) if sys.stdout.isatty() else read)

@@ -50,7 +50,7 @@ class Narrator:
         self.outcome = Outcome()
         self._stages: dict[str, Milestones] = {}
         self._reading = Milestones()
-        self._answering = ""  # id of the question being answered
+        self._answering: str | None = None  # id of the question being answered
 
     def lines(self, event: Event) -> Iterator[str]:
         """The sentences about an event."""

@@ -52,7 +52,7 @@ async def _text(launch: Launch) -> int:
                 report(error)
                 code = code or error.exit_code
         await dialogue.measure()
-        printer.tell(stats.memory(outcome.devices))
+        printer.print_lines(stats.memory(outcome.devices))
     finally:
         await dialogue.close()
         printer.break_off()
@@ -66,9 +66,9 @@ async def _json(launch: Launch) -> int:
         outcome.observe(event)
         progress.observe(event)
         if isinstance(event, DocumentReady):
-            progress.tell(stats.left_out(event))
+            progress.print_lines(stats.left_out(event))
         elif isinstance(event, CalibrationProgress):
-            progress.tell(stats.lines(event))
+            progress.print_lines(stats.lines(event))
 
     dialogue = Dialogue(launch, watch)
     try:

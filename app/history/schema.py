@@ -2,10 +2,10 @@
 
 A step is never changed once it was released; the next version appends one.
 
-`stale` lists the rows of the search index (`search.py`) that do not say what the tables say: the
-id of a turn, or minus the id of a session.  Triggers fill it, whoever writes, so that a build of
-SQLite without full-text search leaves a file that one with it can go on with.  They ask what is
-listed: the conflict rule of the statement that fires a trigger would overrule an `OR IGNORE` in it.
+`stale` lists the rows of the search index (`search.py`) that are out of date: the id of a turn, or
+minus the id of a session.  Triggers fill it, whoever writes, so that a file written by a SQLite
+without full-text search can be used by one that has it.  They check what is listed: the conflict
+rule of the statement that fires a trigger would override an `OR IGNORE` in it.
 """
 
 from __future__ import annotations

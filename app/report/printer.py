@@ -46,7 +46,7 @@ class Progress:
     def clear(self) -> None:
         self._draw("")
 
-    def tell(self, lines: Sequence[str]) -> None:
+    def print_lines(self, lines: Sequence[str]) -> None:
         """Print lines to stderr, terminal or not."""
         self.clear()
         for line in lines:
@@ -106,12 +106,12 @@ class Printer:
                 self._answers.say(text)
             case Answer():
                 self._answers.end(event)
-        self.tell(stats.lines(event))
+        self.print_lines(stats.lines(event))
 
-    def tell(self, lines: Sequence[str]) -> None:
+    def print_lines(self, lines: Sequence[str]) -> None:
         """Print figures to stderr."""
         if lines:
-            self._progress.tell(lines)
+            self._progress.print_lines(lines)
 
     def break_off(self) -> None:
         """End an interrupted answer; the next text begins another one."""
