@@ -25,7 +25,7 @@ from sa_chat.engine.tools.eval.scoring import RULES
 from sa_chat.engine.tools.eval.sizing import TokenCounter
 from sa_chat.engine.tools.eval.trial import NotEnough, Trial
 
-READER = Path(__file__).parents[2] / "assets" / "reader"
+READER = Path(__file__).parents[3] / "assets" / "reader"
 NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
 NEEDLE = re.compile(r"One of the special magic (numbers|uuids) for ([^:]+) is: ([-\w]+)\.")
 # name: (haystack, keys, values, keys hidden, values a key, keys asked), as in synthetic.yaml

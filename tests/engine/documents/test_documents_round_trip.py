@@ -15,7 +15,7 @@ from sa_chat.engine.model import reader_folder
 from sa_chat.engine.tokens import Tokenizer, load_tokenizer, tokenize_documents
 from sa_chat.protocol.config import OpenOptions
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXT = "The näive keeper of 漢字 saw 1,234 lamps; x_1 = f(2)! Über alles 🙂 wohl."
 
 

@@ -24,7 +24,7 @@ from sa_chat.engine.tools.eval.sources import Sources, load_sources
 from sa_chat.engine.tools.eval.trial import NotEnough, Question, Trial
 from sa_chat.protocol.config import OpenOptions
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LENGTHS = st.integers(1_500, 6_000)
 SEEDS = st.integers(0, 10_000)
 few = settings(max_examples=10, deadline=None)

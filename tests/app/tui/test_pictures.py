@@ -1,4 +1,4 @@
-"""Pictures of the screen.  After a wanted change: `pytest tests/app/test_pictures.py
+"""Pictures of the screen.  After a wanted change: `pytest tests/app/tui/test_pictures.py
 --snapshot-update`, and look at every picture before it is committed."""
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "reader_cells"
+FOLDER = Path(__file__).parents[3] / "benchmarks" / "reader_cells"
 MODULES = ("jobs", "running", "table", "written", "__main__")
 SPARSE = {"mode": "sparse", "method": "local-vertical", "alpha": 0.95}
 DENSE = {"mode": "dense", "method": "auto", "alpha": 1.0}

@@ -199,7 +199,7 @@ def test_a_run_of_the_former_version_with_other_methods_is_another(tmp_path):
         RecordFile(path).open({**FORMER_SETTINGS, "configurations": ["dense", "auto 0.95"]})
 
 
-KEPT = sorted((Path(__file__).parents[2] / "benchmarks" / "results").rglob("results.jsonl"))
+KEPT = sorted((Path(__file__).parents[3] / "benchmarks" / "results").rglob("results.jsonl"))
 
 
 def test_results_that_are_kept_are_still_read(tmp_path):

@@ -14,7 +14,7 @@ import torch
 from sa_chat.engine.tools.eval.trial import Question, Trial
 from sa_chat.protocol.errors import UsageError
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "same_answers"
+FOLDER = Path(__file__).parents[3] / "benchmarks" / "same_answers"
 MODULES = ("ways", "comparing", "__main__")
 
 
