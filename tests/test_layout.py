@@ -36,7 +36,10 @@ def test_every_folder_with_code_is_a_package():
 @pytest.mark.parametrize(
     ("folder", "allowed"),
     [
-        ("app", {"platformdirs", "psutil", "pyperclip", "rich", "sa_chat", "shtab", "textual"}),
+        (
+            "app",
+            {"markdown_it", "platformdirs", "pyperclip", "rich", "sa_chat", "shtab", "textual"},
+        ),
         ("engine/kernels", {"torch", "triton"}),
         ("protocol", set()),
     ],
