@@ -19,7 +19,7 @@ from sa_chat.engine.tools.bench.memory import limit_memory
 from sa_chat.engine.tools.bench.models.random_model import random_model
 from sa_chat.engine.tools.bench.options import lengths, positive, share
 from sa_chat.engine.tools.bench.prefill.material import RandomIds
-from sa_chat.engine.tools.bench.prefill.reading import MODES, Reader
+from sa_chat.engine.tools.bench.prefill.timed_prefill import MODES, PrefillBench
 from sa_chat.engine.tools.bench.presets import PRESETS
 
 KINDS = ("products", "attention", "selection", "rotary embedding", "gate", "norms", "other")
@@ -47,7 +47,7 @@ def main() -> None:
     print(describe())
     print(f"{loaded.name}, density forced to {arguments.density:g}, {arguments.gpus} GPU(s)")
     settings = SelectionSettings(density=arguments.density)
-    reader = Reader(loaded, devices, RandomIds(loaded, longest), settings, None)
+    reader = PrefillBench(loaded, devices, RandomIds(loaded, longest), settings, None)
     for length in arguments.lengths:
         for mode in arguments.modes:
             reader.read(length, mode)
@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _profiled(reader: Reader, length: int, mode: str) -> tuple[dict[str, float], dict[str, float]]:
+def _profiled(
+    reader: PrefillBench, length: int, mode: str
+) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds of all GPUs by kind, and of kernels of the kind "other" by name."""
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         reader.read(length, mode)

@@ -18,7 +18,7 @@ from sa_chat.engine.tools.bench.prefill import check
 from sa_chat.engine.tools.bench.prefill import run as prefill
 from sa_chat.engine.tools.bench.prefill.check import check_equality, compare
 from sa_chat.engine.tools.bench.prefill.material import DocumentText, RandomIds
-from sa_chat.engine.tools.bench.prefill.reading import Reader
+from sa_chat.engine.tools.bench.prefill.timed_prefill import PrefillBench
 from sa_chat.protocol.errors import EngineError
 
 CPU = (torch.device("cpu"),)
@@ -32,7 +32,7 @@ def _presets(monkeypatch):
 
 def _reader(settings, length=700, chunk=128):
     loaded = random_model(SHAPES["qwen3"], CPU, torch.float32, context=length)
-    return Reader(loaded, CPU, RandomIds(loaded, length), settings, chunk)
+    return PrefillBench(loaded, CPU, RandomIds(loaded, length), settings, chunk)
 
 
 def _bench(tmp_path, *options):
@@ -139,14 +139,14 @@ def test_a_document_gives_any_number_of_tokens(tmp_path):
 
 
 def test_what_runs_out_of_memory_is_a_row_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
-    read = Reader.read
+    read = PrefillBench.read
 
     def limited(self, length, mode, settings=None):
         if mode == "dense" and length >= 512:
             raise torch.OutOfMemoryError
         return read(self, length, mode, settings)
 
-    monkeypatch.setattr(Reader, "read", limited)
+    monkeypatch.setattr(PrefillBench, "read", limited)
     options = ["--preset", "tiny-llama", "--lengths", "256,512,1024", "--rounds", "2"]
     code, saved = _bench(tmp_path, *options)
     assert code == 0
@@ -161,7 +161,9 @@ def test_what_runs_out_of_memory_is_a_row_and_the_rest_goes_on(tmp_path, monkeyp
     ]
     assert [pair["length"] for pair in saved["summary"]["by_length"]] == [256]
     assert "out of memory" in capsys.readouterr().out
-    monkeypatch.setattr(Reader, "read", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    monkeypatch.setattr(
+        PrefillBench, "read", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError())
+    )
     assert _bench(tmp_path, *options)[0] == 5
     assert "Not even 256 tokens fit" in capsys.readouterr().err
 

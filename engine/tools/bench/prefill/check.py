@@ -18,7 +18,7 @@ from ....model import LoadedModel
 from ....runtime import ModelRunner
 from ....sparsity import SelectionSettings
 from ..results import Row
-from .reading import Reader
+from .timed_prefill import PrefillBench
 
 MOST_DIVERGENCE = 0.02  # nats: what number formats and the order of sums make
 REFERENCE_TOKENS = 4096  # of the slow definition, whose scores are all in memory
@@ -47,7 +47,7 @@ class ReferenceBackend(AttentionBackend):
         return out.to(q.dtype), lse
 
 
-def check_equality(reader: Reader, length: int) -> Row:
+def check_equality(reader: PrefillBench, length: int) -> Row:
     """The next token after a document: by definition against dense, and dense against sparse,
     at alpha 1 and at the reader's settings.  Warms every kernel up.
 

@@ -8,41 +8,41 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from ..results import Row, table
-from .reading import Reading
+from .timed_prefill import TimedPrefill
 
 PARTS = ("tokenize_s", "select_s", "prefill_s", "first_token_s")
 MEASURED = "measured"
 
 
 def measured(
-    length: int, mode: str, attention: str, readings: Sequence[Reading], before: Row | None
+    length: int, mode: str, attention: str, timed: Sequence[TimedPrefill], before: Row | None
 ) -> Row:
     """The round with the median TTFT (of an even number the mean of the two), and all rounds.
 
     Args:
         before: the row of the same mode at the length before, if it was measured.
     """
-    ordered = sorted(readings, key=lambda reading: reading.ttft_s)
+    ordered = sorted(timed, key=lambda one: one.ttft_s)
     middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
-    reading = middle[0]
-    by_device = zip(*(reading.memory for reading in readings), strict=True)
+    one = middle[0]
+    by_device = zip(*(one.memory for one in timed), strict=True)
     row: Row = {
         "length": length,
         "mode": mode,
         "attention": attention,
         "outcome": MEASURED,
-        "tokens": reading.tokens,
+        "tokens": one.tokens,
         "ttft_s": statistics.fmean(each.ttft_s for each in middle),
         **{part: statistics.fmean(getattr(each, part) for each in middle) for part in PARTS},
         "growth_exponent": None,
-        "density": reading.density,
-        "density_by_layer": reading.density_by_layer,
-        "recall": asdict(reading.recall),
-        "answer_tokens_per_s": statistics.median(each.answer_tokens_per_s for each in readings),
+        "density": one.density,
+        "density_by_layer": one.density_by_layer,
+        "recall": asdict(one.recall),
+        "answer_tokens_per_s": statistics.median(each.answer_tokens_per_s for each in timed),
         "memory": [asdict(max(peaks, key=lambda peak: peak.peak_bytes)) for peaks in by_device],
         "rounds": [
             {"ttft_s": each.ttft_s, **{part: getattr(each, part) for part in PARTS}}
-            for each in readings
+            for each in timed
         ],
     }
     if before is not None:

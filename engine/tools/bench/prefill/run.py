@@ -20,8 +20,8 @@ from ..results import Report, Row
 from .check import check_equality, compare, told
 from .material import DocumentText, RandomIds
 from .picture import draw_ttft
-from .reading import MODES, Reader, Reading
 from .rows import measured, memory_table, missing, pairs_table, times_table
+from .timed_prefill import MODES, PrefillBench, TimedPrefill
 
 GPU_LENGTHS = (8192, 16_384, 32_768, 65_536, 131_072)
 CPU_LENGTHS = (4096, 8192, 16_384)
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def measure(reader: Reader, lengths: Sequence[int], rounds: int, report: Report) -> list[Row]:
+def measure(reader: PrefillBench, lengths: Sequence[int], rounds: int, report: Report) -> list[Row]:
     """Rounds of dense and sparse in alternation, length by length, each into `report`.
 
     A mode whose memory ran out is not tried at greater lengths.
@@ -94,78 +94,80 @@ def measure(reader: Reader, lengths: Sequence[int], rounds: int, report: Report)
     last: dict[str, Row] = {}
     exhausted: dict[str, int] = {}  # mode -> length
     for length in lengths:
-        readings: dict[str, list[Reading]] = {mode: [] for mode in MODES}
+        timed: dict[str, list[TimedPrefill]] = {mode: [] for mode in MODES}
         for _ in range(rounds):
             for mode in MODES:
                 if mode not in exhausted:
-                    reading = _try(reader, length, mode)
-                    if reading is None:
+                    prefill = _try(reader, length, mode)
+                    if prefill is None:
                         exhausted[mode] = length
                     else:
-                        readings[mode].append(reading)
+                        timed[mode].append(prefill)
         for mode in MODES:
             attention = attention_of(reader, mode)
             if mode in exhausted:
                 report.add(missing(length, mode, attention, exhausted[mode]))
             else:
-                row = measured(length, mode, attention, readings[mode], last.get(mode))
+                row = measured(length, mode, attention, timed[mode], last.get(mode))
                 report.add(row)
                 last[mode] = row
         if not exhausted:
-            pairs.append(_pair(last, readings))
+            pairs.append(_pair(last, timed))
         release(reader.devices)
     return pairs
 
 
-def attention_of(reader: Reader, mode: str) -> str:
+def attention_of(reader: PrefillBench, mode: str) -> str:
     """What computes a mode's attention, for tables."""
     return "all pairs" if mode == "dense" else density_of(reader)
 
 
-def density_of(reader: Reader) -> str:
+def density_of(reader: PrefillBench) -> str:
     settings = reader.settings
     if settings.density is not None:
         return f"density {settings.density:g} forced"
     return f"{settings.method}, alpha {settings.alpha:g}"
 
 
-def _try(reader: Reader, length: int, mode: str) -> Reading | None:
+def _try(reader: PrefillBench, length: int, mode: str) -> TimedPrefill | None:
     """None where memory runs out."""
     try:
-        reading = reader.read(length, mode)
+        prefill = reader.read(length, mode)
     except torch.OutOfMemoryError:
         print(f"{length:,} tokens, {mode}: out of memory", file=sys.stderr, flush=True)
     else:
         print(
-            f"{length:,} tokens, {mode}: TTFT {reading.ttft_s:.2f} s, "
-            f"density {reading.density:.3f}, {reader.answer_tokens} tokens answered",
+            f"{length:,} tokens, {mode}: TTFT {prefill.ttft_s:.2f} s, "
+            f"density {prefill.density:.3f}, {reader.answer_tokens} tokens answered",
             file=sys.stderr,
             flush=True,
         )
-        return reading
+        return prefill
     release(reader.devices)
     return None
 
 
-def _pair(rows: dict[str, Row], readings: dict[str, list[Reading]]) -> Row:
+def _pair(rows: dict[str, Row], timed: dict[str, list[TimedPrefill]]) -> Row:
     dense, sparse = rows["dense"], rows["sparse"]
     return {
         "length": dense["length"],
         "dense_ttft_s": dense["ttft_s"],
         "sparse_ttft_s": sparse["ttft_s"],
         "dense_over_sparse": dense["ttft_s"] / sparse["ttft_s"],
-        **compare(readings["dense"][-1].logits, readings["sparse"][-1].logits),
+        **compare(timed["dense"][-1].logits, timed["sparse"][-1].logits),
     }
 
 
-def _reader(subject: Subject, arguments: argparse.Namespace, settings: SelectionSettings) -> Reader:
+def _reader(
+    subject: Subject, arguments: argparse.Namespace, settings: SelectionSettings
+) -> PrefillBench:
     loaded, longest = subject.loaded, subject.lengths[-1]
     if subject.random:
         material: RandomIds | DocumentText = RandomIds(loaded, longest)
     else:
         tokenizer = load_tokenizer(str(loaded.folder or loaded.name))
         material = DocumentText(tokenizer, arguments.document, longest)
-    return Reader(
+    return PrefillBench(
         loaded,
         subject.devices,
         material,
@@ -176,7 +178,7 @@ def _reader(subject: Subject, arguments: argparse.Namespace, settings: Selection
     )
 
 
-def _chunks(reader: Reader) -> str:
+def _chunks(reader: PrefillBench) -> str:
     if reader.chunk is not None:
         return f"chunks of {reader.chunk:,} tokens"
     usual = f"{platform_of(reader.loaded.device).sizes.chunk:,} tokens"
@@ -185,7 +187,7 @@ def _chunks(reader: Reader) -> str:
     return f"chunks of {usual}, the first apart"
 
 
-def _notes(reader: Reader, subject: Subject) -> list[str]:
+def _notes(reader: PrefillBench, subject: Subject) -> list[str]:
     """What the figures are of."""
     notes = [
         f"Read: {reader.material.description}; {_chunks(reader)}.",

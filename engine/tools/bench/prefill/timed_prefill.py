@@ -21,7 +21,7 @@ MODES = ("dense", "sparse")
 
 
 @dataclass(frozen=True)
-class Reading:
+class TimedPrefill:
     """A document read in one mode.  Seconds; the device's work is done when a clock is read."""
 
     tokens: int  # question included
@@ -42,7 +42,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Reader:
+class PrefillBench:
     """A model, what it reads, and how."""
 
     loaded: LoadedModel
@@ -58,7 +58,9 @@ class Reader:
         seconds that tokenizing took."""
         return self.material.read(length - len(self.material.question))
 
-    def read(self, length: int, mode: str, settings: SelectionSettings | None = None) -> Reading:
+    def read(
+        self, length: int, mode: str, settings: SelectionSettings | None = None
+    ) -> TimedPrefill:
         """Read the document of `length` and answer its question by `answer_tokens`.
 
         Args:
@@ -89,7 +91,7 @@ class Reader:
         answered = time.perf_counter()
         tokens = runner.length
         rate = self._answer(runner, logits)
-        return Reading(
+        return TimedPrefill(
             tokens=tokens,
             tokenize_s=tokenize_s,
             select_s=result.select_s,
