@@ -36,7 +36,7 @@ def test_without_paths_the_handbook_and_the_source_code_are_read(demonstration: 
     paths = [path for path, _ in demonstration.code]
     assert {"app/cli.py", "protocol/config.py", "engine/sparsity/plan.py"} <= set(paths)
     assert all(path.endswith(".py") for path in paths)
-    assert dict(demonstration.code)["protocol/errors.py"].startswith('"""Every error')
+    assert dict(demonstration.code)["protocol/errors.py"].startswith('"""All errors')
 
 
 def test_prose_is_running_text_without_heads_headings_and_markers(demonstration: Sources) -> None:
