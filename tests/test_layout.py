@@ -68,6 +68,16 @@ def test_only_the_platform_and_the_kernels_name_a_kind_of_gpu():
     assert named == {"protocol/config.py": 1}
 
 
+def test_a_forward_pass_cannot_measure_the_machine_or_keep_what_was_measured():
+    """What a layer's attention imports knows nothing of calibration."""
+    for file in (ROOT / "engine" / "attention").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = {node.module or "", *(alias.name for alias in node.names)}
+                named = {part for name in names for part in name.split(".")}
+                assert not named & {"autotune", "calibration", "resolve"}, file
+
+
 def test_the_roots_hold_few_loose_modules():
     for top in ("app", "engine"):
         loose = {path.stem for path in (ROOT / top).glob("*.py")}

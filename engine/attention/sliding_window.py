@@ -63,8 +63,8 @@ def windowed_pairs(start: int, end: int, window: int) -> int:
 
 
 def _blocks(start: int, end: int, window: int, together: int) -> Iterator[tuple[int, int, int]]:
-    """Of the rows [start, end): first row, rows in a block, blocks; at most `together` blocks of
-    `window` rows, and one of what is left."""
+    """Blocks that cover the rows [start, end), as (first row, rows of a block, number of blocks):
+    at most `together` blocks of `window` rows each, and one of what is left."""
     while start < end:
         count = min(together, (end - start) // window)
         size = window if count else end - start

@@ -1,4 +1,4 @@
-"""Where a model is, told without importing anything heavy."""
+"""Find a model's folder or hub id without importing anything heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a model can read, and which ids: known before its weights are loaded."""
+"""The context length and vocabulary of a model, known before its weights are loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def context_of(config: EngineConfig, source: str | Path) -> int:
 
 
 def vocabulary_of(source: str | Path) -> int | None:
-    """How many ids the model in `source` (a folder or hub id) has; None if it does not tell.
+    """The vocabulary size of the model in `source` (a folder or hub id); None if undeclared.
 
     Raises `ModelError` if the config cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Does a model fit, with its cache, and on which devices: told before anything is loaded."""
+"""Whether a model fits with its cache, and on which devices, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DeviceBudget:
 
 @dataclass(frozen=True)
 class StagePlacement:
-    """What one device holds.  Bytes."""
+    """The layers that one device holds, and the bytes they take."""
 
     budget: DeviceBudget
     layers: range
@@ -98,7 +98,7 @@ def fitting(name: str, devices: Sequence[torch.device]) -> Iterator[None]:
 
 
 def _best(needs: Needs, budgets: Sequence[DeviceBudget], tokens: int) -> tuple[StagePlacement, ...]:
-    """What fits, of that the fastest; else what misses least."""
+    """The fastest placement that fits; if none does, the one that lacks least memory."""
     assert budgets
     plans = [_whole(needs, budget, tokens) for budget in budgets]
     plans.sort(key=lambda plan: -plan[0].budget.free_bytes)

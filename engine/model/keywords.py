@@ -1,4 +1,4 @@
-"""What `transformers` calls the KV cache: `cache` since 5.24, `past_key_values` before."""
+"""The name of the KV cache in `transformers`: `cache` since 5.24, `past_key_values` before."""
 
 from __future__ import annotations
 

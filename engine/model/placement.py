@@ -1,4 +1,4 @@
-"""Devices and number format, by what the machine can do and what is free on it."""
+"""Number format and memory budgets of the devices that a model may use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def resolve_dtype(device: torch.device) -> torch.dtype:
 
 
 def device_budgets(devices: Sequence[torch.device], gpus: int) -> tuple[DeviceBudget, ...]:
-    """What a model may use of the given devices: the CPU, or of the GPUs the `gpus` with the most
+    """The budgets of the devices that a model may use: the CPU, or the `gpus` GPUs with the most
     free memory, in order of their numbers.
 
     They compute in one number format; those that have bfloat16 come before those that have not.

@@ -65,7 +65,8 @@ class Placed:
 def measured(
     source: str, dtype: torch.dtype, kv_cache_dtype: str = "auto"
 ) -> tuple[Structure, Needs]:
-    """What the model in the folder or under the hub id `source` is made of, without weights.
+    """The structure and memory needs of the model in `source` (a folder or hub id), without its
+    weights.
 
     Raises `ModelError` when it cannot be found, read or used.
     """

@@ -79,7 +79,7 @@ def _around(model: nn.Module, layers: str) -> list[tuple[str, nn.Module]]:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a model takes, in bytes."""
+    """The memory that a model takes, in bytes."""
 
     name: str
     layer_weights: tuple[int, ...]
@@ -98,8 +98,11 @@ class Needs:
 def needs_of(
     model: PreTrainedModel, structure: Structure, name: str, kv_cache_dtype: str = "auto"
 ) -> Needs:
-    """Of a model in the number format that it is computed in; its tensors may be on the meta
-    device.  Layers whose checkpoint is quantised are taken to be as small as it is there."""
+    """The memory needs of a model in the number format that it is computed in.
+
+    Its tensors may be on the meta device.  Layers whose checkpoint is quantised count with their
+    size in the checkpoint.
+    """
     model.tie_weights()
     sizes: Mapping[str, int] = compute_module_sizes(model)
     config: PretrainedConfig = model.config
@@ -132,22 +135,22 @@ def _heads(config: PretrainedConfig) -> tuple[int, int, int, int]:
 
 
 def _stored_bits(config: PretrainedConfig) -> float:
-    """Of a weight in a quantised checkpoint, its scales included; infinite where that is not
-    told or nothing is quantised."""
-    told: Any = getattr(config, "quantization_config", None)
-    if told is None:
+    """Bits of a weight in a quantised checkpoint, its scales included; infinite where nothing is
+    quantised or the configuration does not say."""
+    declared: Any = getattr(config, "quantization_config", None)
+    if declared is None:
         return math.inf
-    told = told if isinstance(told, dict) else told.to_dict()
-    bits = told.get("bits")
-    if told.get("load_in_4bit"):
+    entries = declared if isinstance(declared, dict) else declared.to_dict()
+    bits = entries.get("bits")
+    if entries.get("load_in_4bit"):
         bits = 4
-    elif told.get("load_in_8bit") or told.get("quant_method") == "fp8":
+    elif entries.get("load_in_8bit") or entries.get("quant_method") == "fp8":
         bits = 8
     return 1.1 * bits if bits else math.inf
 
 
 def _untied(model: PreTrainedModel, parts: tuple[str, ...]) -> list[str]:
-    """Without a head that shares the embedding's weight."""
+    """The parts without a head that shares the embedding's weight."""
     embedding = model.get_input_embeddings()
     return [
         part

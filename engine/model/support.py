@@ -1,4 +1,4 @@
-"""What a model may declare, and a proof that it really attends through the engine."""
+"""What a model's configuration may declare, and a probe that it attends through the engine."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _unsupported(name: str) -> ModelError:
 
 
 def _windows(config: PretrainedConfig) -> dict[int, int]:
-    """Layer -> keys that it looks back over, of those that have a window; 0 if none is told.
+    """The window in keys of each layer that has one; 0 if the configuration gives no size.
 
     `layer_types` decides where it is given; `use_sliding_window` false switches a declared
     window off.

@@ -1,4 +1,4 @@
-"""What this machine is called, and what a process of the engine asks of its libraries."""
+"""The names of this machine's CPU and driver, and settings of the process's libraries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prepare_process() -> None:
 
 @cache
 def cpu_name() -> str:
-    """What Linux calls the CPU; elsewhere Python's word for it."""
+    """The CPU's name by Linux; elsewhere by Python."""
     listed = Path("/proc/cpuinfo")
     lines = listed.read_text("utf-8").splitlines() if listed.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -31,7 +31,7 @@ def cpu_name() -> str:
 
 @cache
 def driver_version() -> str:
-    """What NVIDIA's driver calls itself, on Linux; elsewhere, and where there is none, nothing."""
+    """The version of NVIDIA's driver on Linux; empty elsewhere and where there is none."""
     told = Path("/proc/driver/nvidia/version")
     words = told.read_text("utf-8").split() if told.exists() else []
     numbers = [word for word in words if word.replace(".", "").isdigit() and "." in word]

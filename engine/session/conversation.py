@@ -211,7 +211,7 @@ class _Text:
 
     @property
     def tokens(self) -> int:
-        """How many tokens the text has; those of a stop text are not among them."""
+        """Tokens of the text, without those of a stop text."""
         length = len(self._said) + len(self._held)
         return bisect_left(self._ends, length) + 1 if length else 0
 

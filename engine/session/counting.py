@@ -43,7 +43,7 @@ class CountedDocument:
 
     @property
     def size(self) -> DocumentSize:
-        """What is told of it; the events are made of this."""
+        """Sizes and sections, from which the events are made."""
         return DocumentSize(
             title=self.documents.title,
             paths=self.paths,
@@ -61,7 +61,7 @@ class CountedDocument:
         return self.size.excess_tokens
 
     def proposal(self) -> tuple[Drop, ...]:
-        """How it would fit; empty if it does, or if nothing can be proposed."""
+        """Steps by which it would fit; empty if it fits, or if nothing can be proposed."""
         return propose(self.prompt.sections, self.excess_tokens, self._tail)
 
     def event(self, proposal: tuple[Drop, ...] = ()) -> DocumentCounted:

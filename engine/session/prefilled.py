@@ -84,7 +84,7 @@ class PrefilledDocument:
 
     @property
     def done(self) -> PrefillDone:
-        """What the prefill came to."""
+        """The result of the prefill."""
         assert self._done is not None, "not read yet"
         return self._done
 

@@ -1,4 +1,4 @@
-"""What `transformers` writes out in many launches, as one each: for GPUs, where launches and the
+"""Fused forms of what `transformers` computes in many launches: for GPUs, where launches and the
 memory between them cost."""
 
 from transformers import PreTrainedModel

@@ -1,4 +1,4 @@
-"""What the values of options may be; a wrong one is told by argparse.  Starts fast."""
+"""Types of option values for argparse, which reports a wrong value.  Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ density = _number(lambda value: 0.0 < value < 1.0, "density between 0 and 1")
 
 
 def densities(text: str) -> tuple[float, ...]:
-    """Of `density`, separated by commas."""
+    """Several values of `density`, separated by commas."""
     return tuple(density(part) for part in text.split(","))
