@@ -34,9 +34,7 @@ class TokenizedPrompt:
     ids: Ids  # [L]
     documents: DocumentSet
     pieces: tuple[Piece, ...] = field(repr=False)
-    piece_starts: npt.NDArray[np.int64] = field(
-        repr=False
-    )  # [P] index of each first id
+    piece_starts: npt.NDArray[np.int64] = field(repr=False)  # [P] index of each first id
     starts: tuple[Starts, ...] = field(repr=False)  # for each piece the offsets of its tokens
     tokenize_s: float = 0.0
 
