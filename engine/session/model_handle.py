@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig
@@ -91,7 +90,7 @@ class ModelHandle:
         """
         for name in ("model", "device", "gpus", "kv_cache_dtype", "max_context"):
             assert getattr(config, name) == getattr(self._config, name), name
-        other = ModelHandle(replace(config))
+        other = ModelHandle(config)
         other._source, other._tokenizer, other.loaded = self.source, self.tokenizer, self.loaded
         return other
 
