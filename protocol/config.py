@@ -15,6 +15,7 @@ DEVICES = ("auto", "cpu", "cuda")
 METHODS = (
     "auto",
     "local-vertical",
+    "vertical-peaks",
     "vertical-slash",
     "interval-slash",
     "block-cluster",

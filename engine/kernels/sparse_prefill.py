@@ -27,6 +27,8 @@ from .launch import (
     padded_head_dim,
     tensor_cores_supported,
 )
+from .peaks import Peaks
+from .tail import TailKeys
 
 if HAS_TRITON:
     import triton
@@ -52,11 +54,14 @@ def sparse_prefill(
     local_starts: Tensor,
     blocks: BlockLists | None = None,
     order: Tensor | None = None,
+    tail: TailKeys | None = None,
+    peaks: Peaks | None = None,
     *,
     query_block: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
-    """Attention in which a row sees its query block's columns, its key blocks and local window.
+    """Attention in which a row sees its query block's columns, its key blocks and local window,
+    and a summary of what these leave out.
 
     Query head h reads key/value head h // (H / G).  Row r lies in query block t = r //
     `query_block`; at position i it sees the keys `columns[h, :num_columns[h, t]]`, all before the
@@ -72,10 +77,15 @@ def sparse_prefill(
             `query_block`.
         order: int64 [H], the heads in the order in which they are begun, best those with most
             pairs first; None is by their numbers.
+        tail: one key and value for what is left of each span of keys; a row sees those of the
+            spans before its local window.  A dense head sees none.
+        peaks: the heads in which a row also sees the keys before its local window, columns apart,
+            that weigh more than a share of what it sees so far.  They have no key blocks.
         query_block: rows of a query block, a multiple of 16.
         scale: factor on q @ k.T before the softmax.
     Returns:
-        out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that a row sees.
+        out [H, C, D] in the type of `q`, and lse [H, C] float32 over the keys that a row sees,
+        those of the tail not among them.
     """
     heads, rows, head_dim = q.shape
     num_kv_heads, keys, _ = k.shape
@@ -96,6 +106,15 @@ def sparse_prefill(
         assert query_block % blocks.size == 0 == blocks.size % sizes.keys
         lists = blocks.numbers, blocks.whole, blocks.counts, blocks.excluded
         lengths = *blocks.numbers.shape[1:], blocks.excluded.shape[1]
+    spans, span = 0, 0
+    # What is not there is not read, but a descriptor needs a tensor.
+    tail_keys, tail_values, tail_weights = gathered.keys, gathered.values, lists[0]
+    if tail is not None and tail.keys.shape[1]:
+        tail_keys, tail_values, tail_weights = tail.keys, tail.values, tail.log_weights
+        spans, span = tail.keys.shape[1], tail.span
+    scanned, kept, log_peak = lists[0], lists[0], 0.0
+    if peaks is not None:
+        scanned, kept, log_peak = peaks.heads, peaks.kept, math.log2(peaks.share)
     # Row by row in memory, as the next layer of the model reads it.
     out = torch.empty(rows, heads, head_dim, dtype=q.dtype, device=q.device).transpose(0, 1)
     lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
@@ -106,6 +125,11 @@ def sparse_prefill(
             descriptor(v, sizes.keys),
             descriptor(gathered.keys, sizes.keys),
             descriptor(gathered.values, sizes.keys),
+            descriptor(tail_keys, sizes.keys),
+            descriptor(tail_values, sizes.keys),
+            tail_weights,
+            scanned,
+            kept,
             out,
             lse,
             num_columns,
@@ -122,7 +146,11 @@ def sparse_prefill(
             keys - rows,
             heads // num_kv_heads,
             *lengths,
+            spans,
+            kept.stride(0),
             scale * LOG2_E,
+            LOG2_E,
+            log_peak,
             QUERY_BLOCK=query_block,
             HEAD_DIM=head_dim,
             BLOCK_M=block_m,
@@ -130,6 +158,8 @@ def sparse_prefill(
             BLOCK_D=width,
             ORDERED=order is not None,
             KEY_BLOCK=0 if blocks is None else blocks.size,
+            SPAN=span,
+            SCAN=peaks is not None,
             STAGES=sizes.stages,
             LN_2=math.log(2.0),
             num_warps=sizes.warps,
@@ -177,7 +207,15 @@ if HAS_TRITON:
         return acc, higher, total
 
     @triton.jit(  # type: ignore[untyped-decorator]
-        do_not_specialize=["query_blocks", "rows", "offset", "row_blocks", "listed", "flags"]
+        do_not_specialize=[
+            "query_blocks",
+            "rows",
+            "offset",
+            "row_blocks",
+            "listed",
+            "flags",
+            "spans",
+        ]
     )
     def _sparse_prefill_kernel(  # type: ignore[no-untyped-def]
         q,
@@ -185,6 +223,11 @@ if HAS_TRITON:
         v,
         column_keys,
         column_values,
+        tail_keys,
+        tail_values,
+        tail_weights,
+        scanned,
+        kept,
         out,
         lse,
         num_columns,
@@ -206,7 +249,11 @@ if HAS_TRITON:
         row_blocks,
         listed,
         flags,
+        spans,
+        kept_head,
         factor,  # scale * log2(e), for exp2
+        log2_e,
+        log2_peak,
         QUERY_BLOCK: tl.constexpr,
         HEAD_DIM: tl.constexpr,
         BLOCK_M: tl.constexpr,
@@ -214,6 +261,8 @@ if HAS_TRITON:
         BLOCK_D: tl.constexpr,
         ORDERED: tl.constexpr,
         KEY_BLOCK: tl.constexpr,  # 0: there are none
+        SPAN: tl.constexpr,  # keys that one of the tail stands for; 0: there is no tail
+        SCAN: tl.constexpr,
         STAGES: tl.constexpr,
         LN_2: tl.constexpr,
     ):
@@ -291,7 +340,45 @@ if HAS_TRITON:
                 queries, keys, values, seen, factor, acc, top, total, True
             )
 
+        if SCAN:  # noqa: SIM102 (known when compiling)
+            if tl.load(scanned + head) != 0:
+                limit = top + tl.log2(total) + log2_peak
+                kept += wide * kept_head
+                for start in tl.range(0, local_start, BLOCK_N, num_stages=STAGES):
+                    key = start + step
+                    keys = k.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                    left = tl.load(kept + key, mask=key < local_start, other=1) == 0
+                    scores = tl.dot(queries, keys.T) * factor
+                    found = (scores > limit[:, None]) & left[None, :]
+                    if tl.max(tl.max(found.to(tl.int32), 1), 0) > 0:
+                        values = v.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                        scores = tl.where(found, scores, float("-inf"))
+                        higher = tl.maximum(top, tl.max(scores, 1))
+                        weights = tl.exp2(scores - higher[:, None])
+                        shrink = tl.exp2(top - higher)
+                        total = total * shrink + tl.sum(weights, 1)
+                        acc = tl.dot(weights.to(values.dtype), values, acc * shrink[:, None])
+                        top = higher
+
         # Rows past the last may have counted keys past the end; they are not written.
+        tl.store(lse + wide * rows + row, (top + tl.log2(total)) * LN_2, mask=row < rows)
+
+        if SPAN > 0:
+            tail_weights += wide * spans
+            seen_spans = local_start // SPAN
+            for start in tl.range(0, seen_spans, BLOCK_N, num_stages=STAGES):
+                keys = tail_keys.load([head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                values = tail_values.load([head, start, 0]).reshape(BLOCK_N, BLOCK_D)
+                weight = tl.load(
+                    tail_weights + start + step, mask=start + step < seen_spans, other=float("-inf")
+                )
+                # Every row has seen a key, so that `top` is finite.
+                scores = tl.dot(queries, keys.T) * factor + (weight * log2_e)[None, :]
+                higher = tl.maximum(top, tl.max(scores, 1))
+                weights = tl.exp2(scores - higher[:, None])
+                shrink = tl.exp2(top - higher)
+                total = total * shrink + tl.sum(weights, 1)
+                acc = tl.dot(weights.to(values.dtype), values, acc * shrink[:, None])
+                top = higher
         result = (acc / total[:, None]).to(out.dtype.element_ty)
         tl.store(out + wide * out_head + at * out_row + dims[None, :], result, mask=inside)
-        tl.store(lse + wide * rows + row, (top + tl.log2(total)) * LN_2, mask=row < rows)

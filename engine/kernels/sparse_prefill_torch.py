@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from .block_lists import BlockLists
+from .merge_attention_states import merge_attention_states
+from .peaks import Peaks
 from .reference import attend_reference
+from .tail import TailKeys, tail_lse
 
 
 def sparse_mask(
@@ -65,6 +70,8 @@ def sparse_prefill_torch(
     local_starts: Tensor,
     blocks: BlockLists | None = None,
     order: Tensor | None = None,
+    tail: TailKeys | None = None,
+    peaks: Peaks | None = None,
     *,
     query_block: int,
     scale: float,
@@ -86,4 +93,49 @@ def sparse_prefill_torch(
         kept = kept.scatter_(-1, at, True)[..., :count]
         excluded = torch.nn.functional.pad(blocks.excluded, (0, keys - blocks.excluded.shape[-1]))
         mask |= block_mask(kept, rows=rows, keys=keys, size=blocks.size) & (excluded == 0)[:, None]
-    return attend_reference(q, k, v, scale=scale, mask=mask)
+    out, lse = attend_reference(q, k, v, scale=scale, mask=mask)
+    starts = local_starts.repeat_interleave(query_block, dim=1)[:, : len(rows)]
+    if peaks is not None:
+        mask |= peak_mask(q, k, lse, peaks, starts, scale=scale)
+        out, lse = attend_reference(q, k, v, scale=scale, mask=mask)
+    if tail is None:
+        return out, lse
+    return with_tail(out, lse, q, tail, starts, scale=scale), lse
+
+
+def peak_mask(
+    q: Tensor, k: Tensor, lse: Tensor, peaks: Peaks, local_starts: Tensor, *, scale: float
+) -> Tensor:
+    """The keys that rows see as peaks, bool [H, C, N].
+
+    Args:
+        q: [H, C, D]; k: [G, N, D].
+        lse: [H, C], over the keys that rows see otherwise.
+        local_starts: int [H, C].
+    """
+    keys = k.shape[1]
+    scores = q.float() @ k.float().repeat_interleave(len(q) // len(k), dim=0).transpose(1, 2)
+    kept = torch.nn.functional.pad(peaks.kept, (0, keys - peaks.kept.shape[1]), value=1)
+    before = torch.arange(keys, device=q.device) < local_starts[..., None]
+    left = before & (kept == 0)[:, None] & (peaks.heads != 0)[:, None, None]
+    return left & (scores * scale > lse[..., None] + math.log(peaks.share))
+
+
+def with_tail(
+    out: Tensor, lse: Tensor, q: Tensor, tail: TailKeys, local_starts: Tensor, *, scale: float
+) -> Tensor:
+    """Attention over kept keys, joined with that over the tail.
+
+    Args:
+        out, lse: [H, C, D] and [H, C], over the kept keys.
+        q: [H, C, D].
+        local_starts: int [H, C]; a row sees the spans before it.
+    Returns:
+        [H, C, D] float32.
+    """
+    scores = q.float() @ tail.keys.float().transpose(1, 2) * scale
+    ends = (torch.arange(tail.keys.shape[1], device=q.device) + 1) * tail.span
+    hidden = ends > local_starts[..., None]
+    weights, tail_sum = tail_lse(scores.masked_fill(hidden, float("-inf")), tail.log_weights)
+    joined, _ = merge_attention_states(weights @ tail.values.float(), tail_sum, out.float(), lse)
+    return joined

@@ -17,6 +17,7 @@ from .top_p_mask_torch import (
     NONE,
     SMALLEST,
     UNUSED_BITS,
+    mask_from_torch,
     top_p_mask_torch,
     top_p_members_torch,
 )
@@ -55,6 +56,36 @@ def top_p_mask(
     )
 
 
+def mask_from(weights: Tensor, least: Tensor, *, num_sink_tokens: int) -> tuple[Tensor, Tensor]:
+    """The first `num_sink_tokens` entries of each row, and the others that weigh enough.
+
+    Args:
+        weights: [H, N] float32, none negative.
+        least: [H] float32, positive.
+    Returns:
+        columns and counts, as `top_p_mask` returns them.
+    """
+    if HAS_TRITON and weights.device.type == "cuda" and weights.shape[1] > 0:
+        return mask_from_triton(weights, least, num_sink_tokens=num_sink_tokens)
+    return mask_from_torch(weights, least, num_sink_tokens=num_sink_tokens)
+
+
+def mask_from_triton(
+    weights: Tensor, least: Tensor, *, num_sink_tokens: int
+) -> tuple[Tensor, Tensor]:
+    """`mask_from` by the kernels; N >= 1."""
+    heads, keys = weights.shape
+    block = _SHORT if keys <= _SHORT else _BLOCK
+    bits = least.contiguous().view(torch.int32)
+    kept = torch.empty(heads, -(-keys // block), dtype=torch.int32, device=weights.device)
+    weights = weights.contiguous()
+    with device_of(weights):
+        _count_kernel[(kept.shape[1], heads)](
+            weights, bits, kept, keys, kept.shape[1], num_sink_tokens, BLOCK=block, num_warps=8
+        )
+    return _lists(weights, bits, kept, num_sink_tokens, block)
+
+
 def top_p_members(
     weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int = 0
 ) -> Tensor:
@@ -72,14 +103,24 @@ def top_p_mask_triton(
     weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
 ) -> tuple[Tensor, Tensor]:
     """`top_p_mask` by the kernels."""
-    heads, keys = weights.shape
-    columns, counts = torch.empty(2, heads, keys, dtype=torch.int32, device=weights.device)
+    keys = weights.shape[1]
     if keys == 0:
-        return columns, counts
+        return top_p_mask_torch(
+            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
+        )
     weights = weights.contiguous()
     least, kept = _threshold(weights, counted, limits, num_sink_tokens, at_least)
+    return _lists(weights, least, kept, num_sink_tokens, _SHORT if keys <= _SHORT else _BLOCK)
+
+
+def _lists(
+    weights: Tensor, least: Tensor, kept: Tensor, num_sink_tokens: int, block: int
+) -> tuple[Tensor, Tensor]:
+    """Columns and counts, from the least bits that are kept, int32 [H], and how many are kept in
+    each block of a row, int32 [H, blocks]."""
+    heads, keys = weights.shape
+    columns, counts = torch.empty(2, heads, keys, dtype=torch.int32, device=weights.device)
     blocks = kept.shape[1]
-    block = _SHORT if keys <= _SHORT else _BLOCK
     with device_of(weights):
         _top_p_list_kernel[(blocks, heads)](
             weights,
@@ -227,6 +268,16 @@ if HAS_TRITON:
         """1 if the sums together reach the limit, or without AT_LEAST if they pass it."""
         total = tl.sum(sums)
         return (total >= limit).to(tl.int32) if AT_LEAST else (total > limit).to(tl.int32)
+
+    @triton.jit(do_not_specialize=["keys", "blocks", "num_sink_tokens"])  # type: ignore[untyped-decorator]
+    def _count_kernel(  # type: ignore[no-untyped-def]
+        weights, least, kept, keys, blocks, num_sink_tokens, BLOCK: tl.constexpr
+    ):
+        """How many entries of one block of a row are kept."""
+        block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
+        at = block * BLOCK + tl.arange(0, BLOCK)
+        of = _is_kept(weights + row * keys, at, keys, num_sink_tokens, tl.load(least + row))
+        tl.store(kept + row * blocks + block, tl.sum(of.to(tl.int32)))
 
     @triton.jit(do_not_specialize=["keys", "blocks", "num_sink_tokens"])  # type: ignore[untyped-decorator]
     def _top_p_list_kernel(  # type: ignore[no-untyped-def]

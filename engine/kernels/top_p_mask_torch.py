@@ -15,8 +15,20 @@ def top_p_mask_torch(
     weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int, at_least: bool
 ) -> tuple[Tensor, Tensor]:
     """`top_p_mask` in plain torch."""
-    heads, keys = weights.shape
     least = _threshold(weights, counted, limits, num_sink_tokens, at_least)
+    return _lists(weights, least, num_sink_tokens)
+
+
+def mask_from_torch(
+    weights: Tensor, least: Tensor, *, num_sink_tokens: int
+) -> tuple[Tensor, Tensor]:
+    """`mask_from` in plain torch."""
+    return _lists(weights, least.contiguous().view(torch.int32), num_sink_tokens)
+
+
+def _lists(weights: Tensor, least: Tensor, num_sink_tokens: int) -> tuple[Tensor, Tensor]:
+    """Columns and counts, from the least bits that are kept, int32 [H]."""
+    heads, keys = weights.shape
     bits = weights[:, num_sink_tokens:].contiguous().view(torch.int32)
     first = least.new_ones(heads, min(num_sink_tokens, keys)) > 0
     kept = torch.cat([first, bits >= least[:, None]], dim=-1)

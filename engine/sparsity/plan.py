@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.sparse_prefill_torch import block_mask, sparse_mask
+from ..kernels.tail import TailKeys, span_means
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,20 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class Tail:
+    """The spans of the keys before a chunk's last local window, without the kept columns."""
+
+    span: int
+    keys: Tensor  # [H, S, D] in the type of the keys
+    weights: Tensor  # the same type, [H, S, span]: of each left-out key within its span
+    log_weights: Tensor  # float32 [H, S], what the span weighs; -inf where nothing is left out
+
+    def with_values(self, v: Tensor) -> TailKeys:
+        """The tail with the values of v [G, N, D]."""
+        return TailKeys(self.span, self.keys, span_means(self.weights, v), self.log_weights)
+
+
+@dataclass(frozen=True)
 class SparsePlan:
     """One chunk of one layer, as tensors on the device of its keys.
 
@@ -74,7 +89,10 @@ class SparsePlan:
     window, those of its blocks that are not among the columns, and those from
     `local_starts[h, t]` to each row itself; `to_mask` is this as a mask.  The lists are sorted and
     a query block uses the first of them, so that attention itself needs no mask.  A dense head uses
-    no columns and no blocks, and its local windows begin at 0.
+    no columns and no blocks, and its local windows begin at 0.  A tail adds to the output one key
+    and value for each span before the local window; a scanned head also keeps, in each row, the
+    keys before the local window that weigh more than `peak` times what the row keeps otherwise.
+    Neither is part of the mask.
     """
 
     query_blocks: tuple[QueryBlock, ...]  # of as many rows each, the last of at most as many
@@ -85,6 +103,10 @@ class SparsePlan:
     pairs_causal: int  # of one head
     blocks: Blocks | None = None
     order: Tensor | None = None  # int64 [H], heads with the most pairs first, where they differ
+    kept: Tensor | None = None  # bool [H, N], the columns before the last local window as a mask
+    tail: Tail | None = None  # of what columns and local windows leave out
+    scanned: Tensor | None = None  # bool [H], which heads keep their peaks too
+    peak: float = 1.0  # least share of the kept mass that makes a key a peak
 
     @property
     def dense(self) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..kernels.block_mass import block_mass
 from ..kernels.column_mass import column_mass
 from ..kernels.cpu_bf16 import RELIABLE_SUM, cpu_bf16_supported, shifted_weights, typical_scores
+from ..kernels.mass_by_level import mass_by_level, mass_by_level_torch
 from ..kernels.row_lse import row_lse
 from ..kernels.sampled_rows import sampled_rows_supported
 from .plan import QueryBlock
@@ -24,18 +25,20 @@ NEGLIGIBLE_MASS = 0.005  # share of all mass in the blocks, together, that have 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one chunk's sampled and held-out rows attend to.
+    """What one chunk's sampled, validation and held-out rows attend to.
 
     The attention mass (sum of softmax weights) of a sampled row is 1, that of the sample `rows`.
     The part that lies outside of the local windows is summed up: in total, by key, and by row
-    block and key block.  `held_out_lse` is the log-sum-exp over all keys of the chunk's rows
-    `held_out_rows`, which selection does not look at: they measure its recall.
+    block and key block.  Validation rows tell what a row that was not sampled would lose.
+    `held_out_lse` is the log-sum-exp over all keys of the chunk's rows `held_out_rows`, which
+    selection does not look at: they measure its recall.
     """
 
     rows: int
     outside_mass: Tensor  # float32 [H]
     column_mass: Tensor  # float32 [H, N] up to the last local window; negligible blocks evenly
     block_mass: Tensor | None  # float32 [H, R, B]; None where no pattern needs it
+    validation_blocks: Tensor | None  # float32 [H, V, B], before the local windows; so is this
     held_out_rows: Tensor  # int64 [T]
     held_out_lse: Tensor  # float32 [H, T]
     source: Source
@@ -49,9 +52,9 @@ class Sample:
 class Source:
     """The tensors that a sample was taken from."""
 
-    q: Tensor  # [H, R + T, D], the sampled and the held-out rows
+    q: Tensor  # [H, R + V + T, D], the sampled, the validation and the held-out rows
     k: Tensor  # [G, N, D]
-    lse: Tensor  # [H, R + T], over all keys that a row sees
+    lse: Tensor  # [H, R + V + T], over all keys that a row sees
     rows: SampledRows
     block: int
     scale: float
@@ -67,6 +70,25 @@ class Source:
         if self.mass_of_blocks is None:
             return _column_mass_outside(self, kept)
         return self._by_kernel(kept)
+
+    def mass_by_level(self, weights: Tensor, num_sink_tokens: int) -> tuple[Tensor, Tensor]:
+        """The mass of each validation row outside of its local window by the level of its keys,
+        and its squares, [H, V, LEVELS]; see `kernels.mass_by_level`.
+
+        Args:
+            weights: float32 [H, N], of the keys up to the last local window.
+        """
+        by_level = mass_by_level_torch if self.mass_of_blocks is None else mass_by_level
+        return by_level(
+            self.q,
+            self.k,
+            self.lse,
+            self.rows.validation_local_starts,
+            weights,
+            first_row=self.rows.count,
+            num_sink_tokens=num_sink_tokens,
+            scale=self.scale,
+        )
 
     def _by_kernel(self, kept: Tensor | None) -> Tensor:
         assert self.mass_of_blocks is not None
@@ -94,8 +116,8 @@ def sample(
     *,
     scale: float,
 ) -> Sample:
-    """Exact causal softmax of the sampled rows, and the log-sum-exp of one held-out row of each
-    query block that has more than its sampled ones.
+    """Exact causal softmax of the sampled rows, and the log-sum-exp of the validation and held-out
+    ones.
 
     Args:
         q: [H, C, D], the chunk's queries at positions [N - C, N); k: [G, N, D], all keys so far.
@@ -112,6 +134,7 @@ def sample(
     picked = q.index_select(1, rows.at)
     block = settings.block
     by_block: Tensor | None
+    by_validation: Tensor | None = None
     if sampled_rows_supported(q, block):
         parts = row_lse(picked, k, rows.positions, block=block, scale=scale)
         lse, by_block = block_mass(
@@ -125,19 +148,41 @@ def sample(
         mass_of_blocks = by_block.sum(dim=1)
         source = Source(picked, k, lse, rows, block, scale, mass_of_blocks)
         mass, outside = source.column_mass(), mass_of_blocks.sum(dim=1)
+        if settings.needs_blocks:
+            of_rows = parts[1][: by_block.shape[-1], :, rows.validation]
+            by_validation = (of_rows - lse[:, rows.validation]).exp_().permute(1, 2, 0)
     else:
         wanted = block if settings.needs_blocks else None
         lse, mass, by_block = _by_matrices(picked, k, rows, wanted, scale)
         source = Source(picked, k, lse, rows, block, scale, None)
         outside = mass.sum(dim=-1)
-    return Sample(rows.count, outside, mass, by_block, rows.held_out, lse[:, rows.count :], source)
+        if wanted is not None:
+            by_validation = _validation_blocks(source)
+    held_out_lse = lse[:, rows.validation.stop :]
+    return Sample(
+        rows.count, outside, mass, by_block, by_validation, rows.held_out, held_out_lse, source
+    )
+
+
+def _validation_blocks(source: Source) -> Tensor:
+    """`Sample.validation_blocks` in plain torch; keys of the local windows may count in it."""
+    rows = source.rows
+    q, lse = source.q[:, rows.validation], source.lse[:, rows.validation]
+    last = rows.query_blocks[-1].local_start
+    parts = []
+    for some, keys in _portions(q, source.k):
+        scores = q[some].float() @ keys[:last].float().T * source.scale
+        seen = torch.arange(last, device=q.device) <= rows.positions[rows.validation, None]
+        weights = (scores - lse[some, :, None]).exp_().masked_fill_(~seen, 0.0)
+        parts.append(_in_blocks(weights, source.block))
+    return torch.cat(parts)
 
 
 def _by_matrices(
     q: Tensor, k: Tensor, rows: SampledRows, block: int | None, scale: float
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """In plain torch: the log-sum-exp of every row, [H, R + T], and the mass of the sampled ones by
-    key, [H, N], and with `block` by row block and key block, [H, R, B]."""
+    """In plain torch: the log-sum-exp of every row, [H, R + V + T], and the mass of the sampled
+    ones by key, [H, N], and with `block` by row block and key block, [H, R, B]."""
     heads, last = len(q), rows.query_blocks[-1].local_start
     mass = torch.zeros(heads, last, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
@@ -206,7 +251,7 @@ class _Part:
 
 
 def _weights(q: Tensor, k: Tensor, rows: SampledRows, scale: float) -> tuple[Tensor, list[_Part]]:
-    """The log-sum-exp of every row of q [S, R + T, D] over all keys k [N, D], [S, R + T], and the
+    """The log-sum-exp of every row of q [S, R + V + T, D] over all keys k [N, D], and the
     weights of the keys before the local windows of the sampled ones."""
     before, last = rows.query_blocks[0].local_start, rows.query_blocks[-1].local_start
     sampled = slice(0, rows.count)

@@ -1,4 +1,5 @@
-"""Which rows of a chunk are sampled, and which are held out to measure recall."""
+"""Which rows of a chunk are sampled, which validate what they suggest, and which are held out to
+measure the recall of the result."""
 
 from __future__ import annotations
 
@@ -38,11 +39,14 @@ class SampledRows:
     """One chunk's query blocks and its rows of interest, as tensors on a device."""
 
     query_blocks: tuple[QueryBlock, ...]
-    count: int  # of sampled rows
-    at: Tensor  # int64 [R + T], rows of the chunk: the sampled ones, then the held-out ones
-    positions: Tensor  # int32 [R + T], of the same in the context
+    count: int  # of sampled rows, R
+    validation_count: int  # V
+    at: Tensor  # int64 [R + V + T], rows of the chunk: sampled, then validation, then held-out ones
+    positions: Tensor  # int32 [R + V + T], of the same in the context
     local_starts: Tensor  # int32 [R], where the local window of a sampled row begins
     row_block: Tensor  # int32 [R], the block of `block` rows in which each lies
+    validation_local_starts: Tensor  # int32 [V]
+    validation_row_block: Tensor  # int64 [V]
     row_blocks: int
     membership: Tensor  # float32 [R, row_blocks], 1 where a row lies in a block
     rows_in_blocks: Tensor  # float32 [row_blocks], how many of the sampled rows lie in each
@@ -60,7 +64,12 @@ class SampledRows:
     @property
     def held_out(self) -> Tensor:
         """The held-out rows, one for each query block that has one, int64 [T]."""
-        return self.at[self.count :]
+        return self.at[self.count + self.validation_count :]
+
+    @property
+    def validation(self) -> slice:
+        """Where the validation rows stand among the rows of interest."""
+        return slice(self.count, self.count + self.validation_count)
 
 
 def sampled_in(start: int, end: int, *, share: float, sampling: str) -> list[int]:
@@ -72,7 +81,7 @@ def sampled_in(start: int, end: int, *, share: float, sampling: str) -> list[int
     return [start + (i + 1) * rows // count - 1 for i in range(count)]
 
 
-def held_out_in(start: int, end: int, sampled: Sequence[int]) -> int | None:
+def farthest_in(start: int, end: int, sampled: Sequence[int]) -> int | None:
     """Position of the row of the segment that is farthest from all sampled ones, the last of
     several; None where all rows are sampled.  The row before the segment counts as sampled, as
     it mostly is."""
@@ -109,20 +118,30 @@ def rows_of(
     sampling: str,
     device: torch.device,
 ) -> SampledRows:
-    """The sampled rows of every segment, and one held-out row of each query block's middle one."""
+    """The sampled rows and one validation row of every segment, and one held-out row of each query
+    block's middle segment."""
     start = query_blocks[0].start
     sampled: list[int] = []
     local_starts: list[int] = []
+    validation: list[int] = []
+    validation_local_starts: list[int] = []
     held_out: list[int] = []
     for query_block in query_blocks:
         here = sampled_positions(query_block, block=block, share=share, sampling=sampling)
         sampled += here
         local_starts += [query_block.local_start] * len(here)
         segments = segments_of(query_block, block)
-        first, end = segments[(len(segments) - 1) // 2]
-        row = held_out_in(first, end, [r for r in here if first <= r < end])
-        held_out += [] if row is None else [row]
+        middle = (len(segments) - 1) // 2
+        for number, (first, end) in enumerate(segments):
+            taken = [r for r in here if first <= r < end]
+            if number == middle and (row := farthest_in(first, end, taken)) is not None:
+                held_out.append(row)
+                taken.append(row)
+            if (row := farthest_in(first, end, taken)) is not None:
+                validation.append(row)
+                validation_local_starts.append(query_block.local_start)
     row_block = [(row - start) // block for row in sampled]
+    rows = sampled + validation + held_out
     row_blocks = -(-(query_blocks[-1].end - start) // block)
 
     def there(values: list[int], dtype: torch.dtype) -> Tensor:
@@ -149,10 +168,13 @@ def rows_of(
     return SampledRows(
         query_blocks=query_blocks,
         count=len(sampled),
-        at=there([row - start for row in sampled + held_out], torch.int64),
-        positions=there(sampled + held_out, torch.int32),
+        validation_count=len(validation),
+        at=there([row - start for row in rows], torch.int64),
+        positions=there(rows, torch.int32),
         local_starts=there(local_starts, torch.int32),
         row_block=of_block,
+        validation_local_starts=there(validation_local_starts, torch.int32),
+        validation_row_block=there([(row - start) // block for row in validation], torch.int64),
         row_blocks=row_blocks,
         membership=membership,
         rows_in_blocks=membership.sum(dim=0),

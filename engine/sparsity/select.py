@@ -7,13 +7,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .cost import kept_pairs
+from .cost import SCORE, kept_pairs
 from .patterns import PATTERNS, Proposal, Request
 from .plan import Blocks, QueryBlock, SparsePlan, causal_pairs, query_blocks_of
 from .row_sampling import Sample, sample
 from .settings import SelectionSettings
-
-_ROUNDING = 1e-3  # of the sampled mass
+from .tail import tail_of
 
 
 def select(
@@ -49,9 +48,13 @@ def select(
     request = Request(seen, causal_pairs(start, end), settings)
     proposals = [PATTERNS[name].propose(request) for name in settings.candidates]
     if settings.method == "auto" and settings.density is None:
-        return _cheapest(proposals, request), seen
-    (alone,) = proposals
-    return _plan_of(alone, request, None, None), seen
+        plan = _cheapest(proposals, request)
+    else:
+        (alone,) = proposals
+        plan = _plan_of(alone, request, None, None)
+        if alone.scanned:
+            plan = replace(plan, scanned=torch.ones_like(plan.dense))
+    return _with_rest(plan, request), seen
 
 
 def _is_dense(query_blocks: tuple[QueryBlock, ...], end: int, settings: SelectionSettings) -> bool:
@@ -70,21 +73,32 @@ def _cheapest(proposals: list[Proposal], request: Request) -> SparsePlan:
     """For every head the pattern with the lowest predicted cost, or dense attention."""
     settings, rows = request.settings, request.rows
     num_columns = torch.stack([proposal.num_columns for proposal in proposals])
-    pairs = kept_pairs(rows, num_columns, [proposal.blocks for proposal in proposals])
+    pairs = _computed(proposals, num_columns, request)
     columns = num_columns[:, :, -1]
     costs = settings.cost.sparse(pairs, columns, len(rows.query_blocks)).float()
     most = int(settings.max_column_share * rows.query_blocks[-1].end)
     costs = costs.masked_fill(columns > most, torch.inf)
-    if not all(PATTERNS[name].reaches_alpha for name in settings.candidates):
-        mass = torch.stack([proposal.kept_mass() for proposal in proposals])
-        enough = request.needed_mass - _ROUNDING * rows.count
-        costs = costs.masked_fill(mass < enough, torch.inf)
+    reached = torch.stack([proposal.reaches_alpha() for proposal in proposals])
+    costs = costs.masked_fill(~reached, torch.inf)
     lowest, best = costs.min(dim=0)
     chosen = proposals[0] if len(proposals) == 1 else _by_head(proposals, num_columns, best)
     dense = lowest >= settings.cost.dense(request.pairs)
     plan = _plan_of(chosen, request, pairs.gather(0, best[None])[0], dense)
     order = plan.pairs_computed.argsort(descending=True)
-    return replace(plan, columns=plan.columns[:, :most], order=order)
+    scanned = None
+    if any(proposal.scanned for proposal in proposals):
+        by_number = torch.tensor([proposal.scanned for proposal in proposals])
+        scanned = by_number.to(best.device, non_blocking=True)[best] & ~dense
+    return replace(plan, columns=plan.columns[:, :most], order=order, scanned=scanned)
+
+
+def _computed(proposals: list[Proposal], num_columns: Tensor, request: Request) -> Tensor:
+    """Computed pairs of every head under each proposal, int64 [P, H]; a score alone counts half."""
+    pairs = kept_pairs(request.rows, num_columns, [proposal.blocks for proposal in proposals])
+    for of_proposal, proposal in zip(pairs, proposals, strict=True):
+        if proposal.scanned:
+            of_proposal += int(SCORE * request.outside_pairs)
+    return pairs
 
 
 def _by_head(proposals: list[Proposal], num_columns: Tensor, best: Tensor) -> Proposal:
@@ -107,6 +121,7 @@ def _by_head(proposals: list[Proposal], num_columns: Tensor, best: Tensor) -> Pr
         num_columns.gather(0, best[None, :, None].expand(1, *num_columns.shape[1:]))[0],
         None if blocks is None else Blocks(size, blocks),
         lambda: torch.stack([p.kept_mass() for p in proposals]).gather(0, best[None])[0],
+        lambda: torch.stack([p.reaches_alpha() for p in proposals]).gather(0, best[None])[0],
     )
 
 
@@ -116,7 +131,7 @@ def _plan_of(
     """The plan that keeps what is proposed, except for the dense heads, bool [H]."""
     num_columns, blocks, rows = proposal.num_columns, proposal.blocks, request.rows
     if computed is None:
-        computed = kept_pairs(rows, num_columns[None], [blocks])[0]
+        computed = _computed([proposal], num_columns[None], request)[0]
     local_starts = rows.local_starts_of_query_blocks.expand_as(num_columns)
     if dense is not None:
         num_columns = num_columns.masked_fill(dense[:, None], 0)
@@ -133,3 +148,23 @@ def _plan_of(
         request.pairs,
         blocks,
     )
+
+
+def _with_rest(plan: SparsePlan, request: Request) -> SparsePlan:
+    """The plan with what finds its peaks, and with a tail for the heads that keep no blocks."""
+    settings, mass = request.settings, request.sample.column_mass
+    keys = mass.shape[1]
+    listed = torch.arange(plan.columns.shape[1], device=mass.device) < plan.num_columns[:, -1:]
+    # What is no column goes to one more place, which is cut off.
+    places = torch.where(listed, plan.columns, keys).long()
+    kept = torch.zeros(len(mass), keys + 1, dtype=torch.bool, device=mass.device)
+    kept = kept.scatter_(1, places, True)[:, :keys].contiguous()
+    plan = replace(plan, kept=kept, peak=settings.peak)
+    if settings.span is None or keys < settings.span:
+        return plan
+    heads = ~plan.dense
+    if plan.blocks is not None:
+        heads &= ~plan.blocks.kept.any(dim=2).any(dim=1)
+    computed = plan.pairs_computed + heads * request.tail_pairs
+    tail = tail_of(request.sample, kept, heads, settings.span)
+    return replace(plan, tail=tail, pairs_computed=computed)

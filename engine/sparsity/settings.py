@@ -31,6 +31,8 @@ class SelectionSettings:
     window: int = 512  # keys before a query block that all of its rows see, at least
     block: int = 128  # rows of a sampled segment; rows and keys of a block
     num_sink_tokens: int = 16  # first keys of the context, always kept
+    tail_span: int | None = 64  # left-out keys that one stands for, or `block`; None: no tail
+    peak: float = 0.05  # least share of a row's mass that makes a key a peak
     sampled_share: float | None = None  # of a segment's rows; None: by the chunk's length
     sampling: str = "strided"  # one of SAMPLINGS
     # alpha_c and alpha_s of vertical-slash; None: one threshold for both, which reaches alpha
@@ -43,10 +45,12 @@ class SelectionSettings:
     def __post_init__(self) -> None:
         assert 0.0 < self.alpha <= 1.0
         assert self.method in METHODS
+        assert 0.0 < self.peak < 1.0
         assert self.density is None or 0.0 < self.density < 1.0
         assert min(self.query_block, self.window, self.num_sink_tokens) >= 1
         assert self.query_block % self.block == 0, "a query block consists of whole blocks"
         assert self.num_sink_tokens <= self.block, "the sinks lie in the first block"
+        assert self.span is None or self.block % self.span == 0, "a block consists of whole spans"
         assert self.sampled_share is None or 0.0 < self.sampled_share <= 0.25, "some are held out"
         assert self.sampling in SAMPLINGS
         assert set(self.patterns or ()) <= set(METHODS) - {"auto"}
@@ -64,6 +68,11 @@ class SelectionSettings:
         return _SHARE_OF_LONG if few else _SHARE
 
     @property
+    def span(self) -> int | None:
+        """Left-out keys that one key of the tail stands for; None: there is no tail."""
+        return None if self.tail_span is None else min(self.tail_span, self.block)
+
+    @property
     def candidates(self) -> tuple[str, ...]:
         """The patterns to choose from."""
         if self.density is not None:
@@ -75,4 +84,4 @@ class SelectionSettings:
     @property
     def needs_blocks(self) -> bool:
         """Whether a candidate is made of blocks."""
-        return bool(set(self.candidates) - {_COLUMNS, "a-shape"})
+        return bool(set(self.candidates) - {_COLUMNS, "vertical-peaks", "a-shape"})

@@ -9,11 +9,12 @@ from __future__ import annotations
 from .base import Pattern, Proposal, Request
 from .blocks import BlockCluster
 from .slashes import IntervalSlash, VerticalSlash
-from .vertical import AShape, LocalVertical
+from .vertical import AShape, LocalVertical, VerticalPeaks
 
 PATTERNS: dict[str, Pattern] = {
     "a-shape": AShape(),
     "local-vertical": LocalVertical(),
+    "vertical-peaks": VerticalPeaks(),
     "vertical-slash": VerticalSlash(),
     "interval-slash": IntervalSlash(),
     "block-cluster": BlockCluster(),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ...kernels.top_p_mask import top_p_mask
+from ..guarantee import Losses, block_recall, losses
 from ..plan import Blocks
 from ..row_sampling import Sample
 from ..rows import SampledRows
@@ -34,7 +35,40 @@ class Request:
         """Attention mass of the sample to keep outside of the local windows, float32 [H]; none
         where it is not positive."""
         sample = self.sample
-        return sample.outside_mass - (1.0 - self.settings.alpha) * sample.rows
+        return sample.outside_mass - self.left_out * sample.rows
+
+    @property
+    def tail_pairs(self) -> int:
+        """(query, key) pairs of a head's tail."""
+        span = self.settings.span
+        blocks = self.rows.query_blocks
+        return 0 if span is None else sum(b.local_start // span * b.rows for b in blocks)
+
+    @property
+    def left_out(self) -> float:
+        """The share of the sample's mass that patterns which go by its sum may leave out."""
+        lost = 1.0 - self.settings.alpha
+        # A sum over rows says little of each.  Of rows that lose a fourth on average, few lose all
+        # of what is allowed.
+        return lost / 4 if self.settings.method == "auto" else lost
+
+    @cached_property
+    def losses(self) -> Losses:
+        """What validation rows lose, if keys are kept by their mean weight."""
+        sinks = min(self.settings.num_sink_tokens, self.mean_weight.shape[1])
+        return losses(self.sample, self.mean_weight, sinks)
+
+    @property
+    def outside_pairs(self) -> int:
+        """(query, key) pairs of a head before the local windows."""
+        return self.pairs - self.rows.local_pairs
+
+    @cached_property
+    def mean_weight(self) -> Tensor:
+        """Each key's mean weight over the sampled rows that see it, about, float32 [H, N]."""
+        rows = self.rows
+        height = rows.query_blocks[-1].end - rows.query_blocks[0].start
+        return self.sample.column_mass * (height / rows.count) / pairs_of_columns(rows)
 
     @property
     def block_mass(self) -> Tensor:
@@ -63,16 +97,24 @@ class Proposal:
     num_columns: Tensor
     blocks: Blocks | None
     kept_mass: Callable[[], Tensor]  # the sample's mass in columns and blocks, float32 [H]
+    reaches_alpha: Callable[[], Tensor]  # where nearly all rows keep enough, bool [H]
+    scanned: bool = False  # whether peaks are kept too
 
 
 class Pattern(Protocol):
     """Stateless; works for all heads at once, on their device, and never waits for it."""
 
-    reaches_alpha: bool  # whether it keeps the needed mass in every head, whatever it takes
-
     def propose(self, request: Request) -> Proposal:
-        """The least that this pattern has to keep to hold the needed mass, or the most that it
-        can keep."""
+        """The least that this pattern has to keep to hold alpha, or the most that it can keep."""
+
+
+@lru_cache(maxsize=128)  # all layers of a model ask for the same
+def pairs_of_columns(rows: SampledRows) -> Tensor:
+    """Pairs that keeping each key before the last local window adds, float32 [N]: the rows of the
+    query blocks whose local window begins after it."""
+    keys = rows.query_blocks[-1].local_start
+    counts = rows.heights.new_zeros(keys + 1).index_add_(0, rows.ends, rows.heights)
+    return (counts.sum() - counts.cumsum(dim=0))[:keys].float()
 
 
 def num_columns_of(request: Request, counts: Tensor) -> Tensor:
@@ -115,3 +157,8 @@ def mass_of_columns(column_mass: Tensor, counts: Tensor) -> Callable[[], Tensor]
 def mass_of_blocks(request: Request, kept: Tensor) -> Callable[[], Tensor]:
     """`Proposal.kept_mass` of kept blocks [H, R, B]."""
     return lambda: (request.block_mass * kept).sum(dim=(1, 2))
+
+
+def blocks_reach_alpha(request: Request, blocks: Blocks) -> Callable[[], Tensor]:
+    """`Proposal.reaches_alpha` of blocks and local windows alone."""
+    return lambda: block_recall(request.sample, blocks) >= request.settings.alpha

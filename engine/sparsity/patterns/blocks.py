@@ -6,7 +6,7 @@ import torch
 
 from ...kernels.top_p_mask import top_p_members
 from ..plan import Blocks
-from .base import Proposal, Request, mass_of_blocks, no_columns
+from .base import Proposal, Request, blocks_reach_alpha, mass_of_blocks, no_columns
 
 
 class BlockCluster:
@@ -19,19 +19,19 @@ class BlockCluster:
     percentile, and .94 with one for each row block.
     """
 
-    reaches_alpha = True
-
     def propose(self, request: Request) -> Proposal:
         mass, valid = request.block_mass, request.rows.diagonals.valid
         heads, row_blocks, _ = mass.shape
-        lost = 1.0 - request.settings.alpha
-        needed = torch.add(mass[:, :, 1:].sum(dim=-1), request.rows.rows_in_blocks, alpha=-lost)
+        lost = -request.left_out
+        needed = torch.add(mass[:, :, 1:].sum(dim=-1), request.rows.rows_in_blocks, alpha=lost)
         each = mass.view(heads * row_blocks, -1)
         kept = top_p_members(each, each, needed.flatten(), num_sink_tokens=1).view(mass.shape)
         kept[:, :, 0] = True
         kept &= valid
+        blocks = Blocks(request.settings.block, kept)
         return Proposal(
             *no_columns(request),
-            Blocks(request.settings.block, kept),
+            blocks,
             mass_of_blocks(request, kept),
+            blocks_reach_alpha(request, blocks),
         )

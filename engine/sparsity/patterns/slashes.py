@@ -12,8 +12,17 @@ from torch import Tensor
 
 from ...kernels.top_p_mask import top_p_members
 from ..plan import Blocks
-from .base import Proposal, Request, is_kept, mass_of_blocks, no_columns, num_columns_of
-from .vertical import columns_for, pairs_of_columns
+from .base import (
+    Proposal,
+    Request,
+    blocks_reach_alpha,
+    is_kept,
+    mass_of_blocks,
+    no_columns,
+    num_columns_of,
+    pairs_of_columns,
+)
+from .vertical import columns_for
 
 _LONGEST_PERIOD = 64  # blocks
 
@@ -26,9 +35,8 @@ class VerticalSlash:
     hold, columns the heaviest that hold alpha_c of what those leave.  Otherwise one threshold of
     mass per computed pair serves both, the highest at which their masses add up to the needed
     one.  In either case only mass outside of the slashes counts for columns: none counts twice.
+    They hold alpha in the mean over rows, as the paper has it; no row is promised anything.
     """
-
-    reaches_alpha = True
 
     def propose(self, request: Request) -> Proposal:
         sample, alphas = request.sample, request.settings.alpha_vertical_slash
@@ -49,6 +57,7 @@ class VerticalSlash:
             num_columns_of(request, counts),
             Blocks(request.settings.block, kept),
             lambda: on_slashes + (outside * is_kept(counts)).sum(dim=-1),
+            lambda: torch.ones_like(on_slashes, dtype=torch.bool),
         )
 
 
@@ -56,8 +65,6 @@ class IntervalSlash:
     """Diagonals that recur at a regular distance, and the first block (SparseAccelerate, arXiv
     2412.06198, names it; the definition is ours): the longest period, in blocks, for which the
     diagonals of one phase hold the needed mass."""
-
-    reaches_alpha = True
 
     def propose(self, request: Request) -> Proposal:
         mass = request.diagonal_mass
@@ -69,10 +76,12 @@ class IntervalSlash:
         slashes = phases[: mass.shape[1]].T.index_select(0, best) > 0
         kept = on_diagonals(request, slashes)
         kept[:, :, :1] = request.rows.diagonals.valid[:, :1]
+        blocks = Blocks(request.settings.block, kept)
         return Proposal(
             *no_columns(request),
-            Blocks(request.settings.block, kept),
+            blocks,
             mass_of_blocks(request, kept),
+            blocks_reach_alpha(request, blocks),
         )
 
 

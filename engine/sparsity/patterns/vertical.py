@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import torch
 from torch import Tensor
 
-from ...kernels.top_p_mask import top_p_mask
+from ...kernels.top_p_mask import mask_from, top_p_mask
+from ..guarantee import least_weights, losses, low
 from ..rows import SampledRows
-from .base import Proposal, Request, columns_reaching, mass_of_columns, num_columns_of
+from .base import (
+    Proposal,
+    Request,
+    columns_reaching,
+    mass_of_columns,
+    num_columns_of,
+    pairs_of_columns,
+)
 
 
 class AShape:
     """Sinks and local window alone, whatever they hold (SparseAccelerate, arXiv 2412.06198, names
     it triangular; the definition is ours)."""
-
-    reaches_alpha = False
 
     def propose(self, request: Request) -> Proposal:
         mass = request.sample.column_mass
@@ -23,31 +30,62 @@ class AShape:
         columns, counts = columns_reaching(
             mass, nothing, num_sink_tokens=request.settings.num_sink_tokens
         )
+        sinks = request.settings.num_sink_tokens
+
+        def reaches_alpha() -> Tensor:
+            lost = losses(request.sample, mass.new_zeros(mass.shape), sinks)
+            return low(1.0 - lost.mass[..., 0]) >= request.settings.alpha
+
         return Proposal(
-            columns, num_columns_of(request, counts), None, mass_of_columns(mass, counts)
+            columns,
+            num_columns_of(request, counts),
+            None,
+            mass_of_columns(mass, counts),
+            reaches_alpha,
         )
 
 
 class LocalVertical:
     """SampleAttention's selection of keys (arXiv 2406.15486): of those outside of the local window
-    the ones with most attention mass per pair, until local window, sinks and columns together
-    hold alpha of the sample's mass.
+    the ones with most attention mass per pair.  There it is done until the sample holds alpha in
+    the sum over its rows; here until all but a few validation rows of a head hold it each.
 
     With a forced density, until they and the local window make up that share of the causal pairs;
     the sinks are kept even where they exceed it.
     """
 
-    reaches_alpha = True
+    scanned = False
 
     def propose(self, request: Request) -> Proposal:
-        mass = request.sample.column_mass
-        if request.settings.density is not None:
-            columns, counts = _within_density(request, request.settings.density)
+        settings, mass = request.settings, request.sample.column_mass
+        sinks = min(settings.num_sink_tokens, mass.shape[1])
+        if settings.density is not None:
+            columns, counts = _within_density(request, settings.density)
+            reached = mass.new_ones(len(mass), dtype=torch.bool)
         else:
-            columns, counts = columns_for(request, mass, request.needed_mass)
+            least, reached = least_weights(
+                request.losses, settings.alpha, settings.peak, scanned=self.scanned
+            )
+            columns, counts = mask_from(request.mean_weight, least, num_sink_tokens=sinks)
         return Proposal(
-            columns, num_columns_of(request, counts), None, mass_of_columns(mass, counts)
+            columns,
+            num_columns_of(request, counts),
+            None,
+            mass_of_columns(mass, counts),
+            lambda: reached,
+            self.scanned,
         )
+
+
+class VerticalPeaks(LocalVertical):
+    """The same, and every key to which a row gives more than a share `peak` of what it keeps: all
+    scores are computed, and of these keys alone the values (BLASST, arXiv 2512.12087, leaves out
+    blocks in the same way, and keeps those before its running maximum).
+
+    Heads that copy need it: where a row's key lies no other row tells.
+    """
+
+    scanned = True
 
 
 def columns_for(request: Request, mass: Tensor, needed: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,21 +106,14 @@ def columns_for(request: Request, mass: Tensor, needed: Tensor) -> tuple[Tensor,
 
 
 def _within_density(request: Request, density: float) -> tuple[Tensor, Tensor]:
-    """Sinks, and columns for the pairs that are left, those with most mass per pair first."""
+    """Sinks, and columns for the pairs that local windows and tail leave, those with most mass per
+    pair first."""
     mass, rows = request.sample.column_mass, request.rows
     num_sink_tokens = min(request.settings.num_sink_tokens, mass.shape[1])
-    left = _left(rows, int(density * request.pairs), num_sink_tokens).expand(len(mass))
+    allowed = int(density * request.pairs) - request.tail_pairs
+    left = _left(rows, allowed, num_sink_tokens).expand(len(mass))
     pairs = pairs_of_columns(rows)
     return top_p_mask(mass / pairs, pairs, left, num_sink_tokens=num_sink_tokens, at_least=False)
-
-
-@lru_cache(maxsize=128)  # all layers of a model ask for the same
-def pairs_of_columns(rows: SampledRows) -> Tensor:
-    """Pairs that keeping each key before the last local window adds, float32 [N]: the rows of the
-    query blocks whose local window begins after it."""
-    keys = rows.query_blocks[-1].local_start
-    counts = rows.heights.new_zeros(keys + 1).index_add_(0, rows.ends, rows.heights)
-    return (counts.sum() - counts.cumsum(dim=0))[:keys].float()
 
 
 @lru_cache(maxsize=128)

@@ -20,7 +20,7 @@ from sa_chat.engine.sparsity.cost import kept_pairs
 from sa_chat.engine.sparsity.patterns import PATTERNS, Request
 from sa_chat.engine.sparsity.plan import Blocks, QueryBlock, SparsePlan, causal_pairs
 from sa_chat.engine.sparsity.row_sampling import sample
-from sa_chat.engine.sparsity.rows import held_out_in, rows_of, sampled_in, sampled_positions
+from sa_chat.engine.sparsity.rows import farthest_in, rows_of, sampled_in, sampled_positions
 from sa_chat.engine.sparsity.sparse_attention import sparse_attention
 from sa_chat.protocol.config import METHODS
 
@@ -67,9 +67,9 @@ def test_query_blocks_cover_the_chunk_once_and_count_the_causal_pairs(start, row
 )
 def test_sampled_rows_are_strided_or_the_tail_of_their_segment(sampling, expected, held):
     assert sampled_in(100, 140, share=0.1, sampling=sampling) == expected
-    assert held_out_in(100, 140, expected) == held
+    assert farthest_in(100, 140, expected) == held
     assert sampled_in(7, 8, share=0.1, sampling=sampling) == [7]
-    assert held_out_in(7, 8, [7]) is None
+    assert farthest_in(7, 8, [7]) is None
 
 
 def test_every_segment_of_a_query_block_is_sampled():

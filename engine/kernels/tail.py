@@ -1,0 +1,52 @@
+"""One key and value for what a head leaves out of each span of keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TailKeys:
+    """What `sparse_prefill` streams of a tail: key s stands for the keys [s * span, (s + 1) * span)
+    of the context that are left out."""
+
+    span: int
+    keys: Tensor  # [H, S, D] in the type of the keys; their last dimension is contiguous
+    values: Tensor  # the same
+    log_weights: Tensor  # float32 [H, S]: exp(score + this) is the mass; -inf where there is none
+
+
+def span_means(weights: Tensor, rows: Tensor) -> Tensor:
+    """The weighted sum of each span's rows.
+
+    Query head h reads key/value head h // (H / G).
+
+    Args:
+        weights: [H, S, n] in the type of `rows`.
+        rows: [G, N, D], N >= S * n, keys or values.
+    Returns:
+        [H, S, D] in the type of `rows`.
+    """
+    heads, spans, span = weights.shape
+    groups, _, size = rows.shape
+    # Each span of a key/value head is multiplied with the weights of all heads that read it.
+    of_group = weights.view(groups, heads // groups, spans, span).transpose(1, 2)
+    spanned = rows[:, : spans * span].unflatten(1, (spans, span))
+    sums = of_group @ spanned  # [G, S, H / G, D]
+    return sums.transpose(1, 2).reshape(heads, spans, size)
+
+
+def tail_lse(scores: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax weights over the tail alone.
+
+    Args:
+        scores: [H, C, S] float32, -inf for what a row does not see; log_weights: [H, S].
+    Returns:
+        weights [H, C, S], zero for rows that see nothing, and their log-sum-exp [H, C], -inf there.
+    """
+    shifted = scores + log_weights[:, None]
+    lse = shifted.logsumexp(dim=-1)
+    safe = lse.masked_fill(lse == float("-inf"), 0.0)
+    return (shifted - safe[..., None]).exp(), lse
