@@ -15,7 +15,6 @@ DEVICES = ("auto", "cpu", "cuda")
 METHODS = (
     "auto",
     "local-vertical",
-    "vertical-peaks",
     "vertical-slash",
     "interval-slash",
     "block-cluster",

@@ -20,7 +20,7 @@ class Selection:
 
 
 class AttentionBackend(ABC):
-    """A strategy of attention.  Stateless, so that one serves all layers and chunks.
+    """A strategy of attention.  One serves all layers and chunks of a prefill.
 
     Letters: H query heads, G kv heads, C rows of the chunk, N keys so far, D head_dim.
     """
@@ -28,9 +28,9 @@ class AttentionBackend(ABC):
     selects: ClassVar[bool] = False
     """Whether `select` may keep less than everything."""
 
-    def select(self, q: Tensor, k: Tensor, *, scale: float) -> Selection | None:
-        """What the chunk's queries q [H, C, D] keep of all keys so far k [G, N, D]; None is
-        everything.  Does not wait for the device."""
+    def select(self, layer: int, q: Tensor, k: Tensor, *, scale: float) -> Selection | None:
+        """What the chunk's queries q [H, C, D] keep, in this layer, of all keys so far k [G, N, D];
+        None is everything.  Does not wait for the device."""
         return None
 
     @abstractmethod

@@ -58,10 +58,10 @@ def _attention(
     backend, stats, selection = context.backend, context.stats, None
     if backend.selects and window is None:
         if stats is None:
-            selection = backend.select(q, k, scale=scale)
+            selection = backend.select(layer, q, k, scale=scale)
         else:
             with stats.selecting.running(q.device):
-                selection = backend.select(q, k, scale=scale)
+                selection = backend.select(layer, q, k, scale=scale)
     out, lse = backend.attend(
         layer, q, k, v, selection, scale=scale, window=window, sink_logits=kwargs.get("s_aux")
     )

@@ -27,7 +27,6 @@ from .launch import (
     padded_head_dim,
     tensor_cores_supported,
 )
-from .peaks import Peaks
 from .tail import TailKeys
 
 if HAS_TRITON:
@@ -55,7 +54,6 @@ def sparse_prefill(
     blocks: BlockLists | None = None,
     order: Tensor | None = None,
     tail: TailKeys | None = None,
-    peaks: Peaks | None = None,
     *,
     query_block: int,
     scale: float,
@@ -79,8 +77,6 @@ def sparse_prefill(
             pairs first; None is by their numbers.
         tail: one key and value for what is left of each span of keys; a row sees those of the
             spans before its local window.  A dense head sees none.
-        peaks: the heads in which a row also sees the keys before its local window, columns apart,
-            that weigh more than a share of what it sees so far.  They have no key blocks.
         query_block: rows of a query block, a multiple of 16.
         scale: factor on q @ k.T before the softmax.
     Returns:
@@ -112,9 +108,6 @@ def sparse_prefill(
     if tail is not None and tail.keys.shape[1]:
         tail_keys, tail_values, tail_weights = tail.keys, tail.values, tail.log_weights
         spans, span = tail.keys.shape[1], tail.span
-    scanned, kept, log_peak = lists[0], lists[0], 0.0
-    if peaks is not None:
-        scanned, kept, log_peak = peaks.heads, peaks.kept, math.log2(peaks.share)
     # Row by row in memory, as the next layer of the model reads it.
     out = torch.empty(rows, heads, head_dim, dtype=q.dtype, device=q.device).transpose(0, 1)
     lse = torch.empty(heads, rows, dtype=torch.float32, device=q.device)
@@ -128,8 +121,6 @@ def sparse_prefill(
             descriptor(tail_keys, sizes.keys),
             descriptor(tail_values, sizes.keys),
             tail_weights,
-            scanned,
-            kept,
             out,
             lse,
             num_columns,
@@ -147,10 +138,8 @@ def sparse_prefill(
             heads // num_kv_heads,
             *lengths,
             spans,
-            kept.stride(0),
             scale * LOG2_E,
             LOG2_E,
-            log_peak,
             QUERY_BLOCK=query_block,
             HEAD_DIM=head_dim,
             BLOCK_M=block_m,
@@ -159,7 +148,6 @@ def sparse_prefill(
             ORDERED=order is not None,
             KEY_BLOCK=0 if blocks is None else blocks.size,
             SPAN=span,
-            SCAN=peaks is not None,
             STAGES=sizes.stages,
             LN_2=math.log(2.0),
             num_warps=sizes.warps,
@@ -226,8 +214,6 @@ if HAS_TRITON:
         tail_keys,
         tail_values,
         tail_weights,
-        scanned,
-        kept,
         out,
         lse,
         num_columns,
@@ -250,10 +236,8 @@ if HAS_TRITON:
         listed,
         flags,
         spans,
-        kept_head,
         factor,  # scale * log2(e), for exp2
         log2_e,
-        log2_peak,
         QUERY_BLOCK: tl.constexpr,
         HEAD_DIM: tl.constexpr,
         BLOCK_M: tl.constexpr,
@@ -262,7 +246,6 @@ if HAS_TRITON:
         ORDERED: tl.constexpr,
         KEY_BLOCK: tl.constexpr,  # 0: there are none
         SPAN: tl.constexpr,  # keys that one of the tail stands for; 0: there is no tail
-        SCAN: tl.constexpr,
         STAGES: tl.constexpr,
         LN_2: tl.constexpr,
     ):
@@ -339,26 +322,6 @@ if HAS_TRITON:
             acc, top, total = _accumulate(
                 queries, keys, values, seen, factor, acc, top, total, True
             )
-
-        if SCAN:  # noqa: SIM102 (known when compiling)
-            if tl.load(scanned + head) != 0:
-                limit = top + tl.log2(total) + log2_peak
-                kept += wide * kept_head
-                for start in tl.range(0, local_start, BLOCK_N, num_stages=STAGES):
-                    key = start + step
-                    keys = k.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
-                    left = tl.load(kept + key, mask=key < local_start, other=1) == 0
-                    scores = tl.dot(queries, keys.T) * factor
-                    found = (scores > limit[:, None]) & left[None, :]
-                    if tl.max(tl.max(found.to(tl.int32), 1), 0) > 0:
-                        values = v.load([kv_head, start, 0]).reshape(BLOCK_N, BLOCK_D)
-                        scores = tl.where(found, scores, float("-inf"))
-                        higher = tl.maximum(top, tl.max(scores, 1))
-                        weights = tl.exp2(scores - higher[:, None])
-                        shrink = tl.exp2(top - higher)
-                        total = total * shrink + tl.sum(weights, 1)
-                        acc = tl.dot(weights.to(values.dtype), values, acc * shrink[:, None])
-                        top = higher
 
         # Rows past the last may have counted keys past the end; they are not written.
         tl.store(lse + wide * rows + row, (top + tl.log2(total)) * LN_2, mask=row < rows)

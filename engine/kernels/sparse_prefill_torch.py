@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from .block_lists import BlockLists
 from .merge_attention_states import merge_attention_states
-from .peaks import Peaks
 from .reference import attend_reference
 from .tail import TailKeys, tail_lse
 
@@ -71,7 +68,6 @@ def sparse_prefill_torch(
     blocks: BlockLists | None = None,
     order: Tensor | None = None,
     tail: TailKeys | None = None,
-    peaks: Peaks | None = None,
     *,
     query_block: int,
     scale: float,
@@ -94,31 +90,10 @@ def sparse_prefill_torch(
         excluded = torch.nn.functional.pad(blocks.excluded, (0, keys - blocks.excluded.shape[-1]))
         mask |= block_mask(kept, rows=rows, keys=keys, size=blocks.size) & (excluded == 0)[:, None]
     out, lse = attend_reference(q, k, v, scale=scale, mask=mask)
-    starts = local_starts.repeat_interleave(query_block, dim=1)[:, : len(rows)]
-    if peaks is not None:
-        mask |= peak_mask(q, k, lse, peaks, starts, scale=scale)
-        out, lse = attend_reference(q, k, v, scale=scale, mask=mask)
     if tail is None:
         return out, lse
+    starts = local_starts.repeat_interleave(query_block, dim=1)[:, : len(rows)]
     return with_tail(out, lse, q, tail, starts, scale=scale), lse
-
-
-def peak_mask(
-    q: Tensor, k: Tensor, lse: Tensor, peaks: Peaks, local_starts: Tensor, *, scale: float
-) -> Tensor:
-    """The keys that rows see as peaks, bool [H, C, N].
-
-    Args:
-        q: [H, C, D]; k: [G, N, D].
-        lse: [H, C], over the keys that rows see otherwise.
-        local_starts: int [H, C].
-    """
-    keys = k.shape[1]
-    scores = q.float() @ k.float().repeat_interleave(len(q) // len(k), dim=0).transpose(1, 2)
-    kept = torch.nn.functional.pad(peaks.kept, (0, keys - peaks.kept.shape[1]), value=1)
-    before = torch.arange(keys, device=q.device) < local_starts[..., None]
-    left = before & (kept == 0)[:, None] & (peaks.heads != 0)[:, None, None]
-    return left & (scores * scale > lse[..., None] + math.log(peaks.share))
 
 
 def with_tail(

@@ -32,10 +32,6 @@ class CostModel:
         return pairs + self.call_pairs
 
 
-SCORE = 0.5
-"""What a pair counts of which the score alone is computed."""
-
-
 def kept_pairs(rows: SampledRows, num_columns: Tensor, blocks: Sequence[Blocks | None]) -> Tensor:
     """Computed pairs of every head under each of P proposals.
 

@@ -21,24 +21,53 @@ from .row_sampling import Sample
 
 BELOW = 0.05  # share of the rows that may keep less
 PEAKED = 0.01  # share of the rows that may lose a peak
+_ENOUGH_ROWS = 512  # tell a share of 0.01 from none
+_MOST_ROWS = 16  # of a segment
+
+
+@dataclass
+class PeakCounts:
+    """In how many validation rows of a layer a peak would have been lost, chunk after chunk.
+
+    Which heads copy is a property of the model, and a chunk's few rows do not show all of them.
+    """
+
+    rows: int = 0
+    lost: Tensor | None = None  # float32 [H, LEVELS]
+
+    def wanted(self, segments: int) -> int:
+        """Validation rows to look at in each of a chunk's segments: many, until there were enough."""
+        return min(_MOST_ROWS, max(1, -(-(_ENOUGH_ROWS - self.rows) // segments)))
+
+    def add(self, rows: int, lost: Tensor) -> Tensor:
+        """Count more rows; returns the share of all rows so far, [H, LEVELS]."""
+        self.rows += rows
+        self.lost = lost if self.lost is None else self.lost + lost
+        return self.lost / max(1, self.rows)
 
 
 @dataclass(frozen=True)
 class Losses:
-    """What each validation row loses if only the keys up to a level are kept, [H, V, LEVELS]."""
+    """What validation rows lose if only the keys up to a level are kept."""
 
-    mass: Tensor
-    largest: Tensor  # about the largest weight among them: the root of the sum of their squares
+    mass: Tensor  # float32 [H, V, LEVELS]
+    peaked: Tensor  # float32 [H, LEVELS], share of the rows that lose a peak
 
 
-def losses(sample: Sample, weights: Tensor, num_sink_tokens: int) -> Losses:
+def losses(
+    sample: Sample, weights: Tensor, num_sink_tokens: int, peak: float, seen: PeakCounts
+) -> Losses:
     """See `kernels.mass_by_level`.
 
     Args:
         weights: float32 [H, N], each key's mean weight over the sampled rows that see it.
+        peak: the least weight of a peak.
+        seen: of the layer's earlier chunks; this one is added.
     """
     mass, squares = sample.source.mass_by_level(weights, num_sink_tokens)
-    return Losses(_after(mass), _after(squares).sqrt_())
+    # The root of the sum of squares is close to the largest weight where one stands out.
+    lost = (_after(squares) > peak * peak).sum(dim=1).float()
+    return Losses(_after(mass), seen.add(mass.shape[1], lost))
 
 
 def _after(by_level: Tensor) -> Tensor:
@@ -47,25 +76,14 @@ def _after(by_level: Tensor) -> Tensor:
     return torch.nn.functional.pad(whole[..., 1:], (0, 1))
 
 
-def least_weights(
-    lost: Losses, alpha: float, peak: float, *, scanned: bool
-) -> tuple[Tensor, Tensor]:
+def least_weights(lost: Losses, alpha: float) -> tuple[Tensor, Tensor]:
     """From which weight on keys have to be kept as columns.
 
-    Args:
-        peak: the least weight of a peak.
-        scanned: peaks are found and kept in any case.
     Returns:
         the weights, float32 [H], the highest of the levels that suffice; and where there is one,
         bool [H].  Elsewhere the weight is that of the last level but one.
     """
-    peaked = lost.largest > peak
-    if scanned:
-        kept = 1.0 - lost.mass + torch.where(peaked, lost.largest, 0.0)
-        suffices = low(kept.transpose(1, 2)) >= alpha
-    else:
-        suffices = low(1.0 - lost.mass.transpose(1, 2)) >= alpha
-        suffices &= peaked.float().mean(dim=1) <= PEAKED
+    suffices = (low(1.0 - lost.mass.transpose(1, 2)) >= alpha) & (lost.peaked <= PEAKED)
     level = (~suffices[:, : LEVELS - 1]).sum(dim=-1)
     reached = level < LEVELS - 1
     return least_weight(level.clamp(max=LEVELS - 2)), reached

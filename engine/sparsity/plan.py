@@ -90,9 +90,7 @@ class SparsePlan:
     `local_starts[h, t]` to each row itself; `to_mask` is this as a mask.  The lists are sorted and
     a query block uses the first of them, so that attention itself needs no mask.  A dense head uses
     no columns and no blocks, and its local windows begin at 0.  A tail adds to the output one key
-    and value for each span before the local window; a scanned head also keeps, in each row, the
-    keys before the local window that weigh more than `peak` times what the row keeps otherwise.
-    Neither is part of the mask.
+    and value for each span before the local window; these are no part of the mask.
     """
 
     query_blocks: tuple[QueryBlock, ...]  # of as many rows each, the last of at most as many
@@ -103,10 +101,7 @@ class SparsePlan:
     pairs_causal: int  # of one head
     blocks: Blocks | None = None
     order: Tensor | None = None  # int64 [H], heads with the most pairs first, where they differ
-    kept: Tensor | None = None  # bool [H, N], the columns before the last local window as a mask
     tail: Tail | None = None  # of what columns and local windows leave out
-    scanned: Tensor | None = None  # bool [H], which heads keep their peaks too
-    peak: float = 1.0  # least share of the kept mass that makes a key a peak
 
     @property
     def dense(self) -> Tensor:

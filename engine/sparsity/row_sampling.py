@@ -115,6 +115,7 @@ def sample(
     settings: SelectionSettings,
     *,
     scale: float,
+    validation_rows: int = 1,
 ) -> Sample:
     """Exact causal softmax of the sampled rows, and the log-sum-exp of the validation and held-out
     ones.
@@ -123,12 +124,14 @@ def sample(
         q: [H, C, D], the chunk's queries at positions [N - C, N); k: [G, N, D], all keys so far.
         query_blocks: those of the chunk, whose last local window does not begin at key 0.
         scale: factor on q @ k.T before the softmax.
+        validation_rows: of each segment.
     """
     rows = rows_of(
         tuple(query_blocks),
         block=settings.block,
         share=settings.share_of(q.shape[1]),
         sampling=settings.sampling,
+        validation_rows=validation_rows,
         device=q.device,
     )
     picked = q.index_select(1, rows.at)

@@ -90,6 +90,13 @@ def farthest_in(start: int, end: int, sampled: Sequence[int]) -> int | None:
     return max(others, key=lambda row: (min(abs(row - s) for s in near), row), default=None)
 
 
+def spread_in(start: int, end: int, taken: Sequence[int], count: int) -> list[int]:
+    """Positions of at most `count` rows of the segment, none of them taken, at equal distances."""
+    others = sorted(set(range(start, end)) - set(taken))
+    count = min(count, len(others))
+    return [others[(2 * i + 1) * len(others) // (2 * count)] for i in range(count)]
+
+
 def segments_of(query_block: QueryBlock, block: int) -> list[tuple[int, int]]:
     """[start, end) of each segment of `block` rows of a query block, the last one shorter."""
     return [
@@ -116,10 +123,11 @@ def rows_of(
     block: int,
     share: float,
     sampling: str,
+    validation_rows: int,
     device: torch.device,
 ) -> SampledRows:
-    """The sampled rows and one validation row of every segment, and one held-out row of each query
-    block's middle segment."""
+    """The sampled rows and `validation_rows` others of every segment, and one held-out row of each
+    query block's middle segment."""
     start = query_blocks[0].start
     sampled: list[int] = []
     local_starts: list[int] = []
@@ -137,9 +145,9 @@ def rows_of(
             if number == middle and (row := farthest_in(first, end, taken)) is not None:
                 held_out.append(row)
                 taken.append(row)
-            if (row := farthest_in(first, end, taken)) is not None:
-                validation.append(row)
-                validation_local_starts.append(query_block.local_start)
+            others = spread_in(first, end, taken, validation_rows)
+            validation += others
+            validation_local_starts += [query_block.local_start] * len(others)
     row_block = [(row - start) // block for row in sampled]
     rows = sampled + validation + held_out
     row_blocks = -(-(query_blocks[-1].end - start) // block)

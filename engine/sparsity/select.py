@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .cost import SCORE, kept_pairs
+from .cost import kept_pairs
+from .guarantee import PeakCounts
 from .patterns import PATTERNS, Proposal, Request
 from .plan import Blocks, QueryBlock, SparsePlan, causal_pairs, query_blocks_of
 from .row_sampling import Sample, sample
@@ -16,7 +17,12 @@ from .tail import tail_of
 
 
 def select(
-    q: Tensor, k: Tensor, *, scale: float, settings: SelectionSettings
+    q: Tensor,
+    k: Tensor,
+    *,
+    scale: float,
+    settings: SelectionSettings,
+    seen: PeakCounts | None = None,
 ) -> tuple[SparsePlan, Sample] | None:
     """Select the keys of one chunk of one layer.
 
@@ -28,6 +34,7 @@ def select(
         q: [H, C, D], the chunk's queries at positions [N - C, N).
         k: [G, N, D], all keys so far, the chunk's own included.
         scale: factor on q @ k.T before the softmax.
+        seen: what this layer's earlier chunks showed, and this one adds to.
     Returns:
         the plan and the sample that it was made from; or None for dense attention in every head:
         at alpha >= 1, where no key lies outside of local window and sinks, and, for the method
@@ -44,17 +51,17 @@ def select(
     )
     if _is_dense(query_blocks, end, settings):
         return None
-    seen = sample(q, k, query_blocks, settings, scale=scale)
-    request = Request(seen, causal_pairs(start, end), settings)
+    seen = PeakCounts() if seen is None else seen
+    wanted = seen.wanted(-(-q.shape[1] // settings.block))
+    sampled = sample(q, k, query_blocks, settings, scale=scale, validation_rows=wanted)
+    request = Request(sampled, causal_pairs(start, end), settings, seen)
     proposals = [PATTERNS[name].propose(request) for name in settings.candidates]
     if settings.method == "auto" and settings.density is None:
         plan = _cheapest(proposals, request)
     else:
         (alone,) = proposals
         plan = _plan_of(alone, request, None, None)
-        if alone.scanned:
-            plan = replace(plan, scanned=torch.ones_like(plan.dense))
-    return _with_rest(plan, request), seen
+    return _with_tail(plan, request), sampled
 
 
 def _is_dense(query_blocks: tuple[QueryBlock, ...], end: int, settings: SelectionSettings) -> bool:
@@ -73,7 +80,7 @@ def _cheapest(proposals: list[Proposal], request: Request) -> SparsePlan:
     """For every head the pattern with the lowest predicted cost, or dense attention."""
     settings, rows = request.settings, request.rows
     num_columns = torch.stack([proposal.num_columns for proposal in proposals])
-    pairs = _computed(proposals, num_columns, request)
+    pairs = kept_pairs(rows, num_columns, [proposal.blocks for proposal in proposals])
     columns = num_columns[:, :, -1]
     costs = settings.cost.sparse(pairs, columns, len(rows.query_blocks)).float()
     most = int(settings.max_column_share * rows.query_blocks[-1].end)
@@ -85,20 +92,7 @@ def _cheapest(proposals: list[Proposal], request: Request) -> SparsePlan:
     dense = lowest >= settings.cost.dense(request.pairs)
     plan = _plan_of(chosen, request, pairs.gather(0, best[None])[0], dense)
     order = plan.pairs_computed.argsort(descending=True)
-    scanned = None
-    if any(proposal.scanned for proposal in proposals):
-        by_number = torch.tensor([proposal.scanned for proposal in proposals])
-        scanned = by_number.to(best.device, non_blocking=True)[best] & ~dense
-    return replace(plan, columns=plan.columns[:, :most], order=order, scanned=scanned)
-
-
-def _computed(proposals: list[Proposal], num_columns: Tensor, request: Request) -> Tensor:
-    """Computed pairs of every head under each proposal, int64 [P, H]; a score alone counts half."""
-    pairs = kept_pairs(request.rows, num_columns, [proposal.blocks for proposal in proposals])
-    for of_proposal, proposal in zip(pairs, proposals, strict=True):
-        if proposal.scanned:
-            of_proposal += int(SCORE * request.outside_pairs)
-    return pairs
+    return replace(plan, columns=plan.columns[:, :most], order=order)
 
 
 def _by_head(proposals: list[Proposal], num_columns: Tensor, best: Tensor) -> Proposal:
@@ -131,7 +125,7 @@ def _plan_of(
     """The plan that keeps what is proposed, except for the dense heads, bool [H]."""
     num_columns, blocks, rows = proposal.num_columns, proposal.blocks, request.rows
     if computed is None:
-        computed = _computed([proposal], num_columns[None], request)[0]
+        computed = kept_pairs(rows, num_columns[None], [blocks])[0]
     local_starts = rows.local_starts_of_query_blocks.expand_as(num_columns)
     if dense is not None:
         num_columns = num_columns.masked_fill(dense[:, None], 0)
@@ -150,21 +144,20 @@ def _plan_of(
     )
 
 
-def _with_rest(plan: SparsePlan, request: Request) -> SparsePlan:
-    """The plan with what finds its peaks, and with a tail for the heads that keep no blocks."""
-    settings, mass = request.settings, request.sample.column_mass
+def _with_tail(plan: SparsePlan, request: Request) -> SparsePlan:
+    """The plan with a tail for the heads that keep columns alone."""
+    span, mass = request.settings.span, request.sample.column_mass
     keys = mass.shape[1]
-    listed = torch.arange(plan.columns.shape[1], device=mass.device) < plan.num_columns[:, -1:]
-    # What is no column goes to one more place, which is cut off.
-    places = torch.where(listed, plan.columns, keys).long()
-    kept = torch.zeros(len(mass), keys + 1, dtype=torch.bool, device=mass.device)
-    kept = kept.scatter_(1, places, True)[:, :keys].contiguous()
-    plan = replace(plan, kept=kept, peak=settings.peak)
-    if settings.span is None or keys < settings.span:
+    if span is None or keys < span:
         return plan
     heads = ~plan.dense
     if plan.blocks is not None:
         heads &= ~plan.blocks.kept.any(dim=2).any(dim=1)
+    listed = torch.arange(plan.columns.shape[1], device=mass.device) < plan.num_columns[:, -1:]
+    # What is no column goes to one more place, which is cut off.
+    places = torch.where(listed, plan.columns, keys).long()
+    kept = torch.zeros(len(mass), keys + 1, dtype=torch.bool, device=mass.device)
+    kept = kept.scatter_(1, places, True)[:, :keys]
     computed = plan.pairs_computed + heads * request.tail_pairs
-    tail = tail_of(request.sample, kept, heads, settings.span)
+    tail = tail_of(request.sample, kept, heads, span)
     return replace(plan, tail=tail, pairs_computed=computed)

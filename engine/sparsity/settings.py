@@ -32,7 +32,7 @@ class SelectionSettings:
     block: int = 128  # rows of a sampled segment; rows and keys of a block
     num_sink_tokens: int = 16  # first keys of the context, always kept
     tail_span: int | None = 64  # left-out keys that one stands for, or `block`; None: no tail
-    peak: float = 0.05  # least share of a row's mass that makes a key a peak
+    peak: float = 0.1  # least share of a row's mass that makes a key a peak
     sampled_share: float | None = None  # of a segment's rows; None: by the chunk's length
     sampling: str = "strided"  # one of SAMPLINGS
     # alpha_c and alpha_s of vertical-slash; None: one threshold for both, which reaches alpha
@@ -84,4 +84,4 @@ class SelectionSettings:
     @property
     def needs_blocks(self) -> bool:
         """Whether a candidate is made of blocks."""
-        return bool(set(self.candidates) - {_COLUMNS, "vertical-peaks", "a-shape"})
+        return bool(set(self.candidates) - {_COLUMNS, "a-shape"})

@@ -12,15 +12,13 @@ from ..kernels import attend, merge_attention_states
 from ..kernels.block_lists import BlockLists, block_lists
 from ..kernels.cpu_bf16 import attend_cpu_bf16, cpu_bf16_supported, typical_scores
 from ..kernels.gather import gather
-from ..kernels.peaks import Peaks
-from ..kernels.reference import attend_reference
 from ..kernels.sparse_prefill import (
     LARGEST_BLOCK,
     SMALLEST_BLOCK,
     sparse_prefill,
     sparse_prefill_supported,
 )
-from ..kernels.sparse_prefill_torch import peak_mask, with_tail
+from ..kernels.sparse_prefill_torch import with_tail
 from ..kernels.tail import TailKeys
 from .plan import SparsePlan
 
@@ -55,8 +53,7 @@ def sparse_attention(
     if sparse_prefill_supported(q, v, block) and query_block % SMALLEST_BLOCK == 0:
         lists = plan.columns, plan.num_columns, plan.local_starts, block_lists_of(plan), plan.order
         tail = None if plan.tail is None else plan.tail.with_values(v)
-        peaks = peaks_of(plan)
-        return sparse_prefill(q, k, v, *lists, tail, peaks, query_block=query_block, scale=scale)
+        return sparse_prefill(q, k, v, *lists, tail, query_block=query_block, scale=scale)
     num_kv_heads, group_size = k.shape[0], q.shape[0] // k.shape[0]
     out = torch.empty(*q.shape[:2], v.shape[-1], dtype=q.dtype, device=q.device)
     lse = torch.empty(q.shape[:2], device=q.device)
@@ -69,56 +66,9 @@ def sparse_attention(
             if some:
                 result, lse[some] = compute(q[some], k[kv_head], v[kv_head], plan, some, scale)
                 out[some] = result.to(q.dtype)
-    if (peaks := peaks_of(plan)) is not None:
-        _add_peaks(out, lse, q, k, v, peaks, plan, scale)
     if plan.tail is not None:
         _add_tail(out, lse, q, plan.tail.with_values(v), plan, scale)
     return out, lse
-
-
-def peaks_of(plan: SparsePlan) -> Peaks | None:
-    """The plan's scanned heads, as `sparse_prefill` takes them."""
-    if plan.scanned is None:
-        return None
-    assert plan.kept is not None
-    return Peaks(plan.scanned.to(torch.int8), plan.kept.view(torch.int8), plan.peak)
-
-
-def _add_peaks(
-    out: Tensor,
-    lse: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    peaks: Peaks,
-    plan: SparsePlan,
-    scale: float,
-) -> None:
-    """Join what the scanned heads' peaks add to output [H, C, D] and lse [H, C], in place."""
-    first, group_size = plan.query_blocks[0].start, len(q) // len(k)
-    for head in peaks.heads.nonzero().flatten().tolist():
-        one, of_kv = slice(head, head + 1), slice(head // group_size, head // group_size + 1)
-        alone = Peaks(peaks.heads[one], peaks.kept[one], peaks.share)
-        for query_block in plan.query_blocks:
-            some = slice(query_block.start - first, query_block.end - first)
-            keys = slice(0, query_block.local_start)
-            seen = Peaks(alone.heads, alone.kept[:, keys], alone.share)
-            before = lse[one, some]
-            starts = before.new_full(before.shape, query_block.local_start)
-            found = peak_mask(q[one, some], k[of_kv, keys], before, seen, starts, scale=scale)
-            rows = found.any(dim=-1)[0].nonzero().flatten()
-            if len(rows) == 0:
-                continue
-            part = attend_reference(
-                q[one, some][:, rows],
-                k[of_kv, keys],
-                v[of_kv, keys],
-                scale=scale,
-                mask=found[:, rows],
-            )
-            joined, total = merge_attention_states(*part, out[one, some][:, rows], before[:, rows])
-            at = rows + some.start
-            out[head, at], lse[head, at] = joined[0].to(out.dtype), total[0]
 
 
 def _add_tail(

@@ -9,12 +9,11 @@ from __future__ import annotations
 from .base import Pattern, Proposal, Request
 from .blocks import BlockCluster
 from .slashes import IntervalSlash, VerticalSlash
-from .vertical import AShape, LocalVertical, VerticalPeaks
+from .vertical import AShape, LocalVertical
 
 PATTERNS: dict[str, Pattern] = {
     "a-shape": AShape(),
     "local-vertical": LocalVertical(),
-    "vertical-peaks": VerticalPeaks(),
     "vertical-slash": VerticalSlash(),
     "interval-slash": IntervalSlash(),
     "block-cluster": BlockCluster(),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...kernels.top_p_mask import top_p_mask
-from ..guarantee import Losses, block_recall, losses
+from ..guarantee import Losses, PeakCounts, block_recall, losses
 from ..plan import Blocks
 from ..row_sampling import Sample
 from ..rows import SampledRows
@@ -25,6 +25,7 @@ class Request:
     sample: Sample
     pairs: int  # causal ones of one head
     settings: SelectionSettings
+    seen: PeakCounts  # of the layer's earlier chunks
 
     @property
     def rows(self) -> SampledRows:
@@ -56,12 +57,7 @@ class Request:
     def losses(self) -> Losses:
         """What validation rows lose, if keys are kept by their mean weight."""
         sinks = min(self.settings.num_sink_tokens, self.mean_weight.shape[1])
-        return losses(self.sample, self.mean_weight, sinks)
-
-    @property
-    def outside_pairs(self) -> int:
-        """(query, key) pairs of a head before the local windows."""
-        return self.pairs - self.rows.local_pairs
+        return losses(self.sample, self.mean_weight, sinks, self.settings.peak, self.seen)
 
     @cached_property
     def mean_weight(self) -> Tensor:
@@ -98,7 +94,6 @@ class Proposal:
     blocks: Blocks | None
     kept_mass: Callable[[], Tensor]  # the sample's mass in columns and blocks, float32 [H]
     reaches_alpha: Callable[[], Tensor]  # where nearly all rows keep enough, bool [H]
-    scanned: bool = False  # whether peaks are kept too
 
 
 class Pattern(Protocol):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...kernels.top_p_mask import mask_from, top_p_mask
-from ..guarantee import least_weights, losses, low
+from ..guarantee import least_weights, low
 from ..rows import SampledRows
 from .base import (
     Proposal,
@@ -33,8 +33,9 @@ class AShape:
         sinks = request.settings.num_sink_tokens
 
         def reaches_alpha() -> Tensor:
-            lost = losses(request.sample, mass.new_zeros(mass.shape), sinks)
-            return low(1.0 - lost.mass[..., 0]) >= request.settings.alpha
+            nothing = mass.new_zeros(mass.shape)
+            by_level, _ = request.sample.source.mass_by_level(nothing, sinks)
+            return low(1.0 - by_level[..., 1:].sum(dim=-1)) >= request.settings.alpha
 
         return Proposal(
             columns,
@@ -54,8 +55,6 @@ class LocalVertical:
     the sinks are kept even where they exceed it.
     """
 
-    scanned = False
-
     def propose(self, request: Request) -> Proposal:
         settings, mass = request.settings, request.sample.column_mass
         sinks = min(settings.num_sink_tokens, mass.shape[1])
@@ -63,9 +62,7 @@ class LocalVertical:
             columns, counts = _within_density(request, settings.density)
             reached = mass.new_ones(len(mass), dtype=torch.bool)
         else:
-            least, reached = least_weights(
-                request.losses, settings.alpha, settings.peak, scanned=self.scanned
-            )
+            least, reached = least_weights(request.losses, settings.alpha)
             columns, counts = mask_from(request.mean_weight, least, num_sink_tokens=sinks)
         return Proposal(
             columns,
@@ -73,19 +70,7 @@ class LocalVertical:
             None,
             mass_of_columns(mass, counts),
             lambda: reached,
-            self.scanned,
         )
-
-
-class VerticalPeaks(LocalVertical):
-    """The same, and every key to which a row gives more than a share `peak` of what it keeps: all
-    scores are computed, and of these keys alone the values (BLASST, arXiv 2512.12087, leaves out
-    blocks in the same way, and keeps those before its running maximum).
-
-    Heads that copy need it: where a row's key lies no other row tells.
-    """
-
-    scanned = True
 
 
 def columns_for(request: Request, mass: Tensor, needed: Tensor) -> tuple[Tensor, Tensor]:
