@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sa_chat.protocol.arguments import add_kv_cache_argument, method_name
+from sa_chat.protocol.arguments import add_kv_cache_argument, add_rope_scaling_argument, method_name
 from sa_chat.protocol.config import DEFAULT_ALPHA, DEVICES, EMBEDDED_MODEL, METHODS, EngineConfig
 from sa_chat.protocol.errors import UsageError
 
@@ -55,6 +55,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", metavar="|".join(DEVICES))
     add_kv_cache_argument(parser)
+    add_rope_scaling_argument(parser)
     parser.add_argument(
         "--lengths",
         default=LENGTHS,
@@ -109,6 +110,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
             model=arguments.model,
             device=arguments.device,
             kv_cache_dtype=arguments.kv_cache_dtype,
+            rope_scaling=arguments.rope_scaling,
         ),
         lengths=tuple(sorted({_tokens(text) for text in _listed(arguments.lengths)})),
         tasks=arguments.tasks,

@@ -97,6 +97,7 @@ def _settings(
 ) -> dict[str, Any]:
     return {
         "model": options.config.model,
+        "rope_scaling": options.config.rope_scaling,
         "lengths": list(options.lengths),
         "tasks": list(tasks),
         "samples": options.samples,
