@@ -29,6 +29,7 @@ class Options:
     alphas: tuple[float, ...]
     methods: tuple[str, ...]
     documents: tuple[str, ...] | None  # paths; None: the documents shipped with the program
+    questions: Path | None  # a file of natural questions about the documents
     seed: int
     out: Path
 
@@ -66,7 +67,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks",
         default="core",
         metavar="NAME,NAME",
-        help="tasks, or core, ruler, documents, all (default: core, eight of the seventeen)",
+        help="tasks, or core, near-lossless, ruler, documents, all (default: core)",
     )
     parser.add_argument(
         "--samples",
@@ -93,6 +94,12 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="texts and code to take tasks from (default: the handbook and this program's source)",
     )
+    parser.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="of the task asked: JSON lines (or .xz) with doc, q, a and s about the documents",
+    )
     parser.add_argument("--seed", type=int, default=SEED, metavar="N")
     parser.add_argument(
         "--out",
@@ -118,6 +125,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
         alphas=tuple(dict.fromkeys(_share(text) for text in _listed(arguments.alpha))),
         methods=tuple(dict.fromkeys(map(method_name, _listed(arguments.methods)))),
         documents=None if arguments.documents is None else tuple(arguments.documents),
+        questions=arguments.questions,
         seed=arguments.seed,
         out=arguments.out,
     )

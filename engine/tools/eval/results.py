@@ -33,6 +33,9 @@ class AnswerResult:
     refused: bool  # it said that the document does not contain the answer
     tokens: int
     stop_reason: str
+    word_recall: float | None = None  # of the task asked: see `asked.Verdict`
+    numbers_found: bool | None = None
+    quote_f1: float | None = None
 
 
 @dataclass(frozen=True)
