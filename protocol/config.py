@@ -91,6 +91,7 @@ class EngineConfig:
     rope_scaling: str | None = None  # "yarn:FACTOR": a context that is so many times longer
     gpus: int = 2  # at most, for one model
     document_nll: bool = False  # also measure how well the model predicts the document
+    measure_heads: bool = False  # also compare single heads with exact attention; takes time
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:

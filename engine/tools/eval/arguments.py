@@ -100,6 +100,11 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="of the task asked: JSON lines (or .xz) with doc, q, a and s about the documents",
     )
+    parser.add_argument(
+        "--heads",
+        action="store_true",
+        help="compare single heads with exact attention on some rows: slower, more memory",
+    )
     parser.add_argument("--seed", type=int, default=SEED, metavar="N")
     parser.add_argument(
         "--out",
@@ -118,6 +123,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
             device=arguments.device,
             kv_cache_dtype=arguments.kv_cache_dtype,
             rope_scaling=arguments.rope_scaling,
+            measure_heads=arguments.heads,
         ),
         lengths=tuple(sorted({_tokens(text) for text in _listed(arguments.lengths)})),
         tasks=arguments.tasks,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .head_tables import HEAD_DEFINITIONS, head_tables
+from .markdown import markdown_table
 from .paired import Comparison, comparisons
 from .records import Result
 from .results import NotRun, TrialResult
@@ -82,8 +84,11 @@ def report(
     for label, of_configuration in by_configuration.items():
         parts += [f"## {label}", _table(of_configuration), *_remarks(of_configuration)]
         parts += _paired([each for each in paired if each.configuration.label == label])
+        parts += head_tables(results, label)
     if cells:
-        parts += ["## What the columns say", _DEFINITIONS]
+        measured = any(isinstance(r, TrialResult) and r.heads for r in results)
+        definitions = [_DEFINITIONS, HEAD_DEFINITIONS] if measured else [_DEFINITIONS]
+        parts += ["## What the columns say", "\n".join(definitions)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -222,21 +227,6 @@ def _remarks(cells: Sequence[Cell]) -> list[str]:
     if refused:
         parts.append(f"Refused although the document has the answer: {'; '.join(refused)}.")
     return parts
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with padded columns: the first aligned left, the others right."""
-    widths = [max(3, *(len(row[i]) for row in (header, *rows))) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        first, *others = (
-            text.rjust(width) if i else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return f"| {' | '.join((first, *others))} |"
-
-    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join([line(header), line(rule), *(line(row) for row in rows)])
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...attention.head_figures import HeadFigures
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -59,6 +61,7 @@ class TrialResult:
     document_nll: float
     prefill_s: float  # including selection and the scoring of the document's tokens
     answers: tuple[AnswerResult, ...]
+    heads: tuple[HeadFigures, ...] = ()  # of those measured
 
 
 @dataclass(frozen=True)

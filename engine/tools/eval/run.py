@@ -104,6 +104,7 @@ def _settings(
         "samples": options.samples,
         "configurations": [configuration.label for configuration in compared],
         "documents": None if options.documents is None else list(options.documents),
+        "heads": options.config.measure_heads or None,
         "questions": None if options.questions is None else str(options.questions),
         "fingerprint of documents": sources.fingerprint,
         "seed": options.seed,

@@ -84,7 +84,7 @@ def mcnemar(lost: int, won: int) -> float:
     (McNemar, Psychometrika 12, 1947; the exact binomial form).  1.0 if there is none."""
     count, fewer = lost + won, min(lost, won)
     tail = sum(math.comb(count, i) for i in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**count)
+    return min(1.0, 2 * tail / (1 << count))
 
 
 def _sums(scores: Scores) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

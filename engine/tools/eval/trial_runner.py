@@ -49,6 +49,7 @@ class TrialRunner:
         with tempfile.TemporaryDirectory() as folder:
             path = write_files(trial.files, Path(folder))
             engine.open(OpenOptions(paths=(str(path),)))
+        assert engine.opened is not None
         done = self._last(PrefillDone)
         answers = []
         for question in trial.questions:
@@ -70,6 +71,7 @@ class TrialRunner:
             document_nll=done.document_nll,
             prefill_s=done.ttft.select_s + done.ttft.prefill_s,
             answers=tuple(answers),
+            heads=engine.opened.heads,
         )
 
     def close(self) -> None:
