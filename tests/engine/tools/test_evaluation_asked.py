@@ -45,7 +45,7 @@ def document(name: str, paragraphs: int) -> tuple[str, list[SourceQuestion]]:
     for number in range(paragraphs):
         sentence = f"In {name} the keeper of lamp {number} was paid {number * 7 + 100} crowns."
         text.append(f"{sentence}\nIt rained in the valley,\nand nobody came to the gate that day.")
-        question = f"What was the keeper of lamp {number} paid in {name}?"
+        question = f"How much did keeper {number} of {name} get?"
         questions.append(
             SourceQuestion(f"x/{name}.txt", question, f"{number * 7 + 100} crowns", sentence)
         )
@@ -70,6 +70,7 @@ def sources(**sizes: int) -> Sources:
         ("Was the harbour of Brell closed?", "Yes, it was closed.", False),  # in the question
         ("For how many days was Brell closed?", "12", True),
         ("Was Brell closed for 12 days?", "12", False),
+        ("Was the harbour of Brell closed by the storm in March?", "Wind", False),  # repeats it
     ],
 )
 def test_questions_that_say_nothing_are_left_out(question: str, answer: str, useful: bool) -> None:
@@ -209,6 +210,7 @@ def test_what_is_missing_is_said() -> None:
     for given_sources, words in (
         (Sources(short.prose, ()), "give a file with --questions"),
         (Sources((("other.txt", "Text. " * 999),), (), short.asked), "among the documents"),
+        (Sources(short.prose, (), ()), "No question of --questions can be judged"),
         (short, "tokens of paragraphs"),
     ):
         with pytest.raises(NotEnough, match=words):

@@ -12,8 +12,8 @@ from typing import Any
 
 from sa_chat.protocol.errors import UsageError
 
-from .judge import key_words
-from .words import content_words, numbers
+from .judge import LEAST_QUOTE_F1, key_words
+from .words import content_words, numbers, word_f1
 
 _FIELDS = ("doc", "q", "a", "s")
 _LEAST_WORDS = 4  # of a question
@@ -38,12 +38,14 @@ class SourceQuestion:
     @property
     def useful(self) -> bool:
         """Whether it can be asked of a long document and judged: it is not about "the sentence" or
-        "the passage", has four words and two content words, and its answer has content words or
-        numbers that the question does not contain."""
+        "the passage", has four words and two content words, its answer has content words or
+        numbers that the question does not contain, and to repeat it is not to quote the sentence.
+        """
         return (
             len(self.question.split()) >= _LEAST_WORDS
             and len(content_words(self.question)) >= _LEAST_CONTENT
             and _ABOUT_TEXT.search(self.question) is None
+            and word_f1(self.question, self.sentence) < LEAST_QUOTE_F1
             and bool(
                 key_words(self.answer, self.question)
                 or numbers(self.answer) - numbers(self.question)

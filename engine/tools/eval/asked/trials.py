@@ -42,6 +42,8 @@ def asked_trial(
     """
     if sources.asked is None:
         raise NotEnough("It needs questions about the documents: give a file with --questions.")
+    if not sources.asked:
+        raise NotEnough("No question of --questions can be judged: all of them were left out.")
     documents = _documents(sources)
     if not any(document.questions for document in documents):
         raise NotEnough("No document of --questions is among the documents.")
