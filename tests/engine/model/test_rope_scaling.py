@@ -152,4 +152,4 @@ def test_bench_measures_beyond_what_the_model_declares(tmp_path, capsys):
     assert main(["bench", "prefill", *scaled]) == 0
     assert json.loads((out / "prefill.json").read_text())["settings"]["rope_scaling"] == "yarn:2"
     assert main(["bench", "prefill", "--preset", "qwen3-4b", "--rope-scaling", "yarn:2"]) == 2
-    assert "not to --preset" in capsys.readouterr().err
+    assert "Leave it out with --preset" in capsys.readouterr().err

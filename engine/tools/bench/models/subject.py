@@ -69,7 +69,7 @@ def load_subject(
         if arguments.preset is not None:
             if arguments.rope_scaling is not None:
                 raise UsageError(
-                    "--rope-scaling belongs to --model, not to --preset.", "Leave one of them out."
+                    "--rope-scaling belongs to --model.", "Leave it out with --preset."
                 )
             loaded = random_model(
                 PRESETS[arguments.preset],
