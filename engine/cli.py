@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sa_chat.protocol.arguments import Parser, add_kv_cache_argument
+from sa_chat.protocol.arguments import Parser, add_kv_cache_argument, add_rope_scaling_argument
 from sa_chat.protocol.errors import SaChatError, UsageError
 
 from .platform.machine import prepare_process
@@ -73,6 +73,7 @@ def build_parser() -> Parser:
         help="of context for --model (default: all that it can read)",
     )
     add_kv_cache_argument(info)
+    add_rope_scaling_argument(info)
     info.set_defaults(command=_info)
     return parser
 
@@ -87,11 +88,15 @@ def _info(arguments: argparse.Namespace) -> int:
     from .info.info import engine_info, fit_info
 
     if arguments.model is not None:
-        plan = fit_info(arguments.model, arguments.tokens, arguments.kv_cache_dtype)
+        plan = fit_info(
+            arguments.model, arguments.tokens, arguments.kv_cache_dtype, arguments.rope_scaling
+        )
         print(json.dumps(plan.as_dict(), indent=2) if arguments.json else "\n".join(plan.lines()))
         return 0
     if arguments.tokens is not None:
         raise UsageError("--tokens belongs to --model.", "Give the model whose fit is asked for.")
+    if arguments.rope_scaling is not None:
+        raise UsageError("--rope-scaling belongs to --model.", "Give the model to be scaled.")
     info = engine_info()
     print(json.dumps(asdict(info), indent=2) if arguments.json else "\n".join(info.lines()))
     return 0

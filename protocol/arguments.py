@@ -54,6 +54,12 @@ _KV_CACHE = ConfigOption(
     "how keys and values are kept; int8 halves their memory (default: auto)",
     ("auto", "int8"),
 )
+_ROPE_SCALING = ConfigOption(
+    "rope_scaling",
+    str,
+    "yarn:FACTOR",
+    "lengthen the context of --model by YaRN (default: as the model declares)",
+)
 CONFIG_OPTIONS = (
     ConfigOption(
         "model",
@@ -82,6 +88,7 @@ CONFIG_OPTIONS = (
         "limit of the context in tokens (default: what the model can read)",
     ),
     _KV_CACHE,
+    _ROPE_SCALING,
     ConfigOption(
         "temperature",
         float,
@@ -116,6 +123,13 @@ def add_kv_cache_argument(parser: argparse._ActionsContainer) -> None:
         default=EngineConfig.kv_cache_dtype,
         choices=_KV_CACHE.choices,
         help=_KV_CACHE.help,
+    )
+
+
+def add_rope_scaling_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the option for longer contexts, for tools that load a model."""
+    parser.add_argument(
+        f"--{_ROPE_SCALING.name}", metavar=_ROPE_SCALING.metavar, help=_ROPE_SCALING.help
     )
 
 

@@ -40,6 +40,32 @@ def current_method(name: str) -> str:
     return _FORMER_METHODS.get(name, name)
 
 
+EMBEDDED_CONTEXT = 131_072
+"""Tokens that the embedded reader reads."""
+
+MOST_YARN = 64.0
+"""The largest factor by which YaRN may lengthen a model's context."""
+
+
+def yarn_factor(rope_scaling: str) -> float:
+    """The factor in `yarn:FACTOR`, a value of `EngineConfig.rope_scaling`.
+
+    Raises `UsageError` for another form, or a factor that is not above 1 and at most `MOST_YARN`.
+    """
+    kind, _, number = rope_scaling.partition(":")
+    try:
+        factor = float(number)
+    except ValueError:
+        factor = math.nan
+    if kind != "yarn" or not 1.0 < factor <= MOST_YARN:
+        raise UsageError(
+            f"Unknown scaling {rope_scaling!r} of rotary embeddings.",
+            f"Use --rope-scaling yarn:FACTOR with a factor above 1 and up to {MOST_YARN:g}, "
+            "such as yarn:4.",
+        )
+    return factor
+
+
 @dataclass(frozen=True)
 class EngineConfig:
     """The configuration that an engine is started with.
@@ -62,8 +88,10 @@ class EngineConfig:
         None  # kept for questions and answers; None: depends on the context
     )
     kv_cache_dtype: str = "auto"  # "auto", the model's own, or "int8"
+    rope_scaling: str | None = None  # "yarn:FACTOR": a context that is so many times longer
     gpus: int = 2  # at most, for one model
     document_nll: bool = False  # also measure how well the model predicts the document
+    measure_heads: bool = False  # also compare single heads with exact attention; takes time
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
@@ -90,6 +118,7 @@ class EngineConfig:
                 f"The context must hold at least 256 tokens, not {self.max_context}.",
                 "Leave --max-context out to use all that the model can read.",
             )
+        self._check_rope_scaling()
         self._check_sampling()
         if self.gpus not in (1, 2):
             raise UsageError(f"A model runs on one GPU or two, not {self.gpus}.", "Use 1 or 2.")
@@ -103,6 +132,16 @@ class EngineConfig:
     def draws(self) -> bool:
         """Whether answers are sampled or penalized rather than decoded greedily."""
         return self.temperature > 0.0 or self.repetition_penalty != 1.0
+
+    def _check_rope_scaling(self) -> None:
+        if self.rope_scaling is None:
+            return
+        yarn_factor(self.rope_scaling)
+        if self.model == EMBEDDED_MODEL:
+            raise UsageError(
+                f"The embedded reader reads {EMBEDDED_CONTEXT:,} tokens already, without scaling.",
+                "Leave --rope-scaling out, or give a model with --model.",
+            )
 
     def _check_sampling(self) -> None:
         if not (self.temperature == 0.0 or 0.01 <= self.temperature <= 100.0):

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sa_chat.engine.tools.eval.markdown import markdown_table
 from sa_chat.engine.tools.eval.records import current_record
-from sa_chat.engine.tools.eval.report import markdown_table
 from sa_chat.engine.tools.eval.scoring import refused
 from sa_chat.engine.tools.eval.statistics import wilson
 from sa_chat.engine.tools.eval.tasks import parse_tasks

@@ -5,6 +5,8 @@ A forward pass gets a `ForwardContext` through the model's keyword arguments (`C
 
 from .context import ForwardContext
 from .dense import DenseBackend
+from .head_figures import HeadFigures
+from .head_probe import HeadProbe
 from .interface import CONTEXT_KEYWORD, NAME, register
 from .sparse import SparseBackend
 from .stats import AttentionStats, PairCounts, RecallSummary
@@ -15,6 +17,8 @@ __all__ = [
     "AttentionStats",
     "DenseBackend",
     "ForwardContext",
+    "HeadFigures",
+    "HeadProbe",
     "PairCounts",
     "RecallSummary",
     "SparseBackend",

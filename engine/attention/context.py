@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..cancellation import Cancelled, never
 from .backend import AttentionBackend
 from .dense import DenseBackend
+from .head_probe import HeadProbe
 from .stats import AttentionStats
 
 
@@ -20,3 +21,4 @@ class ForwardContext:
     backend: AttentionBackend = field(default_factory=DenseBackend)
     stats: AttentionStats | None = None  # None: nothing is counted
     cancelled: Cancelled = never
+    probe: HeadProbe | None = None  # None: no single head is measured

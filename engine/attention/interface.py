@@ -67,6 +67,9 @@ def _attention(
     )
     if stats is not None:
         stats.record(layer, q, k, lse, selection, window)
+    if context.probe is not None:
+        sinks: Tensor | None = kwargs.get("s_aux")
+        context.probe.record(layer, q, k, v, out, lse, selection, scale=scale, sink_logits=sinks)
     return out.transpose(0, 1).unsqueeze(0), None
 
 

@@ -100,11 +100,16 @@ class FitInfo:
         }
 
 
-def fit_info(model: str, tokens: int | None, kv_cache_dtype: str = "auto") -> FitInfo:
+def fit_info(
+    model: str,
+    tokens: int | None,
+    kv_cache_dtype: str = "auto",
+    rope_scaling: str | None = None,
+) -> FitInfo:
     """Whether a model fits with a context of so many tokens, without loading its weights.
 
     Raises `ModelError`, with how much is missing and what would fit, if it does not; also for a
-    model that cannot be found or used.
+    model that cannot be found or used; `UsageError` for a scaling that it cannot take.
     """
     from ..model.check import local_folder, reader_folder
     from ..model.context import context_of
@@ -113,14 +118,15 @@ def fit_info(model: str, tokens: int | None, kv_cache_dtype: str = "auto") -> Fi
     from ..model.pretrained import measured
     from ..platform.devices import candidates
 
-    config = EngineConfig(model=model, kv_cache_dtype=kv_cache_dtype)
+    config = EngineConfig(model=model, kv_cache_dtype=kv_cache_dtype, rope_scaling=rope_scaling)
     with ExitStack() as stack:
         embedded = model == EMBEDDED_MODEL
         folder = reader_folder(stack) if embedded else local_folder(model)
         source = model if folder is None else str(folder)
         context = context_of(config, source) if tokens is None else tokens
         allowed = device_budgets(candidates(config.device), config.gpus)
-        _, needs = measured(source, resolve_dtype(allowed[0].device), kv_cache_dtype)
+        dtype = resolve_dtype(allowed[0].device)
+        _, needs = measured(source, dtype, kv_cache_dtype, rope_scaling)
         return FitInfo(model, context, place_stages(needs, allowed, context))
 
 

@@ -9,15 +9,21 @@ from typing import Any
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import ModelError, UsageError
 
+from .rope_scaling import refuse_scaled, scaled_context
+
 
 def context_of(config: EngineConfig, source: str | Path) -> int:
     """Tokens that the model in `source` (a folder or hub id) reads, or fewer if `config` says so.
 
     Raises:
         ModelError: the model's config does not tell.
-        UsageError: `max_context` is more than the model declares.
+        UsageError: `max_context` is more than the model declares, or `rope_scaling` is for a model
+            that is scaled already.
     """
     declared = _declared(source)
+    if config.rope_scaling is not None:
+        refuse_scaled(_text_config(source))
+        declared = scaled_context(declared, config.rope_scaling)
     if config.max_context is None:
         return declared
     if config.max_context > declared:

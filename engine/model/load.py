@@ -40,6 +40,7 @@ def load_model(
         devices: to choose from; None is all that `config` allows.
     Raises:
         ModelError: it cannot be found, read or used; message and hint say why.
+        UsageError: its rotary embeddings cannot be scaled as `config` asks.
     """
     began = time.perf_counter()
     progress("model", 0.0)
@@ -70,6 +71,7 @@ def load_model(
             tokens=tokens,
             progress=lambda part: progress("model", 0.9 * part),
             kv_cache_dtype=config.kv_cache_dtype,
+            rope_scaling=config.rope_scaling,
         )
         model, devices, links = placed.model, placed.devices, placed.links
         name = config.model if folder is None else folder.resolve().name

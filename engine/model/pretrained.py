@@ -33,6 +33,7 @@ from ..platform.devices import CPU, platform_of
 from .fit import DeviceBudget, fitting, place_stages
 from .fused import fuse
 from .links import Link, connect
+from .rope_scaling import scaled_config
 from .structure import Needs, Structure, needs_of, structure_of
 from .support import refuse_unsupported
 
@@ -63,18 +64,23 @@ class Placed:
 
 
 def measured(
-    source: str, dtype: torch.dtype, kv_cache_dtype: str = "auto"
+    source: str,
+    dtype: torch.dtype,
+    kv_cache_dtype: str = "auto",
+    rope_scaling: str | None = None,
 ) -> tuple[Structure, Needs]:
     """The structure and memory needs of the model in `source` (a folder or hub id), without its
     weights.
 
-    Raises `ModelError` when it cannot be found, read or used.
+    Raises `ModelError` when it cannot be found, read or used, and `UsageError` when its rotary
+    embeddings cannot be scaled so.
     """
     register()
     with _quiet():
         config = load_config(source)
         _require_decoder(config, source)
         refuse_unsupported(config)
+        config = scaled_config(config, rope_scaling)
         try:
             with torch.device("meta"):
                 model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
@@ -95,6 +101,7 @@ def load_pretrained(
     tokens: int,
     progress: Callable[[float], None],
     kv_cache_dtype: str = "auto",
+    rope_scaling: str | None = None,
 ) -> Placed:
     """Load the model in the folder or under the hub id `source`, each weight onto the device that
     needs it.
@@ -104,8 +111,9 @@ def load_pretrained(
         progress: called with a fraction from 0 to 1, in this thread.
     Raises:
         ModelError: it cannot be found, read or used, or does not fit.
+        UsageError: its rotary embeddings cannot be scaled so.
     """
-    structure, needs = measured(source, dtype, kv_cache_dtype)
+    structure, needs = measured(source, dtype, kv_cache_dtype, rope_scaling)
     platform = platform_of(budgets[0].device)
     on_gpus = platform is not CPU
     stages = place_stages(needs, budgets, tokens) if on_gpus else ()
@@ -114,7 +122,8 @@ def load_pretrained(
     with fitting(needs.name, devices):
         try:
             with _quiet(), ThreadPoolExecutor(1) as loader:
-                loading = loader.submit(read_weights, source, dtype, parts if on_gpus else None)
+                where = parts if on_gpus else None
+                loading = loader.submit(read_weights, source, dtype, where, rope_scaling)
                 _watch(loading, devices, needs.weights, progress)
                 model = loading.result()
         except torch.OutOfMemoryError:
@@ -127,10 +136,15 @@ def load_pretrained(
 
 
 def read_weights(
-    source: str, dtype: torch.dtype, parts: dict[str, torch.device] | None
+    source: str,
+    dtype: torch.dtype,
+    parts: dict[str, torch.device] | None,
+    rope_scaling: str | None = None,
 ) -> PreTrainedModel:
+    scaled = None if rope_scaling is None else scaled_config(load_config(source), rope_scaling)
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         source,
+        config=scaled,
         dtype=dtype,
         attn_implementation=NAME,
         use_safetensors=True,  # a pickle could run code

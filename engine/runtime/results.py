@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..attention import RecallSummary
+from ..attention import HeadFigures, RecallSummary
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,4 @@ class PrefillResult:
     density_by_head: tuple[tuple[float, ...], ...]  # [layers][H]
     recall: RecallSummary  # of held-out rows; all 1.0 in dense mode
     nll: float | None = None  # of the document, nats a token; None unless asked for
+    heads: tuple[HeadFigures, ...] = ()  # of those measured; empty unless asked for

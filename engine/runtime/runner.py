@@ -23,6 +23,7 @@ from ..attention import (
     AttentionStats,
     DenseBackend,
     ForwardContext,
+    HeadProbe,
     PairCounts,
     SparseBackend,
 )
@@ -91,11 +92,13 @@ class ModelRunner:
         *,
         on_chunk: Callable[[ChunkReport], None] | None = None,
         cancelled: Cancelled = never,
+        measure_heads: bool = False,
     ) -> PrefillResult:
         """Append the document's `ids` to the cache.
 
         Args:
             config: resolved, see `tune`.
+            measure_heads: compare each head with exact attention on some rows, which takes time.
         Raises:
             ContextOverflow: before anything is computed.
             EngineError: memory ran out, even with the smallest chunks.
@@ -105,7 +108,6 @@ class ModelRunner:
         self._check_room(len(ids))
         backend = DenseBackend() if config.mode == "dense" else SparseBackend(config)
         stats = AttentionStats()
-        context = ForwardContext(backend, stats, cancelled)
         began = time.perf_counter()
         logits: Tensor | None = None
         document = DocumentNll(ids) if config.document_nll else None
@@ -119,6 +121,8 @@ class ModelRunner:
 
         inflight = InflightChunks(self.loaded.devices, report)
         tokens = self._on_device(ids)
+        probe = HeadProbe(tokens, self.length) if measure_heads else None
+        context = ForwardContext(backend, stats, cancelled, probe)
         spans = deque(spans_of(self.loaded, len(ids), config))
         while spans:
             start, end = spans.popleft()
@@ -152,6 +156,7 @@ class ModelRunner:
             density_by_head=counts.density_by_head,
             recall=stats.recall,
             nll=None if document is None else document.mean,
+            heads=() if probe is None else probe.figures(),
         )
 
     def extend(

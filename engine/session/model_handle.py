@@ -88,7 +88,7 @@ class ModelHandle:
 
         Only what concerns attention, budget and answers may differ.
         """
-        for name in ("model", "device", "gpus", "kv_cache_dtype", "max_context"):
+        for name in ("model", "device", "gpus", "kv_cache_dtype", "rope_scaling", "max_context"):
             assert getattr(config, name) == getattr(self._config, name), name
         other = ModelHandle(config)
         other._source, other._tokenizer, other.loaded = self.source, self.tokenizer, self.loaded

@@ -15,6 +15,7 @@ from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.events import CalibrationProgress, PrefillDone, PrefillProgress
 from sa_chat.protocol.values import AttentionFigures, DeviceUse, Ttft
 
+from ..attention import HeadFigures
 from ..cache import KVCache
 from ..cancellation import Cancelled, Stopped
 from ..citations import CitationFinder
@@ -61,6 +62,7 @@ class PrefilledDocument:
         cache = KVCache(context.loaded.layers, context.capacity, config.kv_cache_dtype)
         self.runner = ModelRunner(context.loaded, cache)
         self._config = config
+        self.heads: tuple[HeadFigures, ...] = ()  # of those measured, if so configured
         self._done: PrefillDone | None = None
         self._conversation: Conversation | None = None
 
@@ -115,7 +117,14 @@ class PrefilledDocument:
             emit(PrefillProgress(**vars(chunk), devices=devices()))
 
         policy = self.runner.tune(prefill_config(config), len(ids), calibrating)
-        result = self.runner.prefill(ids, policy, on_chunk=report, cancelled=cancelled)
+        result = self.runner.prefill(
+            ids,
+            policy,
+            on_chunk=report,
+            cancelled=cancelled,
+            measure_heads=config.measure_heads,
+        )
+        self.heads = result.heads
         parse_s, tokenize_s = context.prompt.documents.parse_s, context.prompt.tokenize_s
         ttft = Ttft(parse_s, tokenize_s, result.select_s, result.prefill_s)
         self._conversation = Conversation(

@@ -56,6 +56,8 @@ from sa_chat.protocol.errors import DocumentError
         (["-", "--resume"], "and - has none"),
         (["a.txt", "--theme", "blue", "--ask", "x"], "Unknown theme 'blue'"),
         (["a.txt", "--kv-cache-dtype", "int4", "--ask", "x"], "Unknown number format 'int4'"),
+        (["a.txt", "--rope-scaling", "linear:2", "--ask", "x"], "Unknown scaling 'linear:2'"),
+        (["a.txt", "--rope-scaling", "yarn:2", "--ask", "x"], "reads 131,072 tokens already"),
         (["--completion", "csh"], "invalid choice: 'csh'"),
     ],
 )

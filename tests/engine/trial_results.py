@@ -13,7 +13,14 @@ def answer(score=1.0, text=None, *, task="vt", index=0, depth=None, refused=Fals
 
 
 def result_of(
-    trial, configuration, answers, *, length=4096, heads=((1.0, 0.5), (0.25, 0.25)), **more
+    trial,
+    configuration,
+    answers,
+    *,
+    length=4096,
+    heads=((1.0, 0.5), (0.25, 0.25)),
+    measured=(),
+    **more,
 ):
     figures = {"recall": 1.0, "recall_p5": 1.0, "recall_min": 1.0, "document_nll": 3.0}
     flat = [density for layer in heads for density in layer]
@@ -26,6 +33,7 @@ def result_of(
         density_by_head=heads,
         prefill_s=1.5,
         answers=tuple(answers),
+        heads=measured,
         **{**figures, **more},
     )
 

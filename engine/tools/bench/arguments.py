@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sa_chat.protocol.arguments import Parser, add_kv_cache_argument, method_name
+from sa_chat.protocol.arguments import (
+    Parser,
+    add_kv_cache_argument,
+    add_rope_scaling_argument,
+    method_name,
+)
 from sa_chat.protocol.config import DEFAULT_ALPHA, DEVICES, EMBEDDED_MODEL, METHODS
 
 from .attention.arguments import add_attention_arguments
@@ -116,6 +121,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="let each GPU give no more than this, as a smaller card would",
     )
     add_kv_cache_argument(parser)
+    add_rope_scaling_argument(parser)
 
 
 def _attention(arguments: argparse.Namespace) -> int:

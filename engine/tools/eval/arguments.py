@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sa_chat.protocol.arguments import add_kv_cache_argument, method_name
+from sa_chat.protocol.arguments import add_kv_cache_argument, add_rope_scaling_argument, method_name
 from sa_chat.protocol.config import DEFAULT_ALPHA, DEVICES, EMBEDDED_MODEL, METHODS, EngineConfig
 from sa_chat.protocol.errors import UsageError
 
@@ -29,6 +29,7 @@ class Options:
     alphas: tuple[float, ...]
     methods: tuple[str, ...]
     documents: tuple[str, ...] | None  # paths; None: the documents shipped with the program
+    questions: Path | None  # a file of natural questions about the documents
     seed: int
     out: Path
 
@@ -55,6 +56,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", metavar="|".join(DEVICES))
     add_kv_cache_argument(parser)
+    add_rope_scaling_argument(parser)
     parser.add_argument(
         "--lengths",
         default=LENGTHS,
@@ -65,7 +67,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks",
         default="core",
         metavar="NAME,NAME",
-        help="tasks, or core, ruler, documents, all (default: core, eight of the seventeen)",
+        help="tasks, or core, near-lossless, ruler, documents, all (default: core)",
     )
     parser.add_argument(
         "--samples",
@@ -92,6 +94,17 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="texts and code to take tasks from (default: the handbook and this program's source)",
     )
+    parser.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="of the task asked: JSON lines (or .xz) with doc, q, a and s about the documents",
+    )
+    parser.add_argument(
+        "--heads",
+        action="store_true",
+        help="compare single heads with exact attention on some rows: slower, more memory",
+    )
     parser.add_argument("--seed", type=int, default=SEED, metavar="N")
     parser.add_argument(
         "--out",
@@ -109,6 +122,8 @@ def options_from(arguments: argparse.Namespace) -> Options:
             model=arguments.model,
             device=arguments.device,
             kv_cache_dtype=arguments.kv_cache_dtype,
+            rope_scaling=arguments.rope_scaling,
+            measure_heads=arguments.heads,
         ),
         lengths=tuple(sorted({_tokens(text) for text in _listed(arguments.lengths)})),
         tasks=arguments.tasks,
@@ -116,6 +131,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
         alphas=tuple(dict.fromkeys(_share(text) for text in _listed(arguments.alpha))),
         methods=tuple(dict.fromkeys(map(method_name, _listed(arguments.methods)))),
         documents=None if arguments.documents is None else tuple(arguments.documents),
+        questions=arguments.questions,
         seed=arguments.seed,
         out=arguments.out,
     )

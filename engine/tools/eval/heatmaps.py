@@ -1,9 +1,9 @@
-"""Heat maps: score over depth and length, density over layers and heads."""
+"""Heat maps: score over depth and length, density and error over layers and heads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ Grid = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 _SCORES = ("RdYlBu", 0.18, 0.8)  # red, yellow, blue, light enough for dark figures on them
 _DENSITIES = ("YlGnBu", 0.0, 1.0)
+_ERRORS = ("YlOrRd", 0.0, 1.0)
 
 
 def needles_figure(results: Iterable[Result], model: str) -> Figure | None:
@@ -58,32 +59,74 @@ def density_figure(results: Iterable[Result], model: str) -> Figure | None:
 
     Shows the first sparse configuration.  None if there is none.
     """
+    found = _by_length(results, lambda r: np.array(r.density_by_head))
+    text = "density (computed / causal pairs)"
+    return _by_head(found, "Density by layer and head", model, _DENSITIES, text)
+
+
+def errors_figure(results: Iterable[Result], model: str) -> Figure | None:
+    """A panel for each length: mean error of the output by layer (rows) and head, mean over its
+    documents; layers that were not measured are hatched.
+
+    Shows the first sparse configuration.  None if no head was measured.
+    """
+
+    def errors(r: TrialResult) -> Grid | None:
+        if not r.heads:
+            return None
+        grid = np.full((len(r.density_by_head), len(r.density_by_head[0])), np.nan)
+        for each in r.heads:
+            grid[each.layer, each.head] = each.error
+        return grid
+
+    text = "error of the output (relative, L2)"
+    found = _by_length(results, errors)
+    return _by_head(found, "Error by layer and head", model, _ERRORS, text)
+
+
+def _by_length(
+    results: Iterable[Result], grid_of: Callable[[TrialResult], Grid | None]
+) -> tuple[str, dict[int, list[Grid]]]:
+    """Of the first sparse configuration its name, and the grids [layers, H] of its documents."""
     sparse = [r for r in results if isinstance(r, TrialResult) and r.configuration.mode == "sparse"]
-    if not sparse:
+    name = sparse[0].configuration.label if sparse else ""
+    found: dict[int, list[Grid]] = {}
+    for r in sparse:
+        grid = grid_of(r) if r.configuration.label == name else None
+        if grid is not None:
+            found.setdefault(r.length, []).append(grid)
+    return name, found
+
+
+def _by_head(
+    grids: tuple[str, dict[int, list[Grid]]],
+    heading: str,
+    model: str,
+    part: tuple[str, float, float],
+    text: str,
+) -> Figure | None:
+    """A panel for each length with the mean of its documents' grids; None without any."""
+    name, found = grids
+    if not found:
         return None
     from matplotlib.ticker import MaxNLocator
 
-    name = sparse[0].configuration.label
-    found: dict[int, list[Grid]] = {}
-    for r in sparse:
-        if r.configuration.label == name:
-            found.setdefault(r.length, []).append(np.array(r.density_by_head))
     means = {length: np.mean(found[length], axis=0) for length in sorted(found)}
     layers, heads = next(iter(means.values())).shape
     figure, axes = panels(
         len(means),
         most=3,
         size=(min(4.2, 0.11 * heads + 1.9), min(4.4, 0.11 * layers + 1.8)),
-        title=f"Density by layer and head, {name}: {model}",
+        title=f"{heading}, {name}: {model}",
     )
-    most = math.ceil(10 * max(mean.max() for mean in means.values())) / 10
+    most = math.ceil(10 * max(np.nanmax(mean) for mean in means.values())) / 10 or 0.1
     for axis, (length, mean) in zip(axes, means.items(), strict=True):
-        image = _draw(axis, mean, _DENSITIES, most=most)
-        title = f"{length:,} tokens\nmean {mean.mean():.2f}, documents: {len(found[length])}"
+        image = _draw(axis, mean, part, most=most)
+        title = f"{length:,} tokens\nmean {np.nanmean(mean):.2f}, documents: {len(found[length])}"
         label(axis, title, "query head", "layer")
         for ticks in (axis.xaxis, axis.yaxis):
             ticks.set_major_locator(MaxNLocator(integer=True))
-    _colour_bar(figure, axes, image, "density (computed / causal pairs)")
+    _colour_bar(figure, axes, image, text)
     return figure
 
 

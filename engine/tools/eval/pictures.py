@@ -8,7 +8,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .heatmaps import density_figure, needles_figure
+from .heatmaps import density_figure, errors_figure, needles_figure
 from .panels import GREY, INK, label, panels
 from .records import Result
 from .summary import Point, points
@@ -26,7 +26,7 @@ def draw_pictures(results: Iterable[Result], model: str, folder: Path) -> list[P
     """Write the pictures for which there are results; returns their paths.
 
     `needles.png`: score over depth and length; `scores.png`: score against density;
-    `density.png`: density by layer and head.
+    `density.png` and `errors.png`: density, and the error of the output, by layer and head.
 
     Args:
         model: its name, for the titles.
@@ -37,6 +37,7 @@ def draw_pictures(results: Iterable[Result], model: str, folder: Path) -> list[P
         "needles.png": needles_figure,
         "scores.png": scores_figure,
         "density.png": density_figure,
+        "errors.png": errors_figure,
     }
     written = []
     for name, make in kinds.items():

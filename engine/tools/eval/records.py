@@ -16,6 +16,7 @@ from typing import Any
 from sa_chat.protocol.config import current_method
 from sa_chat.protocol.errors import UsageError
 
+from ...attention.head_figures import HeadFigures
 from .results import AnswerResult, Configuration, NotRun, TrialResult
 
 Result = TrialResult | NotRun
@@ -82,7 +83,7 @@ class RecordFile:
         if isinstance(result, NotRun) and result in self.results:
             return
         self._take(result)
-        self._write(type(result).__name__, asdict(result))
+        self._write(type(result).__name__, _fields_of(result))
 
     def _take(self, result: Result) -> None:
         if isinstance(result, TrialResult):
@@ -125,6 +126,19 @@ class RecordFile:
                 )
 
 
+def _fields_of(result: Result) -> dict[str, Any]:
+    """The fields as JSON values; heads as lists of their figures, and only where there are some."""
+    fields = asdict(result)
+    heads = fields.pop("heads", ())
+    if heads:
+        fields["heads"] = [[_rounded(value) for value in head.values()] for head in heads]
+    return fields
+
+
+def _rounded(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.4g}")
+
+
 def current_record(record: dict[str, Any]) -> dict[str, Any]:
     """A line of a results file, with the names of earlier versions replaced by current ones.
 
@@ -156,6 +170,7 @@ def _trial_result(record: dict[str, Any]) -> TrialResult:
         AnswerResult(**{**answer, "expected": tuple(answer["expected"])})
         for answer in record["answers"]
     )
+    record["heads"] = tuple(HeadFigures(*head) for head in record.get("heads", ()))
     return TrialResult(**record)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .head_tables import HEAD_DEFINITIONS, head_tables
+from .markdown import markdown_table
+from .paired import Comparison, comparisons
 from .records import Result
 from .results import NotRun, TrialResult
 from .summary import LOW, Cell, pending, points, summarise
@@ -15,16 +18,35 @@ _COLUMNS = (
     "n",
     "dense",
     "sparse",
+    "points [95 %]",
+    "lost / won",
     "ratio [95 %]",
     "same answer",
     "density",
     "recall mean / p5 / min",
     "NLL change",
 )
+_PAIRED = (
+    "length",
+    "tasks",
+    "n",
+    "dense",
+    "sparse",
+    "points",
+    "lost / won",
+    "McNemar p",
+    "NLL change [95 %]",
+    "bar",
+)
 _DEFINITIONS = """\
 - length: prompt, question and reserve for the answer, in the model's own tokens.
 - n: questions, each asked dense and sparse about the same document, with greedy decoding.
 - dense, sparse: mean score of the answers, 0 to 1, by the task's own rule.
+- points [95 %]: sparse - dense in points of 100, with a bootstrap interval over whole documents.
+- lost / won: questions with the full score in dense mode alone, and in sparse mode alone.
+- McNemar p: exact and two-sided, over lost and won: how likely so uneven a split is by chance.
+- bar: the mean over the tasks at most 1 point below dense, no task more than 3 points below with
+  95 % confidence, McNemar p above .05 (or more won than lost), NLL change at most +.010.
 - ratio [95 %]: sparse / dense, with a bootstrap interval over whole documents. Where nothing was
   lost it has no width; yet at 95 % confidence 4 documents without a loss are compatible with one
   in two lost, 20 with one in seven. "–": dense is 0, or there is a single document.
@@ -32,7 +54,8 @@ _DEFINITIONS = """\
 - density: computed (query, key) pairs / causal pairs, over the document's tokens.
 - recall: softmax mass that the kept keys hold, on rows that selection did not sample (1 where
   everything was dense): mean and mean 5th percentile of the documents, and minimum of all rows.
-- NLL change: of the document's own tokens, sparse - dense, mean over documents, nats per token."""
+- NLL change: of the document's own tokens, sparse - dense, mean over documents, nats per token;
+  over all tasks of a length only real documents count, where there are any."""
 _NONE = "–"
 
 
@@ -50,6 +73,7 @@ def report(
     """
     results = list(results)
     cells = summarise(results)
+    paired = comparisons(results)
     by_configuration: dict[str, list[Cell]] = {}
     for cell in cells:
         by_configuration.setdefault(cell.configuration.label, []).append(cell)
@@ -59,8 +83,12 @@ def report(
         parts += ["## Score against density", _curve(results)]
     for label, of_configuration in by_configuration.items():
         parts += [f"## {label}", _table(of_configuration), *_remarks(of_configuration)]
+        parts += _paired([each for each in paired if each.configuration.label == label])
+        parts += head_tables(results, label)
     if cells:
-        parts += ["## What the columns say", _DEFINITIONS]
+        measured = any(isinstance(r, TrialResult) and r.heads for r in results)
+        definitions = [_DEFINITIONS, HEAD_DEFINITIONS] if measured else [_DEFINITIONS]
+        parts += ["## What the columns say", "\n".join(definitions)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -119,12 +147,55 @@ def _row(cell: Cell) -> tuple[str, ...]:
         str(cell.n),
         f"{cell.dense:.3f}",
         f"{cell.sparse:.3f}",
+        _points(cell),
+        f"{cell.lost} / {cell.won}",
         _ratio(cell),
         f"{cell.agreement:.3f}",
         f"{cell.density:.3f}",
         " / ".join(f"{share:.3f}" for share in recall),
         f"{cell.nll_change:+.4f}",
     )
+
+
+def _points(cell: Cell) -> str:
+    return _with_interval(100 * cell.difference, cell.difference_interval, "+.1f", 100)
+
+
+def _with_interval(
+    value: float, interval: tuple[float, float] | None, form: str, factor: float = 1
+) -> str:
+    if interval is None:
+        return f"{value:{form}} [{_NONE}]"
+    low, high = (factor * end for end in interval)
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _paired(compared: Sequence[Comparison]) -> list[str]:
+    """A row for each length and one for all of them, and what is outside the bar."""
+    rows = [
+        (
+            _length(each),
+            f"{len({cell.task for cell in each.cells})}",
+            f"{each.n:,}",
+            f"{each.dense:.3f}",
+            f"{each.sparse:.3f}",
+            f"{100 * (each.sparse - each.dense):+.1f}",
+            f"{each.lost} / {each.won}",
+            f"{each.p:.3f}",
+            _with_interval(each.nll_change, each.nll_interval, "+.4f"),
+            "fails" if each.failures else "passes",
+        )
+        for each in compared
+    ]
+    failed = [
+        f"- {_length(each)}: {'; '.join(each.failures)}." for each in compared if each.failures
+    ]
+    outside = ["Outside the bar:\n\n" + "\n".join(failed)] if failed else []
+    return ["All tasks together:", markdown_table(_PAIRED, rows), *outside]
+
+
+def _length(compared: Comparison) -> str:
+    return "all lengths" if compared.length is None else f"{compared.length:,}"
 
 
 def _ratio(cell: Cell) -> str:
@@ -156,21 +227,6 @@ def _remarks(cells: Sequence[Cell]) -> list[str]:
     if refused:
         parts.append(f"Refused although the document has the answer: {'; '.join(refused)}.")
     return parts
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with padded columns: the first aligned left, the others right."""
-    widths = [max(3, *(len(row[i]) for row in (header, *rows))) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        first, *others = (
-            text.rjust(width) if i else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return f"| {' | '.join((first, *others))} |"
-
-    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join([line(header), line(rule), *(line(row) for row in rows)])
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...attention.head_figures import HeadFigures
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -33,6 +35,9 @@ class AnswerResult:
     refused: bool  # it said that the document does not contain the answer
     tokens: int
     stop_reason: str
+    word_recall: float | None = None  # of the task asked: see `asked.Verdict`
+    numbers_found: bool | None = None
+    quote_f1: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class TrialResult:
     document_nll: float
     prefill_s: float  # including selection and the scoring of the document's tokens
     answers: tuple[AnswerResult, ...]
+    heads: tuple[HeadFigures, ...] = ()  # of those measured
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from sa_chat.protocol.errors import DocumentError, EngineError, UsageError
 from ...info.environment import describe
 from ...platform.devices import resolve_device
 from .arguments import Options, options_from
+from .asked.trials import ASKED
 from .pictures import draw_pictures
 from .records import RecordFile
 from .report import report
@@ -37,7 +38,7 @@ def run_eval(arguments: argparse.Namespace) -> int:
     options = options_from(arguments)
     tasks, compared = parse_tasks(options.tasks), configurations(options)
     records = RecordFile(options.out / RECORDS)
-    sources = load_sources(options.documents)
+    sources = load_sources(options.documents, options.questions)
     runner = TrialRunner(options.config)
     try:
         _check_lengths(options, runner)
@@ -97,11 +98,14 @@ def _settings(
 ) -> dict[str, Any]:
     return {
         "model": options.config.model,
+        "rope_scaling": options.config.rope_scaling,
         "lengths": list(options.lengths),
         "tasks": list(tasks),
         "samples": options.samples,
         "configurations": [configuration.label for configuration in compared],
         "documents": None if options.documents is None else list(options.documents),
+        "heads": options.config.measure_heads or None,
+        "questions": None if options.questions is None else str(options.questions),
         "fingerprint of documents": sources.fingerprint,
         "seed": options.seed,
         "device": str(resolve_device(options.config.device)),
@@ -166,7 +170,7 @@ def _made(
         for task in spec.tasks:
             records.append(NotRun(task, spec.length, error.reason))
         return None
-    return trial.asking(spec.tasks, options.samples)
+    return trial if spec.family == ASKED else trial.asking(spec.tasks, options.samples)
 
 
 def _cost(spec: TrialSpec) -> float:

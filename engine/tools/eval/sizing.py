@@ -52,6 +52,10 @@ class TokenCounter:
         prompt = tokenize_documents(documents, self._tokenizer)
         return len(prompt.ids) + self.reserve_tokens(questions)
 
+    def text_tokens(self, text: str) -> int:
+        """The tokens of a text alone."""
+        return len(self._tokenizer.encode(text))
+
     def reserve_tokens(self, questions: Sequence[Question]) -> int:
         """Tokens that any of the questions needs after the document: the longest question in the
         chat format, and the longest answer."""

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from importlib import resources
@@ -21,6 +21,7 @@ from sa_chat.protocol.errors import DocumentError
 from ...documents import Part, open_documents
 from ...documents.folders import walk_folder
 from ...documents.globs import FolderFilter
+from .asked.questions import SourceQuestion, read_questions
 from .prose import paragraphs_of
 
 _CODE = """
@@ -38,6 +39,7 @@ class Sources:
 
     prose: tuple[tuple[str, str], ...]
     code: tuple[tuple[str, str], ...]
+    asked: tuple[SourceQuestion, ...] | None = None  # natural questions; None: none were given
 
     @cached_property
     def paragraphs(self) -> tuple[str, ...]:
@@ -46,8 +48,10 @@ class Sources:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hex digest of all paths and texts, as other texts make other trials."""
-        return sha256(json.dumps((self.prose, self.code)).encode()).hexdigest()[:16]
+        """A hex digest of all paths, texts and questions, as others make other trials."""
+        content = [self.prose, self.code]
+        asked = [] if self.asked is None else [[astuple(question) for question in self.asked]]
+        return sha256(json.dumps([*content, *asked]).encode()).hexdigest()[:16]
 
     @cached_property
     def prose_text(self) -> str:
@@ -55,11 +59,20 @@ class Sources:
         return "\n\n".join(self.paragraphs)
 
 
-def load_sources(paths: tuple[str, ...] | None = None) -> Sources:
+def load_sources(paths: tuple[str, ...] | None = None, questions: Path | None = None) -> Sources:
     """Read the user's documents; without any, the handbook and the program's own source code.
 
-    Raises `DocumentError` as `open_documents` does.
+    Args:
+        questions: a file of questions about the documents (see `read_questions`).
+    Raises:
+        DocumentError: as `open_documents` raises it.
+        UsageError: the questions cannot be read.
     """
+    asked = None if questions is None else read_questions(questions)
+    return replace(_documents(paths), asked=asked)
+
+
+def _documents(paths: tuple[str, ...] | None) -> Sources:
     if paths is not None:
         return _read(OpenOptions(paths=paths))
     with ExitStack() as stack:

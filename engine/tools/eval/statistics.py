@@ -1,4 +1,4 @@
-"""Confidence intervals for shares and for ratios of scores."""
+"""Confidence intervals for shares, ratios and differences, and a test of paired answers."""
 
 from __future__ import annotations
 
@@ -57,6 +57,34 @@ def bootstrap_ratio(
         ratios = upper[defined] / lower[defined]
     low, high = np.quantile(ratios, _TAILS, method="inverted_cdf")
     return float(low), float(high)
+
+
+def bootstrap_difference(
+    dense: Scores, sparse: Scores, *, seed: int, resamples: int = 2000
+) -> tuple[float, float] | None:
+    """95 % percentile interval of mean(sparse) - mean(dense) over all answers, resampling whole
+    documents as `bootstrap_ratio` does.  None if there are fewer than two documents.
+
+    Args:
+        dense, sparse: paired: the same documents and questions, at least one of each document.
+    """
+    assert [len(scores) for scores in dense] == [len(scores) for scores in sparse]
+    changes, counts = _sums(sparse) - _sums(dense), np.array([len(scores) for scores in dense])
+    if len(counts) < 2:
+        return None
+    drawn = np.random.default_rng(seed).integers(len(counts), size=(resamples, len(counts)))
+    differences = changes[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(differences, _TAILS, method="inverted_cdf")
+    return float(low), float(high)
+
+
+def mcnemar(lost: int, won: int) -> float:
+    """The two-sided p of McNemar's exact test on paired answers: were both modes alike, each of the
+    `lost` + `won` questions that only one of them answered right would be either by a fair coin
+    (McNemar, Psychometrika 12, 1947; the exact binomial form).  1.0 if there is none."""
+    count, fewer = lost + won, min(lost, won)
+    tail = sum(math.comb(count, i) for i in range(fewer + 1))
+    return min(1.0, 2 * tail / (1 << count))
 
 
 def _sums(scores: Scores) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -8,12 +8,15 @@ from statistics import fmean
 
 from .records import Result
 from .results import AnswerResult, Configuration, TrialResult
-from .statistics import bootstrap_ratio, ratio_of_means
+from .statistics import bootstrap_difference, bootstrap_ratio, ratio_of_means
 
 ABSENT = "absent"  # the one task in which refusing is right
 LOW = 0.5  # below this dense score the model cannot do the task anyway
 
-_Pair = tuple[TrialResult, TrialResult]  # one document: dense, sparse
+RIGHT = 1.0  # score of a right answer, in the counts of those lost and won
+
+Pair = tuple[TrialResult, TrialResult]
+"""One document: dense, sparse."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class Cell:
     sparse: float
     ratio: float | None  # sparse / dense; None where dense is 0
     interval: tuple[float, float] | None  # of the ratio, 95 %; see `bootstrap_ratio`
+    difference_interval: tuple[float, float] | None  # of sparse - dense, 95 %, over documents
+    lost: int  # questions with the full score in dense mode alone
+    won: int  # questions with the full score in sparse mode alone
     agreement: float  # share of questions whose two answers are the same text
     density: float
     recall: float
@@ -41,6 +47,11 @@ class Cell:
     nll_change: float  # sparse - dense, nats per token
     false_refusals_dense: int  # answers that refused although the document has the answer
     false_refusals_sparse: int
+
+    @property
+    def difference(self) -> float:
+        """sparse - dense, in shares of the full score."""
+        return self.sparse - self.dense
 
     @property
     def low(self) -> bool:
@@ -69,20 +80,26 @@ def summarise(results: Iterable[Result], *, seed: int = 0) -> list[Cell]:
         results: of a `RecordFile`; everything but `TrialResult` is ignored.
         seed: of the resampling for intervals.
     """
-    trials = _trial_results(results)
-    dense = {r.trial: r for r in trials if r.configuration.mode == "dense"}
-    pairs: dict[tuple[Configuration, str, int], list[_Pair]] = {}
-    for sparse in trials:
-        if sparse.configuration.mode == "sparse" and sparse.trial in dense:
-            for task in dict.fromkeys(answer.task for answer in sparse.answers):
-                key = (sparse.configuration, task, sparse.length)
-                pairs.setdefault(key, []).append((dense[sparse.trial], sparse))
+    pairs: dict[tuple[Configuration, str, int], list[Pair]] = {}
+    for dense, sparse in document_pairs(results):
+        for task in dict.fromkeys(answer.task for answer in sparse.answers):
+            key = (sparse.configuration, task, sparse.length)
+            pairs.setdefault(key, []).append((dense, sparse))
     configurations, tasks = (list(dict.fromkeys(key[i] for key in pairs)) for i in (0, 1))
     cells = [_cell(*key, documents, seed) for key, documents in pairs.items()]
     return sorted(
         cells,
         key=lambda c: (configurations.index(c.configuration), tasks.index(c.task), c.length),
     )
+
+
+def document_pairs(results: Iterable[Result]) -> list[Pair]:
+    """Every document that was run both dense and sparse, once for each sparse configuration."""
+    trials = _trial_results(results)
+    dense = {r.trial: r for r in trials if r.configuration.mode == "dense"}
+    return [
+        (dense[r.trial], r) for r in trials if r.configuration.mode == "sparse" and r.trial in dense
+    ]
 
 
 def pending(results: Iterable[Result]) -> list[str]:
@@ -126,7 +143,7 @@ def _trial_results(results: Iterable[Result]) -> list[TrialResult]:
 
 
 def _cell(
-    configuration: Configuration, task: str, length: int, pairs: Sequence[_Pair], seed: int
+    configuration: Configuration, task: str, length: int, pairs: Sequence[Pair], seed: int
 ) -> Cell:
     answers = [_answers(task, *pair) for pair in pairs]  # [documents][questions] (dense, sparse)
     flat = [both for document in answers for both in document]
@@ -137,6 +154,7 @@ def _cell(
         sum(both[side].refused for both in flat) if task != ABSENT else 0 for side in (0, 1)
     ]
     sparse = [pair[1] for pair in pairs]
+    right = [tuple(each.score >= RIGHT for each in both) for both in flat]
     return Cell(
         task,
         length,
@@ -147,6 +165,9 @@ def _cell(
         sparse=fmean(both[1].score for both in flat),
         ratio=ratio_of_means(dense_scores, sparse_scores),
         interval=bootstrap_ratio(dense_scores, sparse_scores, seed=seed),
+        difference_interval=bootstrap_difference(dense_scores, sparse_scores, seed=seed),
+        lost=right.count((True, False)),
+        won=right.count((False, True)),
         agreement=fmean(both[0].text == both[1].text for both in flat),
         density=fmean(r.density for r in sparse),
         recall=fmean(r.recall for r in sparse),

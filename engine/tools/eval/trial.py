@@ -14,7 +14,7 @@ class Question:
     index: int  # of the sample within its cell (task and length), from 0
     text: str
     expected: tuple[str, ...]
-    rule: str  # a name in `scoring.RULES`
+    rule: str  # a name in `scoring.RULES`, or "asked" (`asked.judge`)
     depth: float | None = None  # percent of the document before the sought passage
     answer_tokens: int = 128  # most tokens of the answer
 

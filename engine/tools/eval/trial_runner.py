@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,8 @@ from sa_chat.protocol.events import Answer, Event, PrefillDone
 
 from ...session.local import LocalEngine
 from ...tokens import Tokenizer
+from .asked.judge import judge
+from .asked.trials import ASKED
 from .results import AnswerResult, Configuration, TrialResult
 from .scoring import RULES, refused
 from .sizing import TokenCounter, write_files
@@ -47,6 +49,7 @@ class TrialRunner:
         with tempfile.TemporaryDirectory() as folder:
             path = write_files(trial.files, Path(folder))
             engine.open(OpenOptions(paths=(str(path),)))
+        assert engine.opened is not None
         done = self._last(PrefillDone)
         answers = []
         for question in trial.questions:
@@ -68,6 +71,7 @@ class TrialRunner:
             document_nll=done.document_nll,
             prefill_s=done.ttft.select_s + done.ttft.prefill_s,
             answers=tuple(answers),
+            heads=engine.opened.heads,
         )
 
     def close(self) -> None:
@@ -94,15 +98,26 @@ class TrialRunner:
 
 
 def _scored(question: Question, answer: Answer) -> AnswerResult:
-    return AnswerResult(
+    unscored = AnswerResult(
         task=question.task,
         index=question.index,
         depth=question.depth,
         question=question.text,
         expected=question.expected,
         text=answer.text,
-        score=RULES[question.rule](answer.text, question.expected),
+        score=0.0,
         refused=refused(answer.text),
         tokens=answer.tokens,
         stop_reason=answer.stop_reason,
     )
+    if question.rule == ASKED:
+        return _judged(unscored, answer)
+    return replace(unscored, score=RULES[question.rule](answer.text, question.expected))
+
+
+def _judged(result: AnswerResult, answer: Answer) -> AnswerResult:
+    """The result with the verdict on an answer to a natural question."""
+    expected, sentence = result.expected
+    quotes = [citation.quote for citation in answer.citations if citation.verified]
+    verdict = judge(answer.text, result.question, expected, sentence, quotes)
+    return replace(result, score=float(verdict.right), **asdict(verdict))

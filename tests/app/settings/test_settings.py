@@ -57,6 +57,7 @@ attention = "dense"
 alpha = 0.5
 max-context = 4096
 kv-cache-dtype = "int8"
+rope-scaling = "yarn:4"
 temperature = 1
 top-p = 0.5
 repetition-penalty = 1.5
@@ -75,6 +76,7 @@ ALL_CONFIG = EngineConfig(
     alpha=0.5,
     max_context=4_096,
     kv_cache_dtype="int8",
+    rope_scaling="yarn:4",
     temperature=1.0,
     top_p=0.5,
     repetition_penalty=1.5,
@@ -95,7 +97,7 @@ def test_the_environment_can_set_everything_but_keys() -> None:
         f"SA_CHAT_{option.field.upper()}": str(getattr(ALL_CONFIG, option.field))
         for option in CONFIG_OPTIONS
     }
-    assert len(environ) == 10
+    assert len(environ) == 11
     environ |= {
         "SA_CHAT_CONFIG": "/nowhere/config.toml",
         "SA_CHAT_THEME": "high-contrast",
@@ -229,6 +231,7 @@ def test_a_file_that_cannot_be_read_is_named(write_settings: WriteSettings, tmp_
         ("attention = 'lazy'", "Unknown attention mode 'lazy'."),
         ("max-context = 5", "The context must hold at least 256 tokens, not 5."),
         ("kv-cache-dtype = 'int4'", "Unknown number format 'int4' of the KV cache."),
+        ("rope-scaling = 'yarn'", "Unknown scaling 'yarn' of rotary embeddings."),
         ("seed = -1", "There is no seed -1."),
         ("theme = 'blue'", "Unknown theme 'blue'."),
         ("temperature = 0.7", "The embedded reader quotes, and draws nothing."),

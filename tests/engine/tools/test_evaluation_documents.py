@@ -250,7 +250,8 @@ def test_files_are_read_in_their_order_under_the_paths_that_are_expected(tmp_pat
         (path,) = question.expected
         (place,) = (s for s in shown if s.endswith(f"/{path}"))
         name = question.text.split("`")[1]
-        (at,) = (match.start() for match in re.finditer(rf"^ *(def|class) {name}\b", text, re.M))
+        definition = rf"^ *(async def|def|class) {name}\b"
+        (at,) = (match.start() for match in re.finditer(definition, text, re.M))
         assert question.depth == pytest.approx(100 * at / len(text))
         assert RULES[question.rule](f"`{name}` is defined in {place}:", question.expected) == 1.0
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,16 @@ from hypothesis import strategies as st
 from trial_results import DENSE, SPARSE, answer, result_of, run_of
 
 from sa_chat.engine.tools.eval.heatmaps import density_figure, needles_figure, score_grid
+from sa_chat.engine.tools.eval.paired import comparisons
 from sa_chat.engine.tools.eval.pictures import draw_pictures, scores_figure
 from sa_chat.engine.tools.eval.report import report
 from sa_chat.engine.tools.eval.results import Configuration, NotRun
-from sa_chat.engine.tools.eval.statistics import bootstrap_ratio, ratio_of_means
+from sa_chat.engine.tools.eval.statistics import (
+    bootstrap_difference,
+    bootstrap_ratio,
+    mcnemar,
+    ratio_of_means,
+)
 from sa_chat.engine.tools.eval.summary import pending, points, summarise
 
 SETTINGS = [{"model": "the reader", "seed": 3, "lengths": [4096], "machine": "two cores"}]
@@ -79,6 +86,27 @@ def test_nineteen_of_twenty_intervals_hold_the_true_ratio():
         low, high = bootstrap_ratio(dense.tolist(), sparse.tolist(), seed=trial, resamples=500)
         held += low <= 0.9 <= high
     assert 0.91 < held / trials < 0.98
+
+
+@given(scores)
+@settings(max_examples=30)
+def test_the_difference_of_the_same_scores_is_nothing(both):
+    assert bootstrap_difference(both, both, seed=0, resamples=200) == (0.0, 0.0)
+
+
+def test_an_interval_of_the_difference_is_the_percentiles_of_all_resamples():
+    # Drawn twice the first, one of each, or twice the second document: -0.5, -0.125 or 0.
+    dense, sparse = [[1.0], [1.0, 1.0, 1.0]], [[0.5], [1.0, 1.0, 1.0]]
+    assert bootstrap_difference(dense, sparse, seed=0) == (-0.5, 0.0)
+    assert bootstrap_difference([[1, 1]], [[1, 0]], seed=0) is None
+
+
+def test_mcnemar_is_the_exact_binomial_test():
+    assert mcnemar(0, 0) == 1.0
+    assert mcnemar(5, 0) == pytest.approx(2 / 2**5)
+    assert mcnemar(1, 6) == mcnemar(6, 1) == pytest.approx(2 * (1 + 7) / 2**7)
+    assert mcnemar(3, 3) == 1.0
+    assert mcnemar(21, 8) == pytest.approx(0.0241, abs=5e-5)
 
 
 # Summary
@@ -167,6 +195,80 @@ def test_points_stand_on_the_documents_that_all_configurations_read():
     assert [(p.tasks, p.dense, p.sparse) for p in points(without)] == [(2, 1.0, 1.0)] * 2
 
 
+# All tasks together
+
+
+def paired_run(losses, *, tasks=("asked", "vt"), nll=0.0, questions=10, length=4096):
+    """Documents of `questions` each; of the first task, sparse loses as many as `losses` says."""
+    results = []
+    for index, lost in enumerate(losses):
+        for task in tasks:
+            trial = f"{task}/{length}/{index}"
+            for configuration in (DENSE, SPARSE):
+                worse = lost if configuration == SPARSE and task == tasks[0] else 0
+                answers = [
+                    answer(0.0 if number < worse else 1.0, task=task, index=number)
+                    for number in range(questions)
+                ]
+                change = 3.0 + nll * (configuration == SPARSE) * (1 if task == "asked" else 100)
+                results.append(
+                    result_of(trial, configuration, answers, length=length, document_nll=change)
+                )
+    return results
+
+
+def test_all_tasks_of_a_length_by_hand():
+    (found,) = comparisons(paired_run([1, 0, 0, 0, 2], nll=0.004))
+    assert (found.configuration, found.length, found.n) == (SPARSE, 4096, 100)
+    assert (found.lost, found.won, found.documents) == (3, 0, 5)  # real documents alone
+    assert found.p == pytest.approx(0.25)
+    assert (found.dense, found.sparse) == (1.0, pytest.approx(0.97))
+    assert found.nll_change == pytest.approx(0.004)
+    assert found.nll_interval == pytest.approx((0.004, 0.004))
+    assert found.failures == ("the mean over the tasks is 3.0 points below dense",)
+    asked, other = found.cells
+    assert (asked.lost, asked.won, asked.difference) == (3, 0, pytest.approx(-0.06))
+    assert asked.difference_interval == pytest.approx((-0.14, 0.0))
+    assert other.difference_interval == (0.0, 0.0)
+
+
+def test_the_bar_passes_and_fails_for_each_of_its_four_reasons():
+    (same,) = comparisons(paired_run([0] * 6, nll=0.01))
+    assert same.failures == ()
+    (worse,) = comparisons(paired_run([1, 2, 1, 1, 1, 1], nll=0.0101))
+    mean, task, test, nll = worse.failures
+    assert mean == "the mean over the tasks is 5.8 points below dense"
+    assert task == "asked at 4,096 is more than 3 points below with 95 % confidence"
+    assert test == "7 answers were lost and 0 won, p 0.016"
+    assert nll == "the NLL of the documents is +0.0101"
+    swapped = [
+        replace(r, configuration=SPARSE if r.configuration == DENSE else DENSE)
+        for r in paired_run([2] * 6)
+    ]
+    (better,) = comparisons(swapped)
+    assert (better.won, better.p < 0.05, better.failures) == (12, True, ())
+
+
+def test_all_lengths_together_come_last_and_the_report_shows_them():
+    results = paired_run([0, 0, 0]) + paired_run([3, 4, 3], length=8192)
+    first, second, every = comparisons(results)
+    assert (first.length, second.length, every.length) == (4096, 8192, None)
+    assert (every.n, every.lost) == (120, 10)
+    text = report(SETTINGS, results)
+    assert table_row(text, "4,096")[1:8] == ["2", "60", "1.000", "1.000", "+0.0", "0 / 0", "1.000"]
+    assert table_row(text, "4,096")[8:] == ["+0.0000 [+0.0000, +0.0000]", "passes"]
+    assert table_row(text, "8,192")[-1] == "fails"
+    assert table_row(text, "all lengths")[2:8] == [
+        "120",
+        "1.000",
+        "0.917",
+        "-8.3",
+        "10 / 0",
+        "0.002",
+    ]
+    assert "Outside the bar:\n\n- 8,192: the mean over the tasks is 16.7 points below" in text
+
+
 # Report
 
 
@@ -185,6 +287,8 @@ def test_at_alpha_one_everything_is_identical():
         "3",
         "1.000",
         "1.000",
+        "+0.0 [+0.0, +0.0]",
+        "0 / 0",
         "1.000 [1.000, 1.000]",
         "1.000",
         "1.000",
@@ -206,8 +310,8 @@ def test_the_report_says_what_is_low_refused_missing_and_not_run():
         NotRun("define", 16384, "the documents hold no code"),
     ]
     text = report(SETTINGS, results, interrupted=True)
-    assert table_row(text, "vt")[3:6] == ["0.250", "0.500", "2.000 [–]"]
-    assert table_row(text, "cwe")[3:6] == ["0.000", "1.000", "–"]
+    assert table_row(text, "vt")[3:8] == ["0.250", "0.500", "+25.0 [–]", "0 / 0", "2.000 [–]"]
+    assert table_row(text, "cwe")[3:8] == ["0.000", "1.000", "+100.0 [–]", "0 / 1", "–"]
     assert "vt at 4,096 (dense 0.250), cwe at 4,096 (dense 0.000)." in text
     assert "document has the answer: vt at 4,096: dense 0, sparse 1 of 1." in text
     assert "Documents not yet run in every configuration: 1." in text
@@ -233,7 +337,7 @@ def test_every_configuration_has_its_table_and_a_line_in_the_curve():
         assert f"\n## {label}\n" in text
         assert table_row(text, label, "8,192")[2:5] == ["2", "1.000", "1.000"]
     tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(tables) == (2 + 2 * 4) + 4 * (2 + 2 * 2)
+    assert len(tables) == (2 + 2 * 4) + 4 * (2 + 2 * 2) + 4 * (2 + 3)
     for block in text.split("\n\n"):
         if block.startswith("|"):
             assert len({len(line) for line in block.splitlines()}) == 1, "uneven columns"

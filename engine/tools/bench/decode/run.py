@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(*notes, sep="\n", flush=True)
     settings = {
         "model": subject.loaded.name,
+        "rope_scaling": arguments.rope_scaling,
         "devices": [str(device) for device in devices],
         "limit_memory_gib": arguments.limit_memory,
         "lengths": subject.lengths,

@@ -61,11 +61,16 @@ def load_subject(
         room: tokens of context that every length needs behind it.
     Raises:
         ModelError: as `load_model`, or if the weights do not fit.
-        UsageError: a length beyond the model's context; of the default ones it is left out.
+        UsageError: a length beyond the model's context (of the default ones it is left out), or a
+            scaling that the model cannot take.
     """
     asked = tuple(sorted(set(arguments.lengths or default_lengths)))
     try:
         if arguments.preset is not None:
+            if arguments.rope_scaling is not None:
+                raise UsageError(
+                    "--rope-scaling belongs to --model.", "Leave it out with --preset."
+                )
             loaded = random_model(
                 PRESETS[arguments.preset],
                 devices,
@@ -78,6 +83,7 @@ def load_subject(
             device=devices[0].type,
             gpus=arguments.gpus,
             kv_cache_dtype=arguments.kv_cache_dtype,
+            rope_scaling=arguments.rope_scaling,
         )
         with ExitStack() as stack:
             if config.model == EMBEDDED_MODEL:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..function_words import COMMON_WORDS
 from ..prose import is_whole
 from .window import Sentence
 
@@ -16,17 +17,6 @@ KEY_WORDS = 3
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CONTENT = re.compile(r"(?<![\w’'])[^\W\d_]{4,}(?![\w’'])")
-_COMMON_WORDS = """
-about above after again against also although always among another around because been
-before being below between both cannot could does doing done down during each either else even
-ever every from further given have having hence here hers herself himself however into itself
-just less like many might more most much must neither never next none nothing often once only
-other others otherwise ours over perhaps quite rather same shall should since some such than
-that their theirs them themselves then there therefore these they this those though through
-thus together under until upon very well were what when where whether which while whom whose
-will with within without would your yours
-"""
-_COMMON = frozenset(_COMMON_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -80,7 +70,7 @@ class Passages:
         ones are taken."""
         spelled: dict[str, str] = {}
         for word in _CONTENT.findall(self._sentences[place].text):
-            if word.lower() not in _COMMON:
+            if word.lower() not in COMMON_WORDS:
                 spelled.setdefault(word.lower(), word)
         by_rarity = sorted(spelled, key=lambda word: (len(self._holding[word]), -len(word)))
         rarest = by_rarity[:KEY_WORDS]

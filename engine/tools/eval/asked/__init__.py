@@ -1,0 +1,1 @@
+"""Natural questions over real documents, from a file of questions: the task `asked`."""
