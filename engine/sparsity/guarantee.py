@@ -36,7 +36,7 @@ class PeakCounts:
     lost: Tensor | None = None  # float32 [H, LEVELS]
 
     def wanted(self, segments: int) -> int:
-        """Validation rows to look at in each of a chunk's segments: many, until there were enough."""
+        """Validation rows of each of a chunk's segments: many, until there were enough."""
         return min(_MOST_ROWS, max(1, -(-(_ENOUGH_ROWS - self.rows) // segments)))
 
     def add(self, rows: int, lost: Tensor) -> Tensor:
