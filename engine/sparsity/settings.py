@@ -18,13 +18,15 @@ _LONG_CHUNK = 4096  # rows
 class SelectionSettings:
     """How a chunk is sampled and which keys are kept.  All counts are tokens.
 
+    `alpha` is the share of its attention mass that nearly every row of every head keeps, see
+    `guarantee`; heads in which rows would lose a single key with a share `peak` are dense.
     `density` forces how much is computed: the columns with most mass per pair are taken until
     window and columns together make that share of the chunk's causal pairs, whatever they hold
     and whatever they cost; alpha is then unused.  `sparsity.autotune` measures what is None
     here and the costs on each machine; without a `break_even` the method `auto` is always dense.
     """
 
-    alpha: float = 0.95  # share of the sampled attention mass to keep
+    alpha: float = 0.8  # share of its attention mass that nearly every row keeps
     method: str = "auto"  # one of METHODS
     density: float | None = None  # forced, in (0, 1); None: chosen by alpha
     query_block: int = 512  # query rows that share one list of keys
@@ -69,8 +71,11 @@ class SelectionSettings:
 
     @property
     def span(self) -> int | None:
-        """Left-out keys that one key of the tail stands for; None: there is no tail."""
-        return None if self.tail_span is None else min(self.tail_span, self.block)
+        """Left-out keys that one key of the tail stands for; None: there is no tail, as in methods
+        that keep more or less than columns."""
+        if self.tail_span is None or self.method not in ("auto", _COLUMNS):
+            return None
+        return min(self.tail_span, self.block)
 
     @property
     def candidates(self) -> tuple[str, ...]:
