@@ -162,9 +162,9 @@ def test_columns_are_the_fewest_levels_that_hold_alpha_in_nearly_every_row(
 def _with_peaks(striped, share: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Queries of which head 0 copies in a share of its rows: each looks up a key of its own."""
     torch.manual_seed(1)
-    q, k, *_ = striped(rows=256, keys=1024)
-    rows = torch.randperm(256)[: int(share * 256)]
-    keys = torch.randperm(700)[: len(rows)]
+    q, k, *_ = striped(rows=512, keys=1400)
+    rows = torch.randperm(512)[: int(share * 512)]
+    keys = torch.randperm(800)[: len(rows)]
     k = k + 0.3 * torch.randn_like(k)
     q[0, rows] = 60.0 * k[0, keys] / k[0, keys].norm(dim=-1, keepdim=True)
     return q, k
@@ -184,7 +184,7 @@ def test_a_head_keeps_the_peaks_of_its_rows_whatever_it_takes(striped, share):
         assert (lost[peak][1:] == 0.0).all()
         assert plan.pairs_computed[1:].max() < 0.5 * plan.pairs_causal
     assert lost[sizes.peak][0] < 0.03  # one of 128 validation rows may lose its peak
-    assert share > 0.05 or lost[0.999][0] > 0.03
+    assert share > 0.05 or lost[0.999][0] > 0.03, lost
 
 
 def test_peaks_are_remembered_from_chunk_to_chunk(striped):
