@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from sa_chat.protocol.config import METHODS
@@ -33,7 +34,7 @@ class SelectionSettings:
     window: int = 512  # keys before a query block that all of its rows see, at least
     block: int = 128  # rows of a sampled segment; rows and keys of a block
     num_sink_tokens: int = 16  # first keys of the context, always kept
-    tail_span: int | None = 64  # left-out keys that one stands for, or `block`; None: no tail
+    tail_span: int | None = 64  # left-out keys that one stands for, at most; None: no tail
     peak: float = 0.1  # least share of a row's mass that makes a key a peak
     sampled_share: float | None = None  # of a segment's rows; None: by the chunk's length
     sampling: str = "strided"  # one of SAMPLINGS
@@ -52,7 +53,6 @@ class SelectionSettings:
         assert min(self.query_block, self.window, self.num_sink_tokens) >= 1
         assert self.query_block % self.block == 0, "a query block consists of whole blocks"
         assert self.num_sink_tokens <= self.block, "the sinks lie in the first block"
-        assert self.span is None or self.block % self.span == 0, "a block consists of whole spans"
         assert self.sampled_share is None or 0.0 < self.sampled_share <= 0.25, "some are held out"
         assert self.sampling in SAMPLINGS
         assert set(self.patterns or ()) <= set(METHODS) - {"auto"}
@@ -75,7 +75,7 @@ class SelectionSettings:
         that keep more or less than columns."""
         if self.tail_span is None or self.method not in ("auto", _COLUMNS):
             return None
-        return min(self.tail_span, self.block)
+        return math.gcd(self.tail_span, self.block)
 
     @property
     def candidates(self) -> tuple[str, ...]:
