@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from .config import DEFAULT_ALPHA, DEVICES, EngineConfig, current_method
+from .config import DEFAULT_ALPHA, DEVICES, QUALITIES, EngineConfig, current_method
 from .errors import UsageError
 
 
@@ -33,7 +34,8 @@ def method_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class ConfigOption:
-    """A field of `EngineConfig` that users can set; `help` states its default."""
+    """A field of `EngineConfig` that users can set, or `quality`, which sets alpha; `help` states
+    its default."""
 
     field: str
     kind: type[str] | type[int] | type[float]
@@ -79,7 +81,15 @@ CONFIG_OPTIONS = (
         "alpha",
         float,
         "SHARE",
-        f"share of the attention mass to keep, up to 1 (default: {DEFAULT_ALPHA})",
+        "share of its attention mass that nearly every row of every head keeps, up to 1 "
+        f"(default: {DEFAULT_ALPHA})",
+    ),
+    ConfigOption(
+        "quality",
+        str,
+        "|".join(QUALITIES),
+        f"instead of --alpha: {', '.join(f'{n} is {a:g}' for n, a in QUALITIES.items())}",
+        tuple(QUALITIES),
     ),
     ConfigOption(
         "max_context",
@@ -138,8 +148,27 @@ def config_from(arguments: argparse.Namespace) -> EngineConfig:
 
     Raises `UsageError` for values out of range.
     """
-    known = {field.name for field in fields(EngineConfig)}
-    return EngineConfig(**{k: v for k, v in vars(arguments).items() if k in known})
+    known = {field.name for field in fields(EngineConfig)} | {"quality"}
+    return EngineConfig(**with_quality({k: v for k, v in vars(arguments).items() if k in known}))
+
+
+def with_quality(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by field, with the alpha that `quality`, if it is among them, stands for.
+
+    Raises `UsageError` for an unknown one, and for one beside an alpha.
+    """
+    others = dict(values)
+    if (quality := others.pop("quality", None)) is None:
+        return others
+    if quality not in QUALITIES:
+        raise UsageError(
+            f"There is no quality {quality!r}.", f"Use --quality {', '.join(QUALITIES)}."
+        )
+    if "alpha" in others:
+        raise UsageError(
+            "A quality stands for an alpha, and both are given.", "Leave out one of them."
+        )
+    return {**others, "alpha": QUALITIES[quality]}
 
 
 def config_arguments(config: EngineConfig) -> list[str]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from .errors import UsageError
 
-DEFAULT_ALPHA = 0.95
+DEFAULT_ALPHA = 0.8
+QUALITIES = {"exact": 1.0, "careful": DEFAULT_ALPHA, "fast": 0.6}
+"""Presets of alpha; exact is dense attention."""
 EMBEDDED_MODEL = "embedded"
 DEVICES = ("auto", "cpu", "cuda")
 """Values of `EngineConfig.device`: a kind of device, or "auto" for the best available."""
@@ -20,10 +22,10 @@ METHODS = (
     "block-cluster",
     "a-shape",
 )
-"""How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that covers
-alpha, or dense attention, and is dense below the break-even length.  The others are one pattern
-alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/ has them);
-a-shape is sinks and local window only, whatever it covers."""
+"""How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that holds alpha
+in nearly every row, or dense attention, and is dense below the break-even length.  The others are
+one pattern alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/
+has them); a-shape is sinks and local window only, whatever it covers."""
 
 _FORMER_METHODS = {
     "joined": "auto",
@@ -76,7 +78,7 @@ class EngineConfig:
     model: str = EMBEDDED_MODEL  # a folder, a hub id, or "embedded"
     device: str = "auto"  # one of DEVICES
     attention: str = "sparse"  # "sparse" or "dense"
-    alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
+    alpha: float = DEFAULT_ALPHA  # share of its attention mass that nearly every row keeps
     max_context: int | None = None  # tokens; None: what the model declares
     max_answer_tokens: int = 512
     temperature: float = 0.0  # of answers; 0 is greedy decoding
@@ -111,7 +113,7 @@ class EngineConfig:
         if not (math.isfinite(self.alpha) and 0.0 < self.alpha <= 1.0):
             raise UsageError(
                 f"alpha must be above 0 and at most 1, not {self.alpha:g}.",
-                "Try --alpha 0.95; 1 is exactly dense attention.",
+                f"Try --alpha {DEFAULT_ALPHA}; 1 is exactly dense attention.",
             )
         if self.max_context is not None and self.max_context < 256:
             raise UsageError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sa_chat.protocol.arguments import CONFIG_OPTIONS
+from sa_chat.protocol.arguments import CONFIG_OPTIONS, with_quality
 from sa_chat.protocol.config import EngineConfig
 from sa_chat.protocol.errors import UsageError
 
@@ -52,7 +52,6 @@ def load_settings(
     in_file = read_settings(path, _KINDS)
     keys = in_file.pop("keys", {})
     typed = {name: value for name, value in given.items() if name in _KINDS}
-    values = {**in_file, **_in_environment(environ), **typed}
 
     def placed(error: UsageError, name: str) -> UsageError:
         """The error, with the place where `name` was set unless that is the command line."""
@@ -62,6 +61,12 @@ def load_settings(
         place = variable if environ.get(variable) else f"{written} in {path}"
         return UsageError(f"{place}: {error.message}", f"{error.hint} Or overrule it: --{written}.")
 
+    values: dict[str, Any] = {}
+    for layer in (in_file, _in_environment(environ), typed):
+        try:
+            values |= with_quality(layer)
+        except UsageError as error:
+            raise placed(error, "quality") from error
     theme, history = values.pop("theme", None), values.pop("history", True)
     if theme not in (None, *THEME_NAMES):
         unknown = UsageError(f"Unknown theme {theme!r}.", "Use dark, light or high-contrast.")

@@ -220,7 +220,7 @@ def _in_blocks(sums: Tensor, block: int) -> Tensor:
     """[..., n] summed over blocks of `block` keys, the last one shorter: [..., ceil(n / block)]."""
     short = -sums.shape[-1] % block
     padded = nn.functional.pad(sums, (0, short))
-    return padded.unflatten(-1, (padded.shape[-1] // block, block)).sum(dim=-1)
+    return padded.view(*padded.shape[:-1], padded.shape[-1] // block, block).sum(dim=-1)
 
 
 def _portions(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:

@@ -42,7 +42,10 @@ NUMBERS = (
     ),
     ("reading", "tokens of the document read in a second"),
     ("writing", "tokens of the last answer written in a second"),
-    ("alpha", "share of the attention mass that each head has to keep; 1 is exactly dense"),
+    (
+        "alpha",
+        "share of its attention mass that nearly every row of a head keeps; 1 is exactly dense",
+    ),
     ("dropped", "tokens of the document that the model will not see; never silently"),
     ("✓ p. 12", "the quotation stands on that page, or in that file and line"),
     ("✗ not found", "the model wrote it as a quotation, but the document does not have it"),

@@ -80,7 +80,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
         "--alpha",
         default=f"{DEFAULT_ALPHA}",
         metavar="SHARE,SHARE",
-        help=f"shares of the attention mass to keep (default: {DEFAULT_ALPHA})",
+        help=f"shares of its attention mass that nearly every row keeps (default: {DEFAULT_ALPHA})",
     )
     parser.add_argument(
         "--methods",

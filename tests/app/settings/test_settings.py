@@ -14,7 +14,7 @@ from sa_chat.app.settings.launch import Launch
 from sa_chat.app.settings.options import build_parser
 from sa_chat.app.settings.settings import THEME_NAMES, Settings, config_path, load_settings
 from sa_chat.protocol.arguments import CONFIG_OPTIONS
-from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig
 from sa_chat.protocol.errors import UsageError
 
 WriteSettings = Callable[[str | bytes], dict[str, str]]
@@ -96,6 +96,7 @@ def test_the_environment_can_set_everything_but_keys() -> None:
     environ = {
         f"SA_CHAT_{option.field.upper()}": str(getattr(ALL_CONFIG, option.field))
         for option in CONFIG_OPTIONS
+        if option.field != "quality"  # which sets alpha
     }
     assert len(environ) == 11
     environ |= {
@@ -164,8 +165,30 @@ def test_the_history_is_switched_off_by_any_and_on_by_the_environment(
 
 def test_a_default_on_the_command_line_overrules_too(write_settings: WriteSettings) -> None:
     environ = write_settings('alpha = 0.5\ndevice = "cuda"\n')
-    config, _ = load_settings(given("--alpha", "0.95", "--device", "auto"), environ)
+    config, _ = load_settings(given("--alpha", f"{DEFAULT_ALPHA}", "--device", "auto"), environ)
     assert config == EngineConfig()
+
+
+@pytest.mark.parametrize(("quality", "alpha"), [("exact", 1.0), ("careful", 0.8), ("fast", 0.6)])
+def test_a_quality_stands_for_an_alpha(
+    write_settings: WriteSettings, quality: str, alpha: float
+) -> None:
+    environ = write_settings("alpha = 0.3")
+    assert load_settings(given("--quality", quality), environ)[0].alpha == alpha
+    environ |= write_settings(f"quality = {quality!r}")
+    assert load_settings(given(), environ)[0].alpha == alpha
+    assert load_settings(given("--alpha=0.4"), environ)[0].alpha == 0.4
+    environ["SA_CHAT_QUALITY"] = "fast"
+    assert load_settings(given(), environ)[0].alpha == 0.6
+
+
+def test_a_quality_is_known_and_not_beside_an_alpha(write_settings: WriteSettings) -> None:
+    environ = write_settings("quality = 'good'")
+    error = refused(environ)
+    assert error.message.endswith("There is no quality 'good'.")
+    assert "exact, careful, fast" in error.hint
+    error = refused(write_settings(""), "--quality=fast", "--alpha=0.5")
+    assert error.message == "A quality stands for an alpha, and both are given."
 
 
 def test_a_home_folder_is_found(write_settings: WriteSettings, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ async def test_the_whole_conversation(write_script: WriteScript) -> None:
         assert "✗ not found in the document" in shown
         assert "of attention skipped" in shown
         assert "4,000 of 4,000 tokens read, 0 dropped" in shown
-        assert "sparse, alpha 0.95" in shown
+        assert "sparse, alpha 0.8" in shown
         assert "100 tok/s" in shown
         for part in ("parse", "tokenize", "select", "prefill", "first token", "total"):
             assert part in shown
