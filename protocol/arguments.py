@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, fields
 from typing import NoReturn
 
-from .config import DEFAULT_ALPHA, DEVICES, EngineConfig, current_method
+from .config import DEFAULT_ALPHA, DEVICES, QUALITIES, EngineConfig, config_of, current_method
 from .errors import UsageError
 
 
@@ -33,7 +33,8 @@ def method_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class ConfigOption:
-    """A field of `EngineConfig` that users can set; `help` states its default."""
+    """A field of `EngineConfig` that users can set, or `quality`, which stands for an alpha;
+    `help` states its default."""
 
     field: str
     kind: type[str] | type[int] | type[float]
@@ -47,6 +48,7 @@ class ConfigOption:
         return self.field.replace("_", "-")
 
 
+QUALITIES_IN_WORDS = ", ".join(f"{name} is {alpha:g}" for name, alpha in QUALITIES.items())
 _KV_CACHE = ConfigOption(
     "kv_cache_dtype",
     str,
@@ -79,7 +81,15 @@ CONFIG_OPTIONS = (
         "alpha",
         float,
         "SHARE",
-        f"share of the attention mass to keep, up to 1 (default: {DEFAULT_ALPHA})",
+        "share of its attention mass that nearly every row keeps; 1 is dense "
+        f"(default: {DEFAULT_ALPHA})",
+    ),
+    ConfigOption(
+        "quality",
+        str,
+        "|".join(QUALITIES),
+        "a name for an alpha: " + QUALITIES_IN_WORDS + " (default: careful)",
+        tuple(QUALITIES),
     ),
     ConfigOption(
         "max_context",
@@ -138,8 +148,7 @@ def config_from(arguments: argparse.Namespace) -> EngineConfig:
 
     Raises `UsageError` for values out of range.
     """
-    known = {field.name for field in fields(EngineConfig)}
-    return EngineConfig(**{k: v for k, v in vars(arguments).items() if k in known})
+    return config_of(vars(arguments))
 
 
 def config_arguments(config: EngineConfig) -> list[str]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from .errors import UsageError
 
-DEFAULT_ALPHA = 0.95
+DEFAULT_ALPHA = 0.8
+QUALITIES = {"exact": 1.0, "careful": DEFAULT_ALPHA, "fast": 0.6}
+"""Names of alphas, for those who want no number: every pair, the default, and less."""
+
 EMBEDDED_MODEL = "embedded"
 DEVICES = ("auto", "cpu", "cuda")
 """Values of `EngineConfig.device`: a kind of device, or "auto" for the best available."""
@@ -20,10 +25,12 @@ METHODS = (
     "block-cluster",
     "a-shape",
 )
-"""How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that covers
+"""How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that holds
 alpha, or dense attention, and is dense below the break-even length.  The others are one pattern
-alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/ has them);
-a-shape is sinks and local window only, whatever it covers."""
+alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/ has them).
+Of these, local-vertical holds alpha as auto does, except that no head is dense; vertical-slash,
+interval-slash and block-cluster hold it in the mean over rows, as their papers have it; a-shape
+is sinks and local window only, whatever they hold."""
 
 _FORMER_METHODS = {
     "joined": "auto",
@@ -38,6 +45,13 @@ def current_method(name: str) -> str:
     count as hyphens.  Any other name comes back unchanged."""
     name = name.replace("_", "-")
     return _FORMER_METHODS.get(name, name)
+
+
+def alpha_of(quality: str) -> float:
+    """The alpha that one of `QUALITIES` names.  Raises `UsageError` for another name."""
+    if quality not in QUALITIES:
+        raise UsageError(f"Unknown quality {quality!r}.", "Use --quality exact, careful or fast.")
+    return QUALITIES[quality]
 
 
 EMBEDDED_CONTEXT = 131_072
@@ -76,7 +90,8 @@ class EngineConfig:
     model: str = EMBEDDED_MODEL  # a folder, a hub id, or "embedded"
     device: str = "auto"  # one of DEVICES
     attention: str = "sparse"  # "sparse" or "dense"
-    alpha: float = DEFAULT_ALPHA  # share of the attention mass to keep, in (0, 1]
+    # Share of its attention mass that at least 95 % of the rows of every head keep, in (0, 1].
+    alpha: float = DEFAULT_ALPHA
     max_context: int | None = None  # tokens; None: what the model declares
     max_answer_tokens: int = 512
     temperature: float = 0.0  # of answers; 0 is greedy decoding
@@ -111,7 +126,7 @@ class EngineConfig:
         if not (math.isfinite(self.alpha) and 0.0 < self.alpha <= 1.0):
             raise UsageError(
                 f"alpha must be above 0 and at most 1, not {self.alpha:g}.",
-                "Try --alpha 0.95; 1 is exactly dense attention.",
+                f"Try --alpha {DEFAULT_ALPHA}; 1 is exactly dense attention.",
             )
         if self.max_context is not None and self.max_context < 256:
             raise UsageError(
@@ -166,6 +181,21 @@ class EngineConfig:
                 "The embedded reader quotes, and draws nothing.",
                 "Leave --temperature and --repetition-penalty out, or give a model with --model.",
             )
+
+
+def config_of(values: Mapping[str, Any]) -> EngineConfig:
+    """The configuration with these fields, or a `quality` in place of alpha; other names are
+    ignored.
+
+    Raises `UsageError` for values out of range.
+    """
+    known = {field.name for field in fields(EngineConfig)}
+    given = {name: value for name, value in values.items() if name in known}
+    if "quality" in values:
+        if "alpha" in given:
+            raise UsageError("--alpha and --quality set the same thing.", "Give one of them.")
+        given["alpha"] = alpha_of(values["quality"])
+    return EngineConfig(**given)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def add_bench_arguments(parser: Parser) -> None:
         type=share,
         default=DEFAULT_ALPHA,
         metavar="SHARE",
-        help=f"share of the attention mass to keep (default: {DEFAULT_ALPHA})",
+        help=f"share of its attention mass that nearly every row keeps (default: {DEFAULT_ALPHA})",
     )
     prefill.add_argument(
         "--method",

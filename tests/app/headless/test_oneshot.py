@@ -18,7 +18,7 @@ import pytest
 
 from sa_chat.app.headless.dialogue import Dialogue
 from sa_chat.app.settings.launch import Launch
-from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
 from sa_chat.protocol.errors import EXIT_CODES, EngineError
 
 WriteScript = Callable[..., str]
@@ -70,8 +70,8 @@ def test_json_has_every_field(write_script: WriteScript) -> None:
     assert data["ttft"]["total_s"] == pytest.approx(sum(data["ttft"][part] for part in parts))
     attention = data["attention"]
     assert attention.keys() == {"mode", "alpha", "density", "sparsity", "recall", "coverage"}
-    assert attention["coverage"] == attention["recall"] == pytest.approx(0.975)
-    assert (attention["mode"], attention["alpha"]) == ("sparse", 0.95)
+    assert attention["coverage"] == attention["recall"] == pytest.approx((1 + DEFAULT_ALPHA) / 2)
+    assert (attention["mode"], attention["alpha"]) == ("sparse", DEFAULT_ALPHA)
     assert attention["sparsity"] == pytest.approx(1 - attention["density"])
     (device,) = data["devices"]
     assert device.keys() == {
