@@ -17,7 +17,7 @@ _EXAMPLE = 'A setting is a line like: theme = "light"'
 _NAMES = {
     str: ("text", "Text stands in quotation marks."),
     int: ("a whole number", "It stands without quotation marks, such as 65536."),
-    float: ("a number", "It stands without quotation marks, such as 0.95."),
+    float: ("a number", "It stands without quotation marks, such as 0.8."),
     bool: ("true or false", "It stands in small letters, without quotation marks."),
 }
 

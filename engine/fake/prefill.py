@@ -40,11 +40,11 @@ def done(config: EngineConfig, script: Script, tokens: int) -> PrefillDone:
     by_head = _density(config, script, tokens)
     seconds = chunks(script, tokens) * chunk_s(config, script)
     select_s = seconds * _select_share(config)
-    recall = 1.0 if config.attention == "dense" else (1.0 + config.alpha) / 2.0
+    p5 = 1.0 if config.attention == "dense" else config.alpha
     return PrefillDone(
         tokens,
         Ttft(script.parse_s, script.tokenize_s, select_s, seconds - select_s),
-        AttentionFigures(config.attention, config.alpha, _mean(by_head), recall),
+        AttentionFigures(config.attention, config.alpha, _mean(by_head), (1.0 + p5) / 2.0, p5),
         by_head,
     )
 

@@ -34,6 +34,8 @@ from sa_chat.protocol.errors import DocumentError
         (["a.txt", "--alpha", "3", "--ask", "x"], "alpha must be"),
         (["a.txt", "--alpha", "nan", "--ask", "x"], "alpha must be"),
         (["a.txt", "--alpha", "much", "--ask", "x"], "invalid float"),
+        (["a.txt", "--quality", "best", "--ask", "x"], "Unknown quality 'best'"),
+        (["a.txt", "--quality", "fast", "--alpha", "1", "--ask", "x"], "set the same thing"),
         (["a.txt", "--device", "tpu", "--ask", "x"], "Unknown device"),
         (["a.txt", "--attention", "lazy", "--ask", "x"], "Unknown attention"),
         (["a.txt", "--max-context", "5", "--ask", "x"], "at least 256"),
@@ -227,7 +229,8 @@ def test_completion_in_bash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     ask = """
         source ./completion.bash
         complete -p sa-chat
-        for words in "--the" "--theme " "--device c" "a.txt mo" "--json --attention "; do
+        for words in "--the" "--theme " "--device c" "a.txt mo" "--json --attention " \\
+            "--quality "; do
             IFS=' ' read -ra COMP_WORDS <<< "sa-chat $words"
             [[ $words == *' ' ]] && COMP_WORDS+=("")
             COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
@@ -245,6 +248,7 @@ def test_completion_in_bash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         "cpu cuda",
         "moby.txt",
         "sparse dense",
+        "exact careful fast",
     ]
 
 

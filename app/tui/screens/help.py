@@ -21,8 +21,8 @@ NUMBERS = (
     ("density", "computed (query, key) pairs / all causal pairs, over the document's tokens"),
     (
         "recall",
-        "attention mass that the kept keys hold (CRA), the mean over rows that the selection "
-        "did not look at; 100% is exact",
+        "attention mass that the kept keys hold (CRA), over rows that the selection did not "
+        "look at: the mean, and the 5th percentile (p5), which alpha is about; 100% is exact",
     ),
     ("curve", "sparsity so far over the tokens read, from 0 to 1"),
     ("parse", "reading the file and taking its text apart"),
@@ -44,7 +44,8 @@ NUMBERS = (
     ("writing", "tokens of the last answer written in a second"),
     (
         "alpha",
-        "share of its attention mass that nearly every row of a head keeps; 1 is exactly dense",
+        "share of its attention mass that at least 95% of the rows of every head keep; "
+        "1 is exactly dense",
     ),
     ("dropped", "tokens of the document that the model will not see; never silently"),
     ("✓ p. 12", "the quotation stands on that page, or in that file and line"),

@@ -7,8 +7,20 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sa_chat.protocol.arguments import add_kv_cache_argument, add_rope_scaling_argument, method_name
-from sa_chat.protocol.config import DEFAULT_ALPHA, DEVICES, EMBEDDED_MODEL, METHODS, EngineConfig
+from sa_chat.protocol.arguments import (
+    QUALITIES_IN_WORDS,
+    add_kv_cache_argument,
+    add_rope_scaling_argument,
+    method_name,
+)
+from sa_chat.protocol.config import (
+    DEFAULT_ALPHA,
+    DEVICES,
+    EMBEDDED_MODEL,
+    METHODS,
+    EngineConfig,
+    alpha_of,
+)
 from sa_chat.protocol.errors import UsageError
 
 LENGTHS = "4096,16384"
@@ -78,9 +90,13 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alpha",
-        default=f"{DEFAULT_ALPHA}",
         metavar="SHARE,SHARE",
         help=f"shares of its attention mass that nearly every row keeps (default: {DEFAULT_ALPHA})",
+    )
+    parser.add_argument(
+        "--quality",
+        metavar="NAME,NAME",
+        help=f"instead of --alpha: {QUALITIES_IN_WORDS}",
     )
     parser.add_argument(
         "--methods",
@@ -128,7 +144,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
         lengths=tuple(sorted({_tokens(text) for text in _listed(arguments.lengths)})),
         tasks=arguments.tasks,
         samples=arguments.samples,
-        alphas=tuple(dict.fromkeys(_share(text) for text in _listed(arguments.alpha))),
+        alphas=_alphas(arguments.alpha, arguments.quality),
         methods=tuple(dict.fromkeys(map(method_name, _listed(arguments.methods)))),
         documents=None if arguments.documents is None else tuple(arguments.documents),
         questions=arguments.questions,
@@ -149,8 +165,18 @@ def _tokens(text: str) -> int:
     return int(number) * unit
 
 
+def _alphas(shares: str | None, qualities: str | None) -> tuple[float, ...]:
+    if shares is not None and qualities is not None:
+        raise UsageError("--alpha and --quality set the same thing.", "Give one of them.")
+    if qualities is not None:
+        return tuple(dict.fromkeys(map(alpha_of, _listed(qualities))))
+    if shares is not None:
+        return tuple(dict.fromkeys(map(_share, _listed(shares))))
+    return (DEFAULT_ALPHA,)
+
+
 def _share(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} is not a share.", "Write --alpha 0.9,0.95.") from error
+        raise UsageError(f"{text!r} is not a share.", "Write --alpha 0.8,0.9.") from error

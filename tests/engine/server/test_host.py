@@ -338,7 +338,14 @@ def test_failed_open_fails_the_questions_that_wait(write_script: WriteScript) ->
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(("--alpha=7",), 2), (("--fake=/nowhere.json",), 2), (("--alpha=x",), 2), (("--what",), 2)],
+    [
+        (("--alpha=7",), 2),
+        (("--alpha=x",), 2),
+        (("--quality=best",), 2),
+        (("--alpha=1", "--quality=exact"), 2),
+        (("--fake=/nowhere.json",), 2),
+        (("--what",), 2),
+    ],
 )
 def test_bad_command_line(arguments: tuple[str, ...], code: int) -> None:
     with child(*arguments) as engine:

@@ -14,7 +14,7 @@ from sa_chat.engine.model.context import context_of
 from sa_chat.engine.session.local import LocalEngine
 from sa_chat.engine.sparsity import autotune
 from sa_chat.engine.sparsity.calibration import Calibration
-from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
 from sa_chat.protocol.errors import (
     EXIT_CODES,
     ContextOverflow,
@@ -193,7 +193,7 @@ def test_what_opening_says(model, book):
     assert all(0 < c.density <= 1 and c.devices[0].used_bytes > 0 for c in chunks)
     assert [len(heads) for heads in chunks[-1].density_by_head] == [4, 4]
     assert done.tokens == ready.prompt_tokens
-    assert (done.attention.mode, done.attention.alpha) == ("sparse", 0.95)
+    assert (done.attention.mode, done.attention.alpha) == ("sparse", DEFAULT_ALPHA)
     assert done.attention.density == chunks[-1].density
     assert done.density_by_head == chunks[-1].density_by_head
 

@@ -19,6 +19,7 @@ from sa_chat.engine.tools.bench.prefill import run as prefill
 from sa_chat.engine.tools.bench.prefill.check import check_equality, compare
 from sa_chat.engine.tools.bench.prefill.material import DocumentText, RandomIds
 from sa_chat.engine.tools.bench.prefill.timed_prefill import PrefillBench
+from sa_chat.protocol.config import DEFAULT_ALPHA
 from sa_chat.protocol.errors import EngineError
 
 CPU = (torch.device("cpu"),)
@@ -120,7 +121,10 @@ def test_a_model_folder_reads_a_document(tmp_path, capsys):
     assert [row["tokens"] for row in saved["rows"]] == [512, 512]
     assert all(row["tokenize_s"] > 0.0 for row in saved["rows"])
     assert saved["settings"]["density_forced"] is None
-    assert [row["attention"] for row in saved["rows"]] == ["all pairs", "auto, alpha 0.95"]
+    assert [row["attention"] for row in saved["rows"]] == [
+        "all pairs",
+        f"auto, alpha {DEFAULT_ALPHA}",
+    ]
     assert "book.txt" in capsys.readouterr().out
     assert main(["bench", "prefill", "--model", str(folder), "--lengths", "16K"]) == 2
     assert "room for 8,192 tokens" in capsys.readouterr().err

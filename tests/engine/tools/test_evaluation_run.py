@@ -13,6 +13,7 @@ from sa_chat.engine.tools.eval.records import RecordFile
 from sa_chat.engine.tools.eval.results import NotRun
 from sa_chat.engine.tools.eval.run import RECORDS, REPORT
 from sa_chat.engine.tools.eval.trial_runner import TrialRunner
+from sa_chat.protocol.config import DEFAULT_ALPHA
 
 QUICK = ("--lengths", "1536", "--samples", "1", "--tasks", "niah_single_1,absent")
 
@@ -136,6 +137,35 @@ def test_a_run_does_not_go_on_with_other_texts(tmp_path, capsys):
     assert "fingerprint of documents" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "alphas"),
+    [
+        ((), (DEFAULT_ALPHA,)),
+        (("--alpha", "0.5,1"), (0.5, 1.0)),
+        (("--quality", "fast,careful,exact"), (0.6, 0.8, 1.0)),
+    ],
+)
+def test_alphas_are_given_as_shares_or_as_qualities(given, alphas):
+    parser = argparse.ArgumentParser()
+    add_eval_arguments(parser)
+    assert options_from(parser.parse_args(given)).alphas == alphas
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("--quality", "best"), "Unknown quality 'best'."),
+        (
+            ("--alpha", "0.8", "--quality", "careful"),
+            "--alpha and --quality set the same thing.",
+        ),
+    ],
+)
+def test_a_wrong_quality_is_a_usage_error(given, sentence, capsys):
+    assert cli.main(["eval", *given]) == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_a_shape_is_read_once_and_not_at_alpha_one():
     parser = argparse.ArgumentParser()
     add_eval_arguments(parser)
@@ -176,7 +206,7 @@ def test_former_names_of_methods_still_work_and_their_results_go_on(tmp_path, mo
     assert "joined is called auto now" in told
     assert "window_columns is called local-vertical now" in told
     settings, *results = _results(out)
-    labels = ["dense", "auto 0.95", "local-vertical 0.95"]
+    labels = ["dense", f"auto {DEFAULT_ALPHA}", f"local-vertical {DEFAULT_ALPHA}"]
     assert settings["settings"]["configurations"] == labels
     methods = [result["configuration"]["method"] for result in results]
     assert methods == ["auto", "auto", "local-vertical"]
@@ -191,7 +221,7 @@ def test_former_names_of_methods_still_work_and_their_results_go_on(tmp_path, mo
         lambda self, *args: (calls.append(args[1].label), run_trial(self, *args))[1],
     )
     assert _eval(out, *options, "--methods", "auto,local-vertical") == 0
-    assert calls == ["local-vertical 0.95"]
+    assert calls == [f"local-vertical {DEFAULT_ALPHA}"]
     assert "is called" not in capsys.readouterr().err
     records = RecordFile(out / RECORDS)
     records.open(settings["settings"])

@@ -41,7 +41,8 @@ def add_attention_arguments(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=DEFAULT_ALPHA,
         metavar="SHARE",
-        help=f"of the attention mass, kept where density is not forced (default: {DEFAULT_ALPHA})",
+        help="of its attention mass, that nearly every row keeps where density is not forced "
+        f"(default: {DEFAULT_ALPHA})",
     )
     parser.add_argument(
         "--method",
