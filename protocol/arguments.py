@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from .config import DEFAULT_ALPHA, DEVICES, QUALITIES, EngineConfig, config_of, current_method
 from .errors import UsageError

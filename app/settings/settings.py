@@ -65,12 +65,6 @@ def load_settings(
         place = variable if environ.get(variable) else f"{written} in {path}"
         return UsageError(f"{place}: {error.message}", f"{error.hint} Or overrule it: --{written}.")
 
-    values: dict[str, Any] = {}
-    for layer in (in_file, _in_environment(environ), typed):
-        try:
-            values |= with_quality(layer)
-        except UsageError as error:
-            raise placed(error, "quality") from error
     theme, history = values.pop("theme", None), values.pop("history", True)
     if theme not in (None, *THEME_NAMES):
         unknown = UsageError(f"Unknown theme {theme!r}.", "Use dark, light or high-contrast.")
