@@ -117,16 +117,19 @@ def mass_by_level_torch(
     """`mass_by_level` in plain torch, for every device, a head at a time."""
     rows, keys = len(local_starts), weights.shape[1]
     group_size = len(q) // len(k)
-    level = levels_of(weights).long()
+    level = levels_of(weights)
     level[:, :num_sink_tokens] = 0
     hidden = torch.arange(keys, device=q.device) >= local_starts[:, None]
+    every = torch.arange(LEVELS, device=q.device)
     some = slice(first_row, first_row + rows)
-    mass, squares = torch.zeros(2, len(q), rows, LEVELS, device=q.device)
-    for head, row_q in enumerate(q[:, some]):
-        scores = row_q.float() @ k[head // group_size, :keys].float().T * scale
-        shares = (scores - lse[head, some, None]).exp().masked_fill(hidden, 0.0)
-        mass[head].index_add_(1, level[head], shares)
-        squares[head].index_add_(1, level[head], shares.square())
+    mass, squares = torch.empty(2, len(q), rows, LEVELS, device=q.device)
+    for kv_head, some_k in enumerate(k[:, :keys].float().unbind()):
+        for head in range(kv_head * group_size, (kv_head + 1) * group_size):
+            scores = (q[head, some].float() @ some_k.T).mul_(scale)
+            shares = scores.sub_(lse[head, some, None]).exp_().masked_fill_(hidden, 0.0)
+            member = (level[head, :, None] == every).float()
+            mass[head] = shares @ member
+            squares[head] = shares.square_() @ member
     return mass, squares
 
 

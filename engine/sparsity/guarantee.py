@@ -21,8 +21,8 @@ from .row_sampling import Sample
 
 BELOW = 0.05  # share of the rows that may keep less
 PEAKED = 0.01  # share of the rows that may lose a peak
-ENOUGH_ROWS = 512  # tell a share of 0.01 from none
-_MOST_ROWS = 16  # of a segment
+ENOUGH_ROWS = 256  # tell a share of 0.02 from none
+_MOST_ROWS = 4  # of a segment
 
 
 @dataclass

@@ -183,8 +183,8 @@ def test_a_head_keeps_the_peaks_of_its_rows_whatever_it_takes(striped, share):
         lost[peak] = (left.amax(dim=-1) > 0.2).float().mean(dim=-1)
         assert (lost[peak][1:] == 0.0).all()
         assert plan.pairs_computed[1:].max() < 0.5 * plan.pairs_causal
-    assert lost[sizes.peak][0] < 0.03  # one of 128 validation rows may lose its peak
-    assert share > 0.05 or lost[0.999][0] > 0.03, lost
+    assert lost[sizes.peak][0] < 0.015
+    assert share > 0.05 or lost[0.999][0] > 0.015
 
 
 def test_peaks_are_remembered_from_chunk_to_chunk(striped):
@@ -195,7 +195,7 @@ def test_peaks_are_remembered_from_chunk_to_chunk(striped):
     sizes = _settings(alpha=0.6, cost=free, block=32, query_block=32, window=32)
     seen = PeakCounts()
     first, _ = select(q, k, scale=SCALE, settings=sizes, seen=seen)
-    assert seen.rows >= 100
+    assert seen.rows == 64
     second, _ = select(quiet, k, scale=SCALE, settings=sizes, seen=seen)
     alone, _ = select(quiet, k, scale=SCALE, settings=sizes)
     assert [bool(each.dense[0]) for each in (first, second, alone)] == [True, True, False]
@@ -203,10 +203,11 @@ def test_peaks_are_remembered_from_chunk_to_chunk(striped):
 
 def test_many_rows_are_validated_until_there_were_enough():
     counts = PeakCounts()
-    assert counts.wanted(16) == 16
-    counts.add(256, torch.zeros(1, LEVELS))
-    assert counts.wanted(64) == 4
-    assert counts.add(256, torch.ones(1, LEVELS)).tolist() == [[1 / 512] * LEVELS]
+    assert counts.wanted(16) == 4
+    assert counts.wanted(128) == 2
+    counts.add(64, torch.zeros(1, LEVELS))
+    assert counts.wanted(64) == 3
+    assert counts.add(192, torch.ones(1, LEVELS)).tolist() == [[1 / 256] * LEVELS]
     assert counts.wanted(64) == 1
 
 
