@@ -69,6 +69,8 @@ def mass_by_level(
     spans = max(1, -(-keys // KEY_SPAN))
     sums = torch.empty(2, spans, heads, rows, LEVELS, dtype=torch.float32, device=q.device)
     weights = weights.contiguous()
+    if rows == 0:
+        return sums[0, 0], sums[1, 0]
     with device_of(q):
         _mass_by_level_kernel[(spans, -(-rows // _ROWS), heads)](
             descriptor(q, _ROWS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -30,11 +31,11 @@ def span_means(weights: Tensor, rows: Tensor) -> Tensor:
         [H, S, D] in the type of `rows`.
     """
     heads, spans, span = weights.shape
-    groups, _, size = rows.shape
+    groups, size = len(rows), rows.shape[-1]
     # Each span of a key/value head is multiplied with the weights of all heads that read it.
     of_group = weights.view(groups, heads // groups, spans, span).transpose(1, 2)
-    spanned = rows[:, : spans * span].unflatten(1, (spans, span))
-    sums = of_group @ spanned  # [G, S, H / G, D]
+    spanned = rows[:, : spans * span].view(groups, spans, span, size)
+    sums = torch.matmul(of_group, spanned)  # [G, S, H / G, D]
     return sums.transpose(1, 2).reshape(heads, spans, size)
 
 

@@ -48,7 +48,7 @@ class CudaPlatform(Platform):
     tuning = AttentionTuning(
         rows=8192,
         keys=(16_384, 65_536),
-        patterns=("local-vertical", "block-cluster"),
+        patterns=("local-vertical",),  # blocks cost more than they save on real models: docs/log.md
         max_column_share=0.5,  # copies of columns have to fit into the memory
         kv_heads_together=True,
     )

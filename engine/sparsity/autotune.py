@@ -20,16 +20,18 @@ from ..kernels import attend
 from ..platform.base import AttentionTuning
 from ..platform.devices import platform_of
 from .calibration import SHORTEST, Calibration, CalibrationStore, TimedLength, calibration_of
+from .guarantee import ENOUGH_ROWS, PeakCounts
 from .prefill_config import AttentionShape, PrefillConfig
 from .select import select
 from .settings import SelectionSettings
 from .sparse_attention import gathered, sparse_attention
 
 _DENSITY = 0.3  # about what the embedded reader needs
-_GATHERED = 4096  # columns of each head, to time
+_GATHERED = 16_384  # columns of each head, to time: so many that the launch does not count
 _ROUNDS = 3
 _STEPS = 7  # timings of one shape
 _NEVER = 2**62  # keys
+_SELECTION = "selection 2"  # changes with what a selection computes
 _log = logging.getLogger(__name__)
 _known: dict[str, Calibration] = {}  # in this process, should the file not be writable
 
@@ -115,7 +117,7 @@ def calibration_key(shape: AttentionShape) -> str:
     device = torch.device(shape.device)
     heads, kv_heads = _timed_heads(shape)
     where = platform_of(device).key(device)
-    return f"{where}, {heads}/{kv_heads} heads x {shape.head_dim}, {shape.dtype}"
+    return f"{where}, {heads}/{kv_heads} heads x {shape.head_dim}, {shape.dtype}, {_SELECTION}"
 
 
 def _timed_heads(shape: AttentionShape) -> tuple[int, int]:
@@ -162,7 +164,8 @@ def measure(shape: AttentionShape, progress: Progress = no_progress) -> Calibrat
     choose = partial(select, scale=scale, settings=SelectionSettings(density=_DENSITY))
     # The method `auto` looks at more than the forced density does, and that takes its time too.
     as_auto = SelectionSettings(patterns=tuning.patterns, break_even=1)
-    choose_as_auto = partial(select, scale=scale, settings=as_auto)
+    later = PeakCounts(ENOUGH_ROWS)  # as in any chunk but the first ones
+    choose_as_auto = partial(select, scale=scale, settings=as_auto, seen=later)
     timed = []
     for keys in tuning.keys:
         some_k, some_v = k[:, :keys], v[:, :keys]

@@ -21,7 +21,7 @@ from .row_sampling import Sample
 
 BELOW = 0.05  # share of the rows that may keep less
 PEAKED = 0.01  # share of the rows that may lose a peak
-_ENOUGH_ROWS = 512  # tell a share of 0.01 from none
+ENOUGH_ROWS = 512  # tell a share of 0.01 from none
 _MOST_ROWS = 16  # of a segment
 
 
@@ -37,7 +37,7 @@ class PeakCounts:
 
     def wanted(self, segments: int) -> int:
         """Validation rows of each of a chunk's segments: many, until there were enough."""
-        return min(_MOST_ROWS, max(1, -(-(_ENOUGH_ROWS - self.rows) // segments)))
+        return min(_MOST_ROWS, max(1, -(-(ENOUGH_ROWS - self.rows) // segments)))
 
     def add(self, rows: int, lost: Tensor) -> Tensor:
         """Count more rows; returns the share of all rows so far, [H, LEVELS]."""

@@ -220,14 +220,14 @@ def _in_blocks(sums: Tensor, block: int) -> Tensor:
     """[..., n] summed over blocks of `block` keys, the last one shorter: [..., ceil(n / block)]."""
     short = -sums.shape[-1] % block
     padded = nn.functional.pad(sums, (0, short))
-    return padded.view(*padded.shape[:-1], -1, block).sum(dim=-1)
+    return padded.view(*padded.shape[:-1], padded.shape[-1] // block, block).sum(dim=-1)
 
 
 def _portions(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Slices of the query heads of q [H, R, D] that share a kv head, as many as the workspace
     allows, with its keys [N, D]."""
     group_size = len(q) // len(k)
-    step = max(1, WORKSPACE_BYTES // (4 * q.shape[1] * k.shape[1]))
+    step = max(1, WORKSPACE_BYTES // max(1, 4 * q.shape[1] * k.shape[1]))
     for kv_head, keys in enumerate(k):
         first, end = kv_head * group_size, (kv_head + 1) * group_size
         for start in range(first, end, step):

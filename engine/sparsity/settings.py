@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from sa_chat.protocol.config import METHODS
@@ -18,20 +19,22 @@ _LONG_CHUNK = 4096  # rows
 class SelectionSettings:
     """How a chunk is sampled and which keys are kept.  All counts are tokens.
 
+    `alpha` is the share of its attention mass that nearly every row of every head keeps, see
+    `guarantee`; heads in which rows would lose a single key with a share `peak` are dense.
     `density` forces how much is computed: the columns with most mass per pair are taken until
     window and columns together make that share of the chunk's causal pairs, whatever they hold
     and whatever they cost; alpha is then unused.  `sparsity.autotune` measures what is None
     here and the costs on each machine; without a `break_even` the method `auto` is always dense.
     """
 
-    alpha: float = 0.95  # share of the sampled attention mass to keep
+    alpha: float = 0.8  # share of its attention mass that nearly every row keeps
     method: str = "auto"  # one of METHODS
     density: float | None = None  # forced, in (0, 1); None: chosen by alpha
     query_block: int = 512  # query rows that share one list of keys
     window: int = 512  # keys before a query block that all of its rows see, at least
     block: int = 128  # rows of a sampled segment; rows and keys of a block
     num_sink_tokens: int = 16  # first keys of the context, always kept
-    tail_span: int | None = 64  # left-out keys that one stands for, or `block`; None: no tail
+    tail_span: int | None = 64  # left-out keys that one stands for, at most; None: no tail
     peak: float = 0.1  # least share of a row's mass that makes a key a peak
     sampled_share: float | None = None  # of a segment's rows; None: by the chunk's length
     sampling: str = "strided"  # one of SAMPLINGS
@@ -50,7 +53,6 @@ class SelectionSettings:
         assert min(self.query_block, self.window, self.num_sink_tokens) >= 1
         assert self.query_block % self.block == 0, "a query block consists of whole blocks"
         assert self.num_sink_tokens <= self.block, "the sinks lie in the first block"
-        assert self.span is None or self.block % self.span == 0, "a block consists of whole spans"
         assert self.sampled_share is None or 0.0 < self.sampled_share <= 0.25, "some are held out"
         assert self.sampling in SAMPLINGS
         assert set(self.patterns or ()) <= set(METHODS) - {"auto"}
@@ -69,8 +71,11 @@ class SelectionSettings:
 
     @property
     def span(self) -> int | None:
-        """Left-out keys that one key of the tail stands for; None: there is no tail."""
-        return None if self.tail_span is None else min(self.tail_span, self.block)
+        """Left-out keys that one key of the tail stands for; None: there is no tail, as in methods
+        that keep more or less than columns."""
+        if self.tail_span is None or self.method not in ("auto", _COLUMNS):
+            return None
+        return math.gcd(self.tail_span, self.block)
 
     @property
     def candidates(self) -> tuple[str, ...]:

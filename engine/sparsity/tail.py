@@ -30,7 +30,8 @@ def tail_of(sample: Sample, kept: Tensor, heads: Tensor, span: int) -> Tail:
     source, rows = sample.source, sample.source.rows
     k, count = source.k, rows.count
     spans = kept.shape[1] // span
-    mass = sample.column_mass.masked_fill(kept, 0.0)[:, : spans * span].unflatten(1, (-1, span))
+    mass = sample.column_mass.masked_fill(kept, 0.0)[:, : spans * span]
+    mass = mass.view(len(mass), spans, span)
     total = mass.sum(dim=-1)
     weights = (mass / total.clamp(min=torch.finfo(torch.float32).tiny)[..., None]).to(k.dtype)
     keys = span_means(weights, k)

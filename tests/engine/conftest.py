@@ -104,6 +104,7 @@ def small_settings() -> SelectionSettings:
         block=16,
         num_sink_tokens=2,
         break_even=64,
+        tail_span=None,
         cost=CostModel(gather_pairs=0, call_pairs=0),
     )
 

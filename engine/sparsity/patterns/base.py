@@ -33,10 +33,19 @@ class Request:
 
     @cached_property
     def needed_mass(self) -> Tensor:
-        """Attention mass of the sample to keep outside of the local windows, float32 [H]; none
-        where it is not positive."""
+        """Attention mass of the sample to keep outside of the local windows, so that it holds
+        alpha in the sum over its rows, float32 [H]; none where it is not positive."""
         sample = self.sample
-        return sample.outside_mass - self.left_out * sample.rows
+        return sample.outside_mass - (1.0 - self.settings.alpha) * sample.rows
+
+    @property
+    def block_loss(self) -> float:
+        """The share of its rows' mass that a choice of blocks may leave out.
+
+        A sum over rows promises nothing to each; of rows that lose a fourth of what alpha allows
+        on average, few lose more than all of it.
+        """
+        return (1.0 - self.settings.alpha) / 4
 
     @property
     def tail_pairs(self) -> int:
@@ -44,14 +53,6 @@ class Request:
         span = self.settings.span
         blocks = self.rows.query_blocks
         return 0 if span is None else sum(b.local_start // span * b.rows for b in blocks)
-
-    @property
-    def left_out(self) -> float:
-        """The share of the sample's mass that patterns which go by its sum may leave out."""
-        lost = 1.0 - self.settings.alpha
-        # A sum over rows says little of each.  Of rows that lose a fourth on average, few lose all
-        # of what is allowed.
-        return lost / 4 if self.settings.method == "auto" else lost
 
     @cached_property
     def losses(self) -> Losses:

@@ -35,7 +35,8 @@ class VerticalSlash:
     hold, columns the heaviest that hold alpha_c of what those leave.  Otherwise one threshold of
     mass per computed pair serves both, the highest at which their masses add up to the needed
     one.  In either case only mass outside of the slashes counts for columns: none counts twice.
-    They hold alpha in the mean over rows, as the paper has it; no row is promised anything.
+    They hold alpha in the sum over rows, as the paper has it: `auto` does not take it, for it
+    promises nothing to each row.
     """
 
     def propose(self, request: Request) -> Proposal:
@@ -57,7 +58,7 @@ class VerticalSlash:
             num_columns_of(request, counts),
             Blocks(request.settings.block, kept),
             lambda: on_slashes + (outside * is_kept(counts)).sum(dim=-1),
-            lambda: torch.ones_like(on_slashes, dtype=torch.bool),
+            lambda: torch.zeros_like(on_slashes, dtype=torch.bool),
         )
 
 

@@ -6,6 +6,12 @@ from interpreter import run_interpreted
 
 from sa_chat.engine.kernels.block_mass import block_mass, block_mass_torch
 from sa_chat.engine.kernels.column_mass import column_mass, column_mass_torch
+from sa_chat.engine.kernels.mass_by_level import (
+    LEVELS,
+    least_weight,
+    levels_of,
+    mass_by_level_torch,
+)
 from sa_chat.engine.kernels.row_lse import row_lse, row_lse_torch
 from sa_chat.engine.kernels.sampled_rows import sampled_rows_supported
 from sa_chat.engine.sparsity import Sample, SelectionSettings, query_blocks_of
@@ -34,6 +40,12 @@ def _same(found: Sample, right: Sample, *, atol: float, rtol: float) -> None:
     torch.testing.assert_close(found.outside_mass.cpu(), right.outside_mass, **near)
     torch.testing.assert_close(found.block_mass.cpu(), right.block_mass, **near)
     torch.testing.assert_close(found.column_mass.cpu(), right.column_mass, **near)
+    near_blocks = found.validation_blocks.cpu(), right.validation_blocks
+    torch.testing.assert_close(*near_blocks, **near)
+    mean = right.column_mass / right.rows
+    levels = found.source.mass_by_level(mean.to(found.column_mass.device), 16)
+    for sums, expected in zip(levels, right.source.mass_by_level(mean, 16), strict=True):
+        torch.testing.assert_close(sums.cpu(), expected, atol=2e-3, rtol=1e-3)  # in float16
     kept = torch.rand(right.block_mass.shape) < 0.3
     outside = found.column_mass_outside(kept.to(found.column_mass.device)).cpu()
     torch.testing.assert_close(outside, right.column_mass_outside(kept), **near)
@@ -103,6 +115,28 @@ def test_the_twins_are_softmax_weights_summed_up():
     torch.testing.assert_close(found, left.sum(1))
     even = (of_blocks / 128).repeat_interleave(128, dim=-1)
     torch.testing.assert_close(column_mass_torch(*rows, 1e9, **sizes), even)
+
+
+def test_mass_by_level_sums_softmax_weights_and_their_squares():
+    q, k = _tensors(4, 2, 9, 300, 16)
+    scores = q @ k.repeat_interleave(2, dim=0).transpose(1, 2) * SCALE
+    lse, weights = scores.logsumexp(-1), scores.softmax(-1)
+    mean = torch.rand(4, 256) ** 9
+    mean[0, 5:9] = torch.tensor([0.5, 1 / 16, 0.0, 2.0**-30])
+    starts = torch.tensor([128, 128, 256, 0]).int()
+    sizes = {"first_row": 5, "num_sink_tokens": 3, "scale": SCALE}
+    mass, squares = mass_by_level_torch(q, k, lse, starts, mean, **sizes)
+    level = levels_of(mean)
+    assert level[0, 5:9].tolist() == [0, 0, LEVELS - 1, LEVELS - 1]
+    edges = torch.arange(LEVELS - 1)
+    assert torch.equal(levels_of(least_weight(edges)[None])[0], edges.int())
+    assert (levels_of(0.999 * least_weight(edges)[None])[0] == edges + 1).all()
+    level[:, :3] = 0
+    for row, start in enumerate(starts.tolist()):
+        for some in (0, 7, LEVELS - 1):
+            picked = weights[:, 5 + row, :start] * (level[:, :start] == some)
+            torch.testing.assert_close(mass[:, row, some], picked.sum(-1))
+            torch.testing.assert_close(squares[:, row, some], picked.square().sum(-1))
 
 
 def check_interpreted() -> None:

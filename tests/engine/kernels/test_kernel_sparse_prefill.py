@@ -10,8 +10,15 @@ from interpreter import run_interpreted
 from sa_chat.engine.kernels.reference import attend_reference
 from sa_chat.engine.kernels.sparse_prefill import sparse_prefill, sparse_prefill_supported
 from sa_chat.engine.kernels.sparse_prefill_torch import sparse_prefill_torch
+from sa_chat.engine.kernels.tail import span_means
 from sa_chat.engine.kernels.top_p_mask import top_p_mask
-from sa_chat.engine.sparsity.plan import Blocks, SparsePlan, causal_pairs, query_blocks_of
+from sa_chat.engine.sparsity.plan import (
+    Blocks,
+    SparsePlan,
+    Tail,
+    causal_pairs,
+    query_blocks_of,
+)
 from sa_chat.engine.sparsity.rows import segments_of
 from sa_chat.engine.sparsity.sparse_attention import (
     block_lists_of,
@@ -69,6 +76,31 @@ def _tensors(
     return [q, cache[0, :, :keys], cache[1, :, :keys]]
 
 
+def _with_tail(plan: SparsePlan, k: torch.Tensor, span: int) -> SparsePlan:
+    """A random tail; head 3 has nothing left in every other span."""
+    heads, spans = len(plan.columns), plan.query_blocks[-1].local_start // span
+    weights = torch.rand(heads, spans, span, device=k.device)
+    weights = (weights / weights.sum(dim=-1, keepdim=True)).to(k.dtype)
+    log_weights = torch.randn(heads, spans, device=k.device)
+    log_weights[3, ::2] = -torch.inf
+    return replace(plan, tail=Tail(span, span_means(weights, k), weights, log_weights))
+
+
+def _attend_with_tail(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: SparsePlan
+) -> torch.Tensor:
+    """Attention over the kept keys and those of the tail together, by definition."""
+    group, tail, rows = len(q) // len(k), plan.tail, q.shape[1]
+    k, v = (each.float().repeat_interleave(group, dim=0) for each in (k, v))
+    values = tail.with_values(v[::group].to(tail.keys.dtype)).values.float()
+    scores = (q.float() @ k.transpose(1, 2) * 0.25).masked_fill(~plan.to_mask(), -torch.inf)
+    rest = q.float() @ tail.keys.float().transpose(1, 2) * 0.25 + tail.log_weights[:, None]
+    starts = plan.local_starts.repeat_interleave(plan.query_blocks[0].rows, dim=1)[:, :rows]
+    ends = (torch.arange(rest.shape[-1], device=q.device) + 1) * tail.span
+    rest = rest.masked_fill(ends > starts[..., None], -torch.inf)
+    return torch.cat([scores, rest], dim=-1).softmax(-1) @ torch.cat([v, values], dim=1)
+
+
 def check_interpreted() -> None:
     """Run by the test below in a process of its own, under the interpreter."""
     for rows, keys, query_block, window, head_dim, block in [
@@ -92,10 +124,29 @@ def check_interpreted() -> None:
             sparse_attention(q, k, v, plan, scale=0.25),
         ):
             torch.testing.assert_close(result, right, atol=2e-5, rtol=1e-4)
+        if plan.query_blocks[-1].local_start >= 8:
+            check_tail(q, k, v, plan, query_block)
         q, k, v = q.half(), k.half(), v.half()
         out, lse = sparse_prefill(q, k, v, *tables, query_block=query_block, scale=0.25)
         assert out.dtype == torch.float16
         torch.testing.assert_close((out.float(), lse), right, atol=2e-2, rtol=2e-2)
+
+
+def check_tail(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, plan: SparsePlan, query_block: int
+) -> None:
+    """Everywhere the same output as by definition, and the log-sum-exp of the kept keys alone."""
+    plan = _with_tail(plan, k, 8)
+    tables = plan.columns, plan.num_columns, plan.local_starts, block_lists_of(plan), None
+    tables = *tables, plan.tail.with_values(v)
+    right = _attend_with_tail(q, k, v, plan)
+    lse = attend_reference(q, k, v, scale=0.25, mask=plan.to_mask())[1]
+    for result in (
+        sparse_prefill(q, k, v, *tables, query_block=query_block, scale=0.25),
+        sparse_prefill_torch(q, k, v, *tables, query_block=query_block, scale=0.25),
+        sparse_attention(q, k, v, plan, scale=0.25),
+    ):
+        torch.testing.assert_close(result, (right, lse), atol=2e-5, rtol=1e-4)
 
 
 def test_interpreted_kernel_equals_its_twin_and_the_mask():
@@ -135,13 +186,18 @@ def test_cpu_tensors_are_not_for_the_kernel():
 def test_gpu_agrees_with_the_cpu(rows, keys, query_block, block, head_dim, dtype, monkeypatch):
     q, k, v = (t.to(dtype) for t in _tensors(8, 2, rows, keys, head_dim))
     plan = _plan(8, keys - rows, keys, query_block, 256, keys // 8, block)
+    tail = None
+    if plan.query_blocks[-1].local_start >= 32:
+        plan = _with_tail(plan, k.float(), 32)
+        parts = plan.tail.keys.to(dtype), plan.tail.weights.to(dtype), plan.tail.log_weights
+        tail = Tail(32, *(each.cuda() for each in parts))
     right, right_lse = sparse_attention(q.float(), k.float(), v.float(), plan, scale=head_dim**-0.5)
     moved = {
         name: getattr(plan, name).cuda() for name in ("columns", "num_columns", "local_starts")
     }
     blocks = None if plan.blocks is None else Blocks(block, plan.blocks.kept.cuda())
     some, mask = torch.arange(0, rows, 7), plan.to_mask()
-    plan = replace(plan, **moved, blocks=blocks)
+    plan = replace(plan, **moved, blocks=blocks, tail=tail)
     assert torch.equal(plan.to_mask(some.cuda()).cpu(), mask[:, some])
     # Views stay views of a buffer with NaN past the last key.
     cache = torch.full((2, 2, keys + 100, head_dim), float("nan"), dtype=dtype, device="cuda")

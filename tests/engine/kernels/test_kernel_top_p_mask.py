@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from interpreter import run_interpreted
 
 from sa_chat.engine.kernels.top_p_mask import (
+    mask_from,
+    mask_from_triton,
     top_p_mask,
     top_p_mask_triton,
     top_p_members,
@@ -49,6 +51,10 @@ def check_interpreted() -> None:
                 kept = top_p_members_torch(weights, what, limit, num_sink_tokens=sinks)
                 by_kernel = top_p_members_triton(weights, what, limit, num_sink_tokens=sinks)
                 assert torch.equal(by_kernel, kept)
+        if keys:
+            least = weights[:, keys // 2].clamp(min=2.0**-20)
+            sinks = {"num_sink_tokens": num_sink_tokens}
+            _same(mask_from_triton(weights, least, **sinks), mask_from(weights, least, **sinks))
 
 
 def _same(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -> None:
@@ -57,6 +63,20 @@ def _same(found: tuple[torch.Tensor, ...], expected: tuple[torch.Tensor, ...]) -
     for mine, right, count in zip(found[0].cpu(), expected[0], expected[1], strict=True):
         kept = int(count[-1])
         assert mine[:kept].tolist() == right[:kept].tolist()
+
+
+@settings(deadline=None)
+@given(
+    weights=st.lists(st.integers(0, 40), min_size=1, max_size=30),
+    least=st.integers(1, 41),
+    num_sink_tokens=st.integers(0, 5),
+)
+def test_keeps_what_weighs_enough(weights, least, num_sink_tokens):
+    row = torch.tensor([weights], dtype=torch.float32)
+    columns, counts = mask_from(row, torch.tensor([float(least)]), num_sink_tokens=num_sink_tokens)
+    kept = [i for i, w in enumerate(weights) if i < num_sink_tokens or w >= least]
+    assert columns[0, : counts[0, -1]].tolist() == kept
+    assert counts[0].tolist() == [sum(k <= i for k in kept) for i in range(len(weights))]
 
 
 def test_interpreted_kernel_equals_its_twin():
@@ -108,6 +128,11 @@ def test_gpu_agrees_with_the_cpu(keys, num_sink_tokens, device):
         )
         there = [tensor.to(device) for tensor in (weights, what, limit)]
         _same(top_p_mask(*there, num_sink_tokens=num_sink_tokens, at_least=at_least), expected)
+    if keys:
+        least = weights[:, keys // 2].clamp(min=2.0**-20)
+        sinks = {"num_sink_tokens": num_sink_tokens}
+        found = mask_from(weights.to(device), least.to(device), **sinks)
+        _same(found, mask_from(weights, least, **sinks))
         # Limits that are one number, seen as many, are read as many.
         alike = limit[2:3]
         expected = top_p_mask(

@@ -20,10 +20,16 @@ from sa_chat.engine.kernels.column_mass import column_mass
 from sa_chat.engine.kernels.decode_attention import decode_attention
 from sa_chat.engine.kernels.gate import gate_in_place
 from sa_chat.engine.kernels.gather import gather
+from sa_chat.engine.kernels.mass_by_level import mass_by_level
 from sa_chat.engine.kernels.rotary import rotate
 from sa_chat.engine.kernels.row_lse import row_lse
 from sa_chat.engine.kernels.sparse_prefill import sparse_prefill
-from sa_chat.engine.kernels.top_p_mask import top_p_mask_triton, top_p_members_triton
+from sa_chat.engine.kernels.tail import TailKeys
+from sa_chat.engine.kernels.top_p_mask import (
+    mask_from_triton,
+    top_p_mask_triton,
+    top_p_members_triton,
+)
 
 triton = pytest.importorskip("triton")
 
@@ -118,6 +124,14 @@ def _sparse_prefill_with_blocks(head_dim: int) -> None:
     sparse_prefill(q, k, k, columns, *counts, blocks, order, query_block=512, scale=0.1)
 
 
+def _sparse_prefill_with_tail(head_dim: int) -> None:
+    q, k = _tensors(head_dim)
+    counts, columns = torch.zeros(2, 8, 2, dtype=torch.int32), torch.zeros(8, 100).int()
+    keys, values = torch.zeros(2, 8, 60, head_dim, dtype=torch.bfloat16)
+    tail = TailKeys(64, keys, values, torch.zeros(8, 60))
+    sparse_prefill(q, k, k, columns, *counts, None, None, tail, query_block=512, scale=0.1)
+
+
 def _gather(head_dim: int) -> None:
     _, k = _tensors(head_dim)
     gather(k, k, torch.zeros(8, 100).int(), torch.zeros(8, 2).int())
@@ -142,6 +156,14 @@ def _column_mass(head_dim: int) -> None:
         q, k, torch.zeros(8, 1024), rows[0], 5, of_blocks, 0.1, (kept, rows[1]),
         keys=3840, block=128, scale=0.1,
     )  # fmt: skip
+
+
+def _mass_by_level(head_dim: int) -> None:
+    q, k = _tensors(head_dim)
+    starts, weights = torch.zeros(60).int(), torch.zeros(8, 3840)
+    mass_by_level(
+        q, k, torch.zeros(8, 1024), starts, weights, first_row=200, num_sink_tokens=16, scale=0.1
+    )
 
 
 def _decode(head_dim: int) -> None:
@@ -189,6 +211,10 @@ def _top_p_mask_within(head_dim: int) -> None:
     top_p_mask_triton(weights, weights, torch.zeros(8), num_sink_tokens=16, at_least=False)
 
 
+def _mask_from(head_dim: int) -> None:
+    mask_from_triton(torch.zeros(8, 5000), torch.ones(8), num_sink_tokens=16)
+
+
 def _top_p_members(head_dim: int) -> None:
     weights = torch.zeros(8, 500)
     top_p_members_triton(weights, weights, torch.zeros(8))
@@ -197,9 +223,11 @@ def _top_p_members(head_dim: int) -> None:
 ATTENTION = [  # what is launched, and its kernels
     (_sparse_prefill, {"_gather_kernel", "_sparse_prefill_kernel"}),
     (_sparse_prefill_with_blocks, {"_gather_kernel", "_sparse_prefill_kernel"}),
+    (_sparse_prefill_with_tail, {"_gather_kernel", "_sparse_prefill_kernel"}),
     (_gather, {"_gather_kernel"}),
     (_row_lse, {"_row_lse_kernel"}),
     (_column_mass, {"_column_mass_kernel"}),
+    (_mass_by_level, {"_mass_by_level_kernel"}),
     (_decode, {"_decode_split_kernel", "_decode_merge_kernel"}),
     (_decode_int8, {"_decode_split_kernel", "_decode_merge_kernel"}),
     (_decode_windowed, {"_decode_split_kernel", "_decode_merge_kernel"}),
@@ -211,6 +239,7 @@ OTHERS = [
     (_rotate, {"_rotate_kernel"}),
     (_top_p_mask, {"_top_p_threshold_kernel", "_top_p_list_kernel"}),
     (_top_p_mask_within, {"_top_p_threshold_kernel", "_top_p_list_kernel"}),
+    (_mask_from, {"_count_kernel", "_top_p_list_kernel"}),
     (_top_p_members, {"_top_p_threshold_kernel"}),
 ]
 

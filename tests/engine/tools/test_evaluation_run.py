@@ -154,10 +154,10 @@ def test_alphas_are_given_as_shares_or_as_qualities(given, alphas):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("--quality", "best"), "Unknown quality 'best'."),
+        (("--quality", "best"), "There is no quality 'best'."),
         (
             ("--alpha", "0.8", "--quality", "careful"),
-            "--alpha and --quality set the same thing.",
+            "A quality stands for an alpha, and both are given.",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,9 +11,10 @@ from torch import Tensor
 from ....runtime.chunks import chunk_spans
 from ....sparsity import SelectionSettings, SparsePlan, query_blocks_of, select
 from ....sparsity.autotune import resolve
-from ....sparsity.plan import causal_pairs
+from ....sparsity.guarantee import ENOUGH_ROWS, PeakCounts
+from ....sparsity.plan import QueryBlock, causal_pairs
 from ....sparsity.prefill_config import AttentionShape, PrefillConfig
-from ....sparsity.rows import sampled_positions
+from ....sparsity.rows import rows_of
 from ....sparsity.sparse_attention import sparse_attention
 from .inputs import Inputs
 
@@ -70,7 +72,8 @@ def _tuned(inputs: Inputs, settings: SelectionSettings) -> SelectionSettings:
 
 def _plan(inputs: Inputs, chunk: tuple[int, int], settings: SelectionSettings) -> SparsePlan | None:
     q, k = inputs.q[:, slice(*chunk)], inputs.k[:, : chunk[1]]
-    selected = select(q, k, scale=inputs.scale, settings=settings)
+    later = PeakCounts(ENOUGH_ROWS)  # as in any chunk but the first ones
+    selected = select(q, k, scale=inputs.scale, settings=settings, seen=later)
     return None if selected is None else selected[0]
 
 
@@ -78,6 +81,11 @@ def _attend(inputs: Inputs, chunk: tuple[int, int], plan: SparsePlan | None) -> 
     q = inputs.q[:, slice(*chunk)]
     k, v = inputs.k[:, : chunk[1]], inputs.v[:, : chunk[1]]
     return sparse_attention(q, k, v, plan, scale=inputs.scale)[0]
+
+
+def without_tails(plans: Plans) -> Plans:
+    """The plans without what stands for the keys that they leave out."""
+    return tuple(None if plan is None else replace(plan, tail=None) for plan in plans)
 
 
 def density(plans: Plans, inputs: Inputs) -> float:
@@ -124,10 +132,19 @@ def _sampled(inputs: Inputs, settings: SelectionSettings) -> set[int]:
         for query_block in query_blocks_of(
             start, end, query_block=settings.query_block, window=settings.window, block=block
         )
-        for row in sampled_positions(
-            query_block,
-            block=block,
-            share=settings.share_of(end - start),
-            sampling=settings.sampling,
-        )
+        for row in _looked_at(query_block, settings, settings.share_of(end - start))
     }
+
+
+def _looked_at(query_block: QueryBlock, settings: SelectionSettings, share: float) -> list[int]:
+    """Positions of the sampled and the validation rows of a query block."""
+    rows = rows_of(
+        (query_block,),
+        block=settings.block,
+        share=share,
+        sampling=settings.sampling,
+        validation_rows=1,
+        device=torch.device("cpu"),
+    )
+    looked_at: list[int] = rows.positions[: rows.validation.stop].tolist()
+    return looked_at
