@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
-from .config import DEFAULT_ALPHA, DEVICES, QUALITIES, EngineConfig, current_method
+from .config import DEFAULT_ALPHA, DEVICES, QUALITIES, EngineConfig, config_of, current_method
 from .errors import UsageError
 
 
@@ -34,8 +34,8 @@ def method_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class ConfigOption:
-    """A field of `EngineConfig` that users can set, or `quality`, which sets alpha; `help` states
-    its default."""
+    """A field of `EngineConfig` that users can set, or `quality`, which stands for an alpha;
+    `help` states its default."""
 
     field: str
     kind: type[str] | type[int] | type[float]
@@ -49,6 +49,7 @@ class ConfigOption:
         return self.field.replace("_", "-")
 
 
+QUALITIES_IN_WORDS = ", ".join(f"{name} is {alpha:g}" for name, alpha in QUALITIES.items())
 _KV_CACHE = ConfigOption(
     "kv_cache_dtype",
     str,
@@ -81,14 +82,14 @@ CONFIG_OPTIONS = (
         "alpha",
         float,
         "SHARE",
-        "share of its attention mass that nearly every row of every head keeps, up to 1 "
+        "share of its attention mass that nearly every row keeps; 1 is dense "
         f"(default: {DEFAULT_ALPHA})",
     ),
     ConfigOption(
         "quality",
         str,
         "|".join(QUALITIES),
-        f"instead of --alpha: {', '.join(f'{n} is {a:g}' for n, a in QUALITIES.items())}",
+        "a name for an alpha: " + QUALITIES_IN_WORDS + " (default: careful)",
         tuple(QUALITIES),
     ),
     ConfigOption(
@@ -148,27 +149,7 @@ def config_from(arguments: argparse.Namespace) -> EngineConfig:
 
     Raises `UsageError` for values out of range.
     """
-    known = {field.name for field in fields(EngineConfig)} | {"quality"}
-    return EngineConfig(**with_quality({k: v for k, v in vars(arguments).items() if k in known}))
-
-
-def with_quality(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values by field, with the alpha that `quality`, if it is among them, stands for.
-
-    Raises `UsageError` for an unknown one, and for one beside an alpha.
-    """
-    others = dict(values)
-    if (quality := others.pop("quality", None)) is None:
-        return others
-    if quality not in QUALITIES:
-        raise UsageError(
-            f"There is no quality {quality!r}.", f"Use --quality {', '.join(QUALITIES)}."
-        )
-    if "alpha" in others:
-        raise UsageError(
-            "A quality stands for an alpha, and both are given.", "Leave out one of them."
-        )
-    return {**others, "alpha": QUALITIES[quality]}
+    return config_of(vars(arguments))
 
 
 def config_arguments(config: EngineConfig) -> list[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from .errors import UsageError
 
 DEFAULT_ALPHA = 0.8
 QUALITIES = {"exact": 1.0, "careful": DEFAULT_ALPHA, "fast": 0.6}
-"""Presets of alpha; exact is dense attention."""
+"""Names of alphas, for those who want no number: every pair, the default, and less."""
+
 EMBEDDED_MODEL = "embedded"
 DEVICES = ("auto", "cpu", "cuda")
 """Values of `EngineConfig.device`: a kind of device, or "auto" for the best available."""
@@ -22,10 +25,12 @@ METHODS = (
     "block-cluster",
     "a-shape",
 )
-"""How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that holds alpha
-in nearly every row, or dense attention, and is dense below the break-even length.  The others are
-one pattern alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/
-has them); a-shape is sinks and local window only, whatever it covers."""
+"""How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that holds
+alpha, or dense attention, and is dense below the break-even length.  The others are one pattern
+alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/ has them).
+Of these, local-vertical holds alpha as auto does, except that no head is dense; vertical-slash,
+interval-slash and block-cluster hold it in the mean over rows, as their papers have it; a-shape
+is sinks and local window only, whatever they hold."""
 
 _FORMER_METHODS = {
     "joined": "auto",
@@ -40,6 +45,13 @@ def current_method(name: str) -> str:
     count as hyphens.  Any other name comes back unchanged."""
     name = name.replace("_", "-")
     return _FORMER_METHODS.get(name, name)
+
+
+def alpha_of(quality: str) -> float:
+    """The alpha that one of `QUALITIES` names.  Raises `UsageError` for another name."""
+    if quality not in QUALITIES:
+        raise UsageError(f"Unknown quality {quality!r}.", "Use --quality exact, careful or fast.")
+    return QUALITIES[quality]
 
 
 EMBEDDED_CONTEXT = 131_072
@@ -78,7 +90,8 @@ class EngineConfig:
     model: str = EMBEDDED_MODEL  # a folder, a hub id, or "embedded"
     device: str = "auto"  # one of DEVICES
     attention: str = "sparse"  # "sparse" or "dense"
-    alpha: float = DEFAULT_ALPHA  # share of its attention mass that nearly every row keeps
+    # Share of its attention mass that at least 95 % of the rows of every head keep, in (0, 1].
+    alpha: float = DEFAULT_ALPHA
     max_context: int | None = None  # tokens; None: what the model declares
     max_answer_tokens: int = 512
     temperature: float = 0.0  # of answers; 0 is greedy decoding
@@ -168,6 +181,21 @@ class EngineConfig:
                 "The embedded reader quotes, and draws nothing.",
                 "Leave --temperature and --repetition-penalty out, or give a model with --model.",
             )
+
+
+def config_of(values: Mapping[str, Any]) -> EngineConfig:
+    """The configuration with these fields, or a `quality` in place of alpha; other names are
+    ignored.
+
+    Raises `UsageError` for values out of range.
+    """
+    known = {field.name for field in fields(EngineConfig)}
+    given = {name: value for name, value in values.items() if name in known}
+    if "quality" in values:
+        if "alpha" in given:
+            raise UsageError("--alpha and --quality set the same thing.", "Give one of them.")
+        given["alpha"] = alpha_of(values["quality"])
+    return EngineConfig(**given)
 
 
 @dataclass(frozen=True)

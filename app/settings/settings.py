@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sa_chat.protocol.arguments import CONFIG_OPTIONS, with_quality
-from sa_chat.protocol.config import EngineConfig
+from sa_chat.protocol.arguments import CONFIG_OPTIONS
+from sa_chat.protocol.config import EngineConfig, config_of
 from sa_chat.protocol.errors import UsageError
 
 from .file import FILE_VARIABLE, read_settings
@@ -20,7 +20,7 @@ _KINDS: dict[str, type] = {
     "theme": str,
     "history": bool,
 }
-_SAME = {"alpha", "quality"}  # two ways to set one thing
+_SAME = {"alpha", "quality"}
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -53,6 +53,9 @@ def load_settings(
     in_file = read_settings(path, _KINDS)
     keys = in_file.pop("keys", {})
     typed = {name: value for name, value in given.items() if name in _KINDS}
+    values: dict[str, Any] = {}
+    for stronger in (in_file, _in_environment(environ), typed):
+        values = _overruled(values, stronger)
 
     def placed(error: UsageError, name: str) -> UsageError:
         """The error, with the place where `name` was set unless that is the command line."""
@@ -63,18 +66,17 @@ def load_settings(
         return UsageError(f"{place}: {error.message}", f"{error.hint} Or overrule it: --{written}.")
 
     values: dict[str, Any] = {}
-    for stronger in (in_file, _in_environment(environ), typed):
-        values = _overruled(values, stronger)
+    for layer in (in_file, _in_environment(environ), typed):
+        try:
+            values |= with_quality(layer)
+        except UsageError as error:
+            raise placed(error, "quality") from error
     theme, history = values.pop("theme", None), values.pop("history", True)
     if theme not in (None, *THEME_NAMES):
         unknown = UsageError(f"Unknown theme {theme!r}.", "Use dark, light or high-contrast.")
         raise placed(unknown, "theme")
     try:
-        values = with_quality(values)
-    except UsageError as error:
-        raise placed(error, "quality") from error
-    try:
-        config = EngineConfig(**values)
+        config = config_of(values)
     except UsageError as error:
         if (name := _to_blame(error, values)) is None:
             raise
@@ -84,7 +86,7 @@ def load_settings(
 
 def _overruled(weaker: Mapping[str, Any], stronger: Mapping[str, Any]) -> dict[str, Any]:
     """The values of two places.  An alpha overrules a quality, and the reverse."""
-    unset = _SAME if stronger.keys() & _SAME else set()
+    unset = _SAME if _SAME & stronger.keys() else set()
     return {**{name: value for name, value in weaker.items() if name not in unset}, **stronger}
 
 
@@ -112,10 +114,12 @@ def _parsed(text: str, kind: type, variable: str) -> Any:
 
 
 def _to_blame(error: UsageError, values: Mapping[str, Any]) -> str | None:
-    """The field whose value alone raises the same error."""
+    """The field whose value alone raises the same error, or, with an alpha, the quality."""
+    if values.keys() >= _SAME:
+        return "quality"
     for name, value in values.items():
         try:
-            EngineConfig(**{name: value})
+            config_of({name: value})
         except UsageError as alone:
             if alone.message == error.message:
                 return name

@@ -89,11 +89,8 @@ def mask_from_triton(
 def top_p_members(
     weights: Tensor, counted: Tensor, limits: Tensor, *, num_sink_tokens: int = 0
 ) -> Tensor:
-    """Whether each entry is one of the heaviest that reach the limits, bool [H, N].
-
-    Arguments and meaning as for `top_p_mask` with `at_least`, but the first `num_sink_tokens`
-    entries are only left out of the count.
-    """
+    """Whether each entry is one of the heaviest that reach the limits, bool [H, N]; as `top_p_mask`
+    with `at_least`, but the first `num_sink_tokens` entries are only left out of the count."""
     on_gpu = HAS_TRITON and weights.device.type == "cuda" and weights.shape[1] > 0
     implementation = top_p_members_triton if on_gpu else top_p_members_torch
     return implementation(weights, counted, limits, num_sink_tokens=num_sink_tokens)
@@ -105,9 +102,8 @@ def top_p_mask_triton(
     """`top_p_mask` by the kernels."""
     keys = weights.shape[1]
     if keys == 0:
-        return top_p_mask_torch(
-            weights, counted, limits, num_sink_tokens=num_sink_tokens, at_least=at_least
-        )
+        columns, counts = torch.empty(2, *weights.shape, dtype=torch.int32, device=weights.device)
+        return columns, counts
     weights = weights.contiguous()
     least, kept = _threshold(weights, counted, limits, num_sink_tokens, at_least)
     return _lists(weights, least, kept, num_sink_tokens, _SHORT if keys <= _SHORT else _BLOCK)

@@ -47,7 +47,7 @@ class AttentionTuning:
 
     rows: int  # of the chunk that is timed
     keys: tuple[int, int]  # the two lengths at which it is timed
-    patterns: tuple[str, ...]  # docs/decisions/0019
+    patterns: tuple[str, ...]  # docs/decisions/0019, 0036
     max_column_share: float  # share of the keys of which a head keeps columns at most
     kv_heads_together: bool  # all kv heads compute at once; else one after another
 

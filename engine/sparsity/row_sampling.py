@@ -159,12 +159,9 @@ def sample(
         lse, mass, by_block = _by_matrices(picked, k, rows, wanted, scale)
         source = Source(picked, k, lse, rows, block, scale, None)
         outside = mass.sum(dim=-1)
-        if wanted is not None:
-            by_validation = _validation_blocks(source)
-    held_out_lse = lse[:, rows.validation.stop :]
-    return Sample(
-        rows.count, outside, mass, by_block, by_validation, rows.held_out, held_out_lse, source
-    )
+        by_validation = None if wanted is None else _validation_blocks(source)
+    held_out = rows.held_out, lse[:, rows.validation.stop :]
+    return Sample(rows.count, outside, mass, by_block, by_validation, *held_out, source)
 
 
 def _validation_blocks(source: Source) -> Tensor:

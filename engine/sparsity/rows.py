@@ -17,7 +17,7 @@ SAMPLINGS = ("strided", "tails")
 """Which rows of every segment: some at equal distances, or its last ones.
 
 SampleAttention (arXiv 2406.15486) has the former in its first version, the latter in its later
-one.  Three strided rows of 128 tell as much as seven at the end: docs/decisions/0018.
+one.  Three strided rows of 128 tell as much as seven at the end: docs/decisions/0018 and 0036.
 """
 
 

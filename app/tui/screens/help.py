@@ -44,7 +44,8 @@ NUMBERS = (
     ("writing", "tokens of the last answer written in a second"),
     (
         "alpha",
-        "share of its attention mass that nearly every row of a head keeps; 1 is exactly dense",
+        "share of its attention mass that at least 95% of the rows of every head keep; "
+        "1 is exactly dense",
     ),
     ("dropped", "tokens of the document that the model will not see; never silently"),
     ("✓ p. 12", "the quotation stands on that page, or in that file and line"),

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sa_chat.protocol.arguments import (
+    QUALITIES_IN_WORDS,
     add_kv_cache_argument,
     add_rope_scaling_argument,
     method_name,
-    with_quality,
 )
 from sa_chat.protocol.config import (
     DEFAULT_ALPHA,
     DEVICES,
     EMBEDDED_MODEL,
     METHODS,
-    QUALITIES,
     EngineConfig,
+    alpha_of,
 )
 from sa_chat.protocol.errors import UsageError
 
@@ -96,7 +96,7 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality",
         metavar="NAME,NAME",
-        help=f"instead of --alpha: {', '.join(f'{n} is {a:g}' for n, a in QUALITIES.items())}",
+        help=f"instead of --alpha: {QUALITIES_IN_WORDS}",
     )
     parser.add_argument(
         "--methods",
@@ -144,7 +144,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
         lengths=tuple(sorted({_tokens(text) for text in _listed(arguments.lengths)})),
         tasks=arguments.tasks,
         samples=arguments.samples,
-        alphas=tuple(dict.fromkeys(_alphas(arguments.alpha, arguments.quality))),
+        alphas=_alphas(arguments.alpha, arguments.quality),
         methods=tuple(dict.fromkeys(map(method_name, _listed(arguments.methods)))),
         documents=None if arguments.documents is None else tuple(arguments.documents),
         questions=arguments.questions,
@@ -165,12 +165,14 @@ def _tokens(text: str) -> int:
     return int(number) * unit
 
 
-def _alphas(shares: str | None, qualities: str | None) -> list[float]:
-    """The given ones, or the default."""
+def _alphas(shares: str | None, qualities: str | None) -> tuple[float, ...]:
+    if shares is not None and qualities is not None:
+        raise UsageError("--alpha and --quality set the same thing.", "Give one of them.")
     if qualities is not None:
-        given = {} if shares is None else {"alpha": shares}
-        return [with_quality({**given, "quality": q})["alpha"] for q in _listed(qualities)]
-    return [DEFAULT_ALPHA] if shares is None else [_share(text) for text in _listed(shares)]
+        return tuple(dict.fromkeys(map(alpha_of, _listed(qualities))))
+    if shares is not None:
+        return tuple(dict.fromkeys(map(_share, _listed(shares))))
+    return (DEFAULT_ALPHA,)
 
 
 def _share(text: str) -> float:

@@ -14,7 +14,7 @@ from sa_chat.app.settings.launch import Launch
 from sa_chat.app.settings.options import build_parser
 from sa_chat.app.settings.settings import THEME_NAMES, Settings, config_path, load_settings
 from sa_chat.protocol.arguments import CONFIG_OPTIONS
-from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig
+from sa_chat.protocol.config import DEFAULT_ALPHA, QUALITIES, EngineConfig
 from sa_chat.protocol.errors import UsageError
 
 WriteSettings = Callable[[str | bytes], dict[str, str]]
@@ -96,7 +96,7 @@ def test_the_environment_can_set_everything_but_keys() -> None:
     environ = {
         f"SA_CHAT_{option.field.upper()}": str(getattr(ALL_CONFIG, option.field))
         for option in CONFIG_OPTIONS
-        if option.field != "quality"  # which sets alpha
+        if option.field != "quality"
     }
     assert len(environ) == 11
     environ |= {
@@ -169,32 +169,42 @@ def test_a_default_on_the_command_line_overrules_too(write_settings: WriteSettin
     assert config == EngineConfig()
 
 
-@pytest.mark.parametrize(("quality", "alpha"), [("exact", 1.0), ("careful", 0.8), ("fast", 0.6)])
-def test_a_quality_stands_for_an_alpha(
+@pytest.mark.parametrize(("quality", "alpha"), QUALITIES.items())
+def test_a_quality_names_an_alpha_in_every_place(
     write_settings: WriteSettings, quality: str, alpha: float
 ) -> None:
-    environ = write_settings("alpha = 0.3")
-    assert load_settings(given("--quality", quality), environ)[0].alpha == alpha
-    environ |= write_settings(f"quality = {quality!r}")
-    assert load_settings(given(), environ)[0].alpha == alpha
-    assert load_settings(given("--alpha=0.4"), environ)[0].alpha == 0.4
-    environ["SA_CHAT_QUALITY"] = "fast"
-    assert load_settings(given(), environ)[0].alpha == 0.6
+    nowhere = {"SA_CHAT_CONFIG": "/nowhere"}
+    expected = EngineConfig(alpha=alpha)
+    assert load_settings(given(), write_settings(f"quality = '{quality}'"))[0] == expected
+    assert load_settings(given(), nowhere | {"SA_CHAT_QUALITY": quality})[0] == expected
+    assert load_settings(given("--quality", quality), nowhere)[0] == expected
 
 
-def test_a_quality_is_known_and_not_beside_an_alpha(write_settings: WriteSettings) -> None:
-    environ = write_settings("quality = 'good'")
-    error = refused(environ)
-    assert error.message.endswith("There is no quality 'good'.")
-    assert "exact, careful, fast" in error.hint
-    for option in ("--quality=fast", "--alpha=0.5"):  # what is overruled is not checked
-        assert load_settings(given(option), environ)
-    sentence = "A quality stands for an alpha, and both are given."
-    error = refused(write_settings(""), "--quality=fast", "--alpha=0.5")
-    assert (error.message, error.exit_code) == (sentence, 2)
-    environ = write_settings("quality = 'fast'\nalpha = 0.5")
+def test_an_alpha_overrules_a_quality_of_a_weaker_place_and_the_reverse(
+    write_settings: WriteSettings,
+) -> None:
+    def alpha(*argv: str) -> float:
+        return load_settings(given(*argv), environ)[0].alpha
+
+    environ = write_settings("quality = 'best'")  # overruled, so not checked
+    assert alpha("--alpha=0.5") == 0.5
+    assert alpha("--quality=exact") == 1.0
+    environ["SA_CHAT_ALPHA"] = "0.7"
+    assert alpha() == 0.7
+    assert alpha("--quality=fast") == 0.6
+
+
+def test_an_alpha_and_a_quality_in_one_place_contradict_each_other(
+    write_settings: WriteSettings,
+) -> None:
+    sentence = "--alpha and --quality set the same thing."
+    nowhere = {"SA_CHAT_CONFIG": "/nowhere"}
+    error = refused(nowhere, "--alpha=0.8", "--quality=careful")
+    assert (error.message, error.hint) == (sentence, "Give one of them.")
+    assert error.exit_code == 2
+    environ = write_settings("quality = 'fast'\nalpha = 0.8")
     assert refused(environ).message == f"quality in {environ['SA_CHAT_CONFIG']}: {sentence}"
-    environ |= {"SA_CHAT_QUALITY": "fast", "SA_CHAT_ALPHA": "0.5"}
+    environ = nowhere | {"SA_CHAT_QUALITY": "fast", "SA_CHAT_ALPHA": "0.8"}
     assert refused(environ).message == f"SA_CHAT_QUALITY: {sentence}"
     assert load_settings(given("--quality=exact"), environ)[0].alpha == 1.0
 
@@ -258,6 +268,7 @@ def test_a_file_that_cannot_be_read_is_named(write_settings: WriteSettings, tmp_
     [
         ("alpha = 3", "alpha must be above 0 and at most 1, not 3."),
         ("alpha = nan", "alpha must be above 0 and at most 1, not nan."),
+        ("quality = 'best'", "Unknown quality 'best'."),
         ("device = 'tpu'", "Unknown device 'tpu'."),
         ("attention = 'lazy'", "Unknown attention mode 'lazy'."),
         ("max-context = 5", "The context must hold at least 256 tokens, not 5."),

@@ -16,7 +16,7 @@ from sa_chat.app.settings.launch import Launch
 from sa_chat.app.tui.app import SaChatApp
 from sa_chat.app.tui.screens.help import HelpScreen
 from sa_chat.app.tui.widgets.question_box import QuestionBox
-from sa_chat.protocol.config import EngineConfig, OpenOptions
+from sa_chat.protocol.config import DEFAULT_ALPHA, EngineConfig, OpenOptions
 
 pytestmark = pytest.mark.asyncio
 WriteScript = Callable[..., str]
@@ -95,7 +95,7 @@ async def test_the_whole_conversation(write_script: WriteScript) -> None:
         assert "✗ not found in the document" in shown
         assert "of attention skipped" in shown
         assert "4,000 of 4,000 tokens read, 0 dropped" in shown
-        assert "sparse, alpha 0.8" in shown
+        assert f"sparse, alpha {DEFAULT_ALPHA}" in shown
         assert "100 tok/s" in shown
         for part in ("parse", "tokenize", "select", "prefill", "first token", "total"):
             assert part in shown

@@ -154,10 +154,10 @@ def test_alphas_are_given_as_shares_or_as_qualities(given, alphas):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("--quality", "best"), "There is no quality 'best'."),
+        (("--quality", "best"), "Unknown quality 'best'."),
         (
             ("--alpha", "0.8", "--quality", "careful"),
-            "A quality stands for an alpha, and both are given.",
+            "--alpha and --quality set the same thing.",
         ),
     ],
 )
