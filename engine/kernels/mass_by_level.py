@@ -119,14 +119,16 @@ def mass_by_level_torch(
     group_size = len(q) // len(k)
     level = levels_of(weights)
     level[:, :num_sink_tokens] = 0
-    hidden = torch.arange(keys, device=q.device) >= local_starts[:, None]
     every = torch.arange(LEVELS, device=q.device)
+    seen_by_all = int(local_starts.min()) if rows else 0
+    hidden = torch.arange(seen_by_all, keys, device=q.device) >= local_starts[:, None]
     some = slice(first_row, first_row + rows)
     mass, squares = torch.empty(2, len(q), rows, LEVELS, device=q.device)
     for kv_head, some_k in enumerate(k[:, :keys].float().unbind()):
         for head in range(kv_head * group_size, (kv_head + 1) * group_size):
-            scores = (q[head, some].float() @ some_k.T).mul_(scale)
-            shares = scores.sub_(lse[head, some, None]).exp_().masked_fill_(hidden, 0.0)
+            queries = q[head, some].float() * scale
+            shares = torch.addmm(lse[head, some, None], queries, some_k.T, beta=-1).exp_()
+            shares[:, seen_by_all:].masked_fill_(hidden, 0.0)
             member = (level[head, :, None] == every).float()
             mass[head] = shares @ member
             squares[head] = shares.square_() @ member

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from .block_lists import BlockLists
-from .merge_attention_states import merge_attention_states
 from .reference import attend_reference
-from .tail import TailKeys, tail_lse
+from .tail import TailKeys
 
 
 def sparse_mask(
@@ -102,15 +101,19 @@ def with_tail(
     """Attention over kept keys, joined with that over the tail.
 
     Args:
-        out, lse: [H, C, D] and [H, C], over the kept keys.
+        out, lse: [H, C, D] and [H, C], over the kept keys, of which every row has one.
         q: [H, C, D].
         local_starts: int [H, C]; a row sees the spans before it.
     Returns:
         [H, C, D] float32.
     """
-    scores = q.float() @ tail.keys.float().transpose(1, 2) * scale
     ends = (torch.arange(tail.keys.shape[1], device=q.device) + 1) * tail.span
-    hidden = ends > local_starts[..., None]
-    weights, tail_sum = tail_lse(scores.masked_fill(hidden, float("-inf")), tail.log_weights)
-    joined, _ = merge_attention_states(weights @ tail.values.float(), tail_sum, out.float(), lse)
+    joined = torch.empty(out.shape, device=q.device)
+    for head, mine in enumerate(joined):
+        queries, keys = q[head].float() * scale, tail.keys[head].float()
+        scores = torch.addmm(tail.log_weights[head], queries, keys.T)
+        shares = scores.sub_(lse[head, :, None]).exp_()
+        shares.masked_fill_(ends > local_starts[head, :, None], 0.0)
+        total = 1.0 + shares.sum(dim=-1, keepdim=True)
+        torch.addmm(out[head].float(), shares, tail.values[head].float(), out=mine).div_(total)
     return joined

@@ -37,17 +37,3 @@ def span_means(weights: Tensor, rows: Tensor) -> Tensor:
     spanned = rows[:, : spans * span].view(groups, spans, span, size)
     sums = torch.matmul(of_group, spanned)  # [G, S, H / G, D]
     return sums.transpose(1, 2).reshape(heads, spans, size)
-
-
-def tail_lse(scores: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Softmax weights over the tail alone.
-
-    Args:
-        scores: [H, C, S] float32, -inf for what a row does not see; log_weights: [H, S].
-    Returns:
-        weights [H, C, S], zero for rows that see nothing, and their log-sum-exp [H, C], -inf there.
-    """
-    shifted = scores + log_weights[:, None]
-    lse = shifted.logsumexp(dim=-1)
-    safe = lse.masked_fill(lse == float("-inf"), 0.0)
-    return (shifted - safe[..., None]).exp(), lse

@@ -75,16 +75,13 @@ def _add_tail(
     out: Tensor, lse: Tensor, q: Tensor, tail: TailKeys, plan: SparsePlan, scale: float
 ) -> None:
     """Join what a plan's tail adds to the output [H, C, D] over the kept keys, in place."""
-    first = plan.query_blocks[0].start
-    for number, query_block in enumerate(plan.query_blocks):
-        some = slice(query_block.start - first, query_block.end - first)
-        spans = query_block.local_start // tail.span
-        seen = TailKeys(
-            tail.span, tail.keys[:, :spans], tail.values[:, :spans], tail.log_weights[:, :spans]
-        )
-        starts = plan.local_starts[:, number, None]
-        joined = with_tail(out[:, some], lse[:, some], q[:, some], seen, starts, scale=scale)
-        out[:, some] = joined.to(out.dtype)
+    heights = torch.tensor([block.rows for block in plan.query_blocks], device=q.device)
+    starts = plan.local_starts.repeat_interleave(heights, dim=1)
+    some = (tail.log_weights > float("-inf")).any(dim=-1).nonzero().flatten()
+    mine = TailKeys(tail.span, tail.keys[some], tail.values[some], tail.log_weights[some])
+    out[some] = with_tail(out[some], lse[some], q[some], mine, starts[some], scale=scale).to(
+        out.dtype
+    )
 
 
 def gathered(k: Tensor, v: Tensor, columns: Tensor) -> object:
