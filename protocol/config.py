@@ -28,9 +28,10 @@ METHODS = (
 """How sparse attention chooses a head's keys.  "auto" takes the cheapest pattern that holds
 alpha, or dense attention, and is dense below the break-even length.  The others are one pattern
 alone, for comparison, in every head and chunk, whatever it costs (sparsity/patterns/ has them).
-Of these, local-vertical holds alpha as auto does, except that no head is dense; vertical-slash,
-interval-slash and block-cluster hold it in the mean over rows, as their papers have it; a-shape
-is sinks and local window only, whatever they hold."""
+Of these, local-vertical holds alpha as auto does, as far as columns can; the others promise
+nothing to a row: vertical-slash and interval-slash hold alpha in the mean over the sampled rows,
+block-cluster leaves out a fourth of what it allows in the mean of each row block, and a-shape is
+sinks and local window only, whatever they hold."""
 
 _FORMER_METHODS = {
     "joined": "auto",
