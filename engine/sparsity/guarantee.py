@@ -21,7 +21,7 @@ from .row_sampling import Sample
 
 BELOW = 0.05  # share of the rows that may keep less
 PEAKED = 0.01  # share of the rows that may lose a peak
-ENOUGH_ROWS = 256  # tell a share of 0.02 from none
+ENOUGH_ROWS = 256  # in which three or more with a lost peak are more than 0.01
 _MOST_ROWS = 4  # of a segment
 
 
