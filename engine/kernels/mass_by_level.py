@@ -44,6 +44,7 @@ def mass_by_level(
     weights: Tensor,
     *,
     first_row: int,
+    first_local_start: int,
     num_sink_tokens: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
@@ -57,6 +58,7 @@ def mass_by_level(
         lse: float32 [H, R], the rows' log-sum-exp over all keys that they see.
         local_starts: int32 [V]; what lies before it counts for a row, and it sees all of that.
         weights: float32 [H, N], N <= N', not negative: they give the levels of the keys.
+        first_local_start: the smallest of `local_starts`, or less, on the host.
         num_sink_tokens: so many first keys have level 0.
         scale: factor on q @ k.T before the softmax.
     Returns:
@@ -111,6 +113,7 @@ def mass_by_level_torch(
     weights: Tensor,
     *,
     first_row: int,
+    first_local_start: int,
     num_sink_tokens: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
@@ -120,15 +123,14 @@ def mass_by_level_torch(
     level = levels_of(weights)
     level[:, :num_sink_tokens] = 0
     every = torch.arange(LEVELS, device=q.device)
-    seen_by_all = int(local_starts.min()) if rows else 0
-    hidden = torch.arange(seen_by_all, keys, device=q.device) >= local_starts[:, None]
+    hidden = torch.arange(first_local_start, keys, device=q.device) >= local_starts[:, None]
     some = slice(first_row, first_row + rows)
     mass, squares = torch.empty(2, len(q), rows, LEVELS, device=q.device)
     for kv_head, some_k in enumerate(k[:, :keys].float().unbind()):
         for head in range(kv_head * group_size, (kv_head + 1) * group_size):
             queries = q[head, some].float() * scale
             shares = torch.addmm(lse[head, some, None], queries, some_k.T, beta=-1).exp_()
-            shares[:, seen_by_all:].masked_fill_(hidden, 0.0)
+            shares[:, first_local_start:].masked_fill_(hidden, 0.0)
             member = (level[head, :, None] == every).float()
             mass[head] = shares @ member
             squares[head] = shares.square_() @ member

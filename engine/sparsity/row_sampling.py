@@ -86,6 +86,7 @@ class Source:
             self.rows.validation_local_starts,
             weights,
             first_row=self.rows.count,
+            first_local_start=self.rows.query_blocks[0].local_start,
             num_sink_tokens=num_sink_tokens,
             scale=self.scale,
         )

@@ -124,7 +124,7 @@ def test_mass_by_level_sums_softmax_weights_and_their_squares():
     mean = torch.rand(4, 256) ** 9
     mean[0, 5:9] = torch.tensor([0.5, 1 / 16, 0.0, 2.0**-30])
     starts = torch.tensor([128, 128, 256, 0]).int()
-    sizes = {"first_row": 5, "num_sink_tokens": 3, "scale": SCALE}
+    sizes = {"first_row": 5, "first_local_start": 0, "num_sink_tokens": 3, "scale": SCALE}
     mass, squares = mass_by_level_torch(q, k, lse, starts, mean, **sizes)
     level = levels_of(mean)
     assert level[0, 5:9].tolist() == [0, 0, LEVELS - 1, LEVELS - 1]

@@ -161,9 +161,8 @@ def _column_mass(head_dim: int) -> None:
 def _mass_by_level(head_dim: int) -> None:
     q, k = _tensors(head_dim)
     starts, weights = torch.zeros(60).int(), torch.zeros(8, 3840)
-    mass_by_level(
-        q, k, torch.zeros(8, 1024), starts, weights, first_row=200, num_sink_tokens=16, scale=0.1
-    )
+    options = {"first_row": 200, "first_local_start": 0, "num_sink_tokens": 16}
+    mass_by_level(q, k, torch.zeros(8, 1024), starts, weights, **options, scale=0.1)
 
 
 def _decode(head_dim: int) -> None:

@@ -26,6 +26,7 @@ from sa_chat.engine.tools.bench.attention.structured import (
 )
 from sa_chat.engine.tools.bench.presets import PRESETS, HeadShape, parse_shape
 from sa_chat.engine.tools.bench.timing import measure, measure_in_turns
+from sa_chat.protocol.config import DEFAULT_ALPHA
 from sa_chat.protocol.errors import EngineError, UsageError
 
 CPU = torch.device("cpu")
@@ -287,11 +288,11 @@ def test_rows_of_every_method(bench, tmp_path):
     assert recorded["settings"]["shape"]["heads"] == 4
     rows = [row for row in recorded["rows"] if row["length"] == 4608]
     assert [(row["method"], row["asked"]) for row in rows] == [
-        ("fewest keys", "alpha 0.95"),
+        ("fewest keys", f"alpha {DEFAULT_ALPHA:g}"),
         ("torch SDPA", ""),
         ("sa-chat dense", ""),
         ("FlexAttention", ""),
-        ("sa-chat", "local-vertical 0.95"),
+        ("sa-chat", f"local-vertical {DEFAULT_ALPHA:g}"),
         ("sa-chat", "density 0.1"),
         ("sa-chat", "density 0.5"),
     ]

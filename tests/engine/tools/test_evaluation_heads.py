@@ -14,6 +14,7 @@ from sa_chat.engine.tools.eval.heatmaps import errors_figure
 from sa_chat.engine.tools.eval.pictures import draw_pictures
 from sa_chat.engine.tools.eval.records import RecordFile
 from sa_chat.engine.tools.eval.report import report
+from sa_chat.protocol.config import DEFAULT_ALPHA
 
 SETTINGS = [{"model": "the reader"}]
 
@@ -131,4 +132,4 @@ def test_a_run_measures_heads_where_it_is_asked_to(tmp_path):
         assert 0.0 <= each.error < 1.0
         assert each.sinks + each.window <= 1.001
     assert (out / "errors.png").exists()
-    assert "### Heads by kind, local-vertical 0.95" in (out / "report.md").read_text()
+    assert f"### Heads by kind, local-vertical {DEFAULT_ALPHA}" in (out / "report.md").read_text()
