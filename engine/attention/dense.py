@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from ..sparsity.sparse_attention import sparse_attention
@@ -30,6 +32,8 @@ class DenseBackend(AttentionBackend):
             out, lse = sliding_window_attention(q, k, v, window=window, scale=scale)
         else:
             plan = None if selection is None else selection.plan
+            if plan is not None and sink_logits is not None:
+                plan = replace(plan, tail=None)  # sinks are weighed against the kept keys alone
             out, lse = sparse_attention(q, k, v, plan, scale=scale)
         if sink_logits is not None:
             out = with_sink_logits(out, lse, sink_logits)

@@ -111,9 +111,11 @@ def with_tail(
     joined = torch.empty(out.shape, device=q.device)
     for head, mine in enumerate(joined):
         queries, keys = q[head].float() * scale, tail.keys[head].float()
-        scores = torch.addmm(tail.log_weights[head], queries, keys.T)
-        shares = scores.sub_(lse[head, :, None]).exp_()
-        shares.masked_fill_(ends > local_starts[head, :, None], 0.0)
-        total = 1.0 + shares.sum(dim=-1, keepdim=True)
-        torch.addmm(out[head].float(), shares, tail.values[head].float(), out=mine).div_(total)
+        scores = torch.addmm(tail.log_weights[head], queries, keys.T).sub_(lse[head, :, None])
+        scores.masked_fill_(ends > local_starts[head, :, None], float("-inf"))
+        # A tail may weigh more than all kept keys; no exponent is above 0.
+        highest = torch.nn.functional.pad(scores, (0, 1)).amax(dim=-1, keepdim=True)
+        shares, kept = scores.sub_(highest).exp_(), (-highest).exp()
+        total = kept + shares.sum(dim=-1, keepdim=True)
+        torch.addmm(out[head] * kept, shares, tail.values[head].float(), out=mine).div_(total)
     return joined

@@ -137,6 +137,7 @@ def check_tail(
 ) -> None:
     """Everywhere the same output as by definition, and the log-sum-exp of the kept keys alone."""
     plan = _with_tail(plan, k, 8)
+    plan.tail.log_weights[1, :1] = 200.0  # more than all kept keys, and than exp can hold
     tables = plan.columns, plan.num_columns, plan.local_starts, block_lists_of(plan), None
     tables = *tables, plan.tail.with_values(v)
     right = _attend_with_tail(q, k, v, plan)
