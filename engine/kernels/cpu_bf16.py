@@ -22,7 +22,7 @@ RELIABLE_SUM = 2.0**15  # of a row's weights; a row with more is computed again
 _KEYS = 512  # of a block: its weights and its values stay in the second-level cache
 _ROWS = 2048
 _KEY_MULTIPLE = 32  # of the keys, zeros included, see `_padded`
-_SCORED_KEYS = 1024  # of a block of `shifted_weights`
+_SCORED_KEYS = 2048  # of a block of `shifted_weights`
 _FIRST = 16  # keys of the context among which a row's largest score often is
 _BELOW_NEAR = 3.0  # nats from the local window's log-sum-exp to the scores with most of its weight
 
@@ -32,12 +32,13 @@ def cpu_bf16_supported(q: Tensor, v: Tensor) -> bool:
 
     With AMX PyTorch's own operator is, and without AVX512-BF16 bfloat16 is emulated.
     """
-    return (
-        q.device.type == "cpu"
-        and q.dtype == v.dtype == torch.bfloat16
-        and has_avx512_bf16()
-        and not has_amx()
-    )
+    return cpu_bf16_products(q, v) and not has_amx()
+
+
+def cpu_bf16_products(q: Tensor, k: Tensor) -> bool:
+    """Whether the CPU multiplies these bfloat16 matrices natively."""
+    bfloat16 = q.device.type == "cpu" and q.dtype == k.dtype == torch.bfloat16
+    return bfloat16 and (has_avx512_bf16() or has_amx())
 
 
 def attend_cpu_bf16(

@@ -54,17 +54,14 @@ class Losses:
     peaked: Tensor  # float32 [H, LEVELS], share of the rows that lose a peak
 
 
-def losses(
-    sample: Sample, weights: Tensor, num_sink_tokens: int, peak: float, seen: PeakCounts
-) -> Losses:
-    """See `kernels.mass_by_level`.
+def losses(sample: Sample, peak: float, seen: PeakCounts) -> Losses:
+    """What validation rows lose, if keys are kept by their mean weight.
 
     Args:
-        weights: float32 [H, N], each key's mean weight over the sampled rows that see it.
         peak: the least weight of a peak.
         seen: of the layer's earlier chunks; this one is added.
     """
-    mass, squares = sample.source.mass_by_level(weights, num_sink_tokens)
+    mass, squares = sample.mass_by_level()
     # The root of the sum of squares is close to the largest weight where one stands out.
     lost = (_after(squares) > peak * peak).sum(dim=1).float()
     return Losses(_after(mass), seen.add(mass.shape[1], lost))

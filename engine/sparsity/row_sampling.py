@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..kernels.block_mass import block_mass
 from ..kernels.column_mass import column_mass
-from ..kernels.cpu_bf16 import RELIABLE_SUM, cpu_bf16_supported, shifted_weights, typical_scores
 from ..kernels.mass_by_level import mass_by_level, mass_by_level_torch
 from ..kernels.row_lse import row_lse
 from ..kernels.sampled_rows import sampled_rows_supported
 from .plan import QueryBlock
+from .row_weights import by_matrices, column_mass_outside, validation_blocks
 from .rows import SampledRows, rows_of
 from .settings import SelectionSettings
 
-WORKSPACE_BYTES = 256 * 2**20  # of the scores in memory at once, about
 NEGLIGIBLE_MASS = 0.005  # share of all mass in the blocks, together, that have no mass by key
 
 
@@ -42,10 +40,24 @@ class Sample:
     held_out_rows: Tensor  # int64 [T]
     held_out_lse: Tensor  # float32 [H, T]
     source: Source
+    known_levels: tuple[Tensor, Tensor] | None  # `mass_by_level`, where it came with the rest
+    num_sink_tokens: int
 
     def column_mass_outside(self, kept: Tensor) -> Tensor:
         """`column_mass` without what lies in kept blocks, bool [H, R, B]."""
         return self.source.column_mass_outside(kept)
+
+    @cached_property
+    def mean_weight(self) -> Tensor:
+        """Each key's mean weight over the sampled rows that see it, about, float32 [H, N]."""
+        return self.column_mass * self.source.rows.mean_of_mass
+
+    def mass_by_level(self) -> tuple[Tensor, Tensor]:
+        """The mass of each validation row outside of its local window by the level of its keys'
+        mean weight, and its squares, [H, V, LEVELS]; see `kernels.mass_by_level`."""
+        if self.known_levels is not None:
+            return self.known_levels
+        return self.source.mass_by_level(self.mean_weight, self.num_sink_tokens)
 
 
 @dataclass(frozen=True)
@@ -68,16 +80,12 @@ class Source:
         """The mass of each key over the sampled rows whose row block does not keep the key's
         block, [H, N]; kept: bool [H, R, B]."""
         if self.mass_of_blocks is None:
-            return _column_mass_outside(self, kept)
+            return column_mass_outside(self.q, self.k, self.rows, kept, self.block, self.scale)
         return self._by_kernel(kept)
 
     def mass_by_level(self, weights: Tensor, num_sink_tokens: int) -> tuple[Tensor, Tensor]:
-        """The mass of each validation row outside of its local window by the level of its keys,
-        and its squares, [H, V, LEVELS]; see `kernels.mass_by_level`.
-
-        Args:
-            weights: float32 [H, N], of the keys up to the last local window.
-        """
+        """As `Sample.mass_by_level`, by other weights of the keys up to the last local window,
+        float32 [H, N]."""
         by_level = mass_by_level_torch if self.mass_of_blocks is None else mass_by_level
         return by_level(
             self.q,
@@ -139,6 +147,8 @@ def sample(
     block = settings.block
     by_block: Tensor | None
     by_validation: Tensor | None = None
+    levels: tuple[Tensor, Tensor] | None = None
+    sinks = min(settings.num_sink_tokens, query_blocks[-1].local_start)
     if sampled_rows_supported(q, block):
         parts = row_lse(picked, k, rows.positions, block=block, scale=scale)
         lse, by_block = block_mass(
@@ -156,145 +166,20 @@ def sample(
             of_rows = parts[1][: by_block.shape[-1], :, rows.validation]
             by_validation = (of_rows - lse[:, rows.validation]).exp_().permute(1, 2, 0)
     else:
-        wanted = block if settings.needs_blocks else None
-        lse, mass, by_block = _by_matrices(picked, k, rows, wanted, scale)
+        found = by_matrices(
+            picked,
+            k,
+            rows,
+            scale,
+            block=block if settings.needs_blocks else None,
+            num_sink_tokens=sinks if settings.needs_levels else None,
+        )
+        lse, mass, by_block, levels = found.lse, found.mass, found.by_block, found.levels
         source = Source(picked, k, lse, rows, block, scale, None)
         outside = mass.sum(dim=-1)
-        by_validation = None if wanted is None else _validation_blocks(source)
+        if settings.needs_blocks:
+            by_validation = validation_blocks(picked, k, lse, rows, block, scale)
     held_out = rows.held_out, lse[:, rows.validation.stop :]
-    return Sample(rows.count, outside, mass, by_block, by_validation, *held_out, source)
-
-
-def _validation_blocks(source: Source) -> Tensor:
-    """`Sample.validation_blocks` in plain torch; keys of the local windows may count in it."""
-    rows = source.rows
-    q, lse = source.q[:, rows.validation], source.lse[:, rows.validation]
-    last = rows.query_blocks[-1].local_start
-    parts = []
-    for some, keys in _portions(q, source.k):
-        scores = q[some].float() @ keys[:last].float().T * source.scale
-        seen = torch.arange(last, device=q.device) <= rows.positions[rows.validation, None]
-        weights = (scores - lse[some, :, None]).exp_().masked_fill_(~seen, 0.0)
-        parts.append(_in_blocks(weights, source.block))
-    return torch.cat(parts)
-
-
-def _by_matrices(
-    q: Tensor, k: Tensor, rows: SampledRows, block: int | None, scale: float
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """In plain torch: the log-sum-exp of every row, [H, R + V + T], and the mass of the sampled
-    ones by key, [H, N], and with `block` by row block and key block, [H, R, B]."""
-    heads, last = len(q), rows.query_blocks[-1].local_start
-    mass = torch.zeros(heads, last, device=q.device)
-    lse = torch.empty(q.shape[:2], device=q.device)
-    by_block = None
-    if block is not None:
-        by_block = torch.zeros(heads, rows.row_blocks, -(-last // block), device=q.device)
-    for some, keys in _portions(q, k):
-        lse[some], parts = _weights(q[some], keys, rows, scale)
-        for part in parts:
-            if by_block is None or block is None:
-                mass[some, part.at] = part.column_sums(None)[:, 0]
-                continue
-            sums = part.column_sums(rows.membership)
-            mass[some, part.at] = sums.sum(dim=1)
-            by_block[some, :, part.blocks(block)] = _in_blocks(sums, block)
-    return lse, mass, by_block
-
-
-def _column_mass_outside(source: Source, kept: Tensor) -> Tensor:
-    """`Source.column_mass_outside` in plain torch."""
-    rows, block = source.rows, source.block
-    mass = torch.zeros(len(source.q), rows.query_blocks[-1].local_start, device=source.q.device)
-    for some, keys in _portions(source.q, source.k):
-        for part in _weights(source.q[some], keys, rows, source.scale)[1]:
-            counts = ~kept[some, :, part.blocks(block)].repeat_interleave(block, dim=-1)
-            sums = part.column_sums(rows.membership)
-            mass[some, part.at] = (sums * counts[..., : sums.shape[-1]]).sum(dim=1)
-    return mass
-
-
-def _in_blocks(sums: Tensor, block: int) -> Tensor:
-    """[..., n] summed over blocks of `block` keys, the last one shorter: [..., ceil(n / block)]."""
-    short = -sums.shape[-1] % block
-    padded = nn.functional.pad(sums, (0, short))
-    return padded.view(*padded.shape[:-1], padded.shape[-1] // block, block).sum(dim=-1)
-
-
-def _portions(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of the query heads of q [H, R, D] that share a kv head, as many as the workspace
-    allows, with its keys [N, D]."""
-    group_size = len(q) // len(k)
-    step = max(1, WORKSPACE_BYTES // max(1, 4 * q.shape[1] * k.shape[1]))
-    for kv_head, keys in enumerate(k):
-        first, end = kv_head * group_size, (kv_head + 1) * group_size
-        for start in range(first, end, step):
-            yield slice(start, min(start + step, end)), keys
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Softmax weights of the sampled rows of a few heads, up to a factor for each row."""
-
-    at: slice  # of keys; begins with a block
-    weights: Tensor  # [S, R, n]
-    factors: Tensor  # [S, R] float32
-
-    def column_sums(self, membership: Tensor | None) -> Tensor:
-        """[S, row blocks, n] float32; without `membership` [R, row blocks] there is one."""
-        factors = self.factors.unsqueeze(1)
-        if membership is not None:
-            factors = factors * membership.T
-        return (factors.to(self.weights.dtype) @ self.weights).float()
-
-    def blocks(self, block: int) -> slice:
-        return slice(self.at.start // block, -(-self.at.stop // block))
-
-
-def _weights(q: Tensor, k: Tensor, rows: SampledRows, scale: float) -> tuple[Tensor, list[_Part]]:
-    """The log-sum-exp of every row of q [S, R + V + T, D] over all keys k [N, D], and the
-    weights of the keys before the local windows of the sampled ones."""
-    before, last = rows.query_blocks[0].local_start, rows.query_blocks[-1].local_start
-    sampled = slice(0, rows.count)
-    near = torch.arange(before, len(k), device=k.device)
-    scores = (q.float() @ k[before:].float().T) * scale
-    scores = scores.masked_fill_(near > rows.positions[:, None], -math.inf)
-    lse = scores.logsumexp(dim=-1)
-    parts = []
-    if before:  # all rows see these, and no row has them in its local window
-        blocks, shift, total = _far_weights(q, k[:before], lse, scale)
-        lse = torch.logaddexp(lse, shift + total.log())
-        factors = (shift - lse).exp()[:, sampled]
-        done = 0
-        for block in blocks:
-            at = slice(done, done + block.shape[-1])
-            parts.append(_Part(at, block[:, sampled], factors))
-            done = at.stop
-    if before < last:
-        inside = near[: last - before] < rows.local_starts[:, None]
-        weights = (scores[:, sampled, : last - before] - lse[:, sampled, None]).exp_() * inside
-        parts.append(_Part(slice(before, last), weights, torch.ones_like(lse[:, sampled])))
-    return lse, parts
-
-
-def _far_weights(
-    q: Tensor, k: Tensor, near: Tensor, scale: float
-) -> tuple[list[Tensor], Tensor, Tensor]:
-    """exp(scaled scores - shift) of rows [S, R, D] over keys [N, D] that all of them see.
-
-    Args:
-        near: [S, R], the rows' log-sum-exp over other keys.
-    Returns:
-        blocks [S, R, n] of successive keys; the shift and the sum of all blocks, [S, R] float32.
-    """
-    if cpu_bf16_supported(q, k):
-        typical = typical_scores(q, k, near, scale)
-        flat, shift = shifted_weights(q.flatten(0, 1), k, typical.flatten(), scale)
-        total = torch.stack([block.sum(dim=-1) for block in flat]).sum(dim=0, dtype=torch.float32)
-        if bool((total <= RELIABLE_SUM).all()):
-            shape = q.shape[:2]
-            return [block.view(*shape, -1) for block in flat], shift.view(shape), total.view(shape)
-    scores = (q.float() @ k.float().T) * scale
-    shift = scores.amax(dim=-1)
-    weights = scores.sub_(shift.unsqueeze(-1)).exp_()
-    return [weights], shift, weights.sum(dim=-1)
+    return Sample(
+        rows.count, outside, mass, by_block, by_validation, *held_out, source, levels, sinks
+    )

@@ -61,6 +61,21 @@ class SampledRows:
         """(query, key) pairs in the local windows of one head."""
         return sum(query_block.local_pairs for query_block in self.query_blocks)
 
+    @cached_property
+    def pairs_of_columns(self) -> Tensor:
+        """Pairs that keeping each key before the last local window adds, float32 [N]: the rows of
+        the query blocks whose local window begins after it."""
+        keys = self.query_blocks[-1].local_start
+        counts = self.heights.new_zeros(keys + 1).index_add_(0, self.ends, self.heights)
+        return (counts.sum() - counts.cumsum(dim=0))[:keys].float()
+
+    @cached_property
+    def mean_of_mass(self) -> Tensor:
+        """Factors from the sampled rows' mass on each key to its mean weight over those of them
+        that see it, about, float32 [N]."""
+        height = self.query_blocks[-1].end - self.query_blocks[0].start
+        return (height / self.count) / self.pairs_of_columns
+
     @property
     def held_out(self) -> Tensor:
         """The held-out rows, one for each query block that has one, int64 [T]."""

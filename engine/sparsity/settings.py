@@ -87,6 +87,11 @@ class SelectionSettings:
         return self.patterns or (_COLUMNS,)
 
     @property
+    def needs_levels(self) -> bool:
+        """Whether columns are kept by what validation rows would lose."""
+        return self.density is None and _COLUMNS in self.candidates
+
+    @property
     def needs_blocks(self) -> bool:
         """Whether a candidate is made of blocks."""
         return bool(set(self.candidates) - {_COLUMNS, "a-shape"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -57,15 +57,7 @@ class Request:
     @cached_property
     def losses(self) -> Losses:
         """What validation rows lose, if keys are kept by their mean weight."""
-        sinks = min(self.settings.num_sink_tokens, self.mean_weight.shape[1])
-        return losses(self.sample, self.mean_weight, sinks, self.settings.peak, self.seen)
-
-    @cached_property
-    def mean_weight(self) -> Tensor:
-        """Each key's mean weight over the sampled rows that see it, about, float32 [H, N]."""
-        rows = self.rows
-        height = rows.query_blocks[-1].end - rows.query_blocks[0].start
-        return self.sample.column_mass * (height / rows.count) / pairs_of_columns(rows)
+        return losses(self.sample, self.settings.peak, self.seen)
 
     @property
     def block_mass(self) -> Tensor:
@@ -102,15 +94,6 @@ class Pattern(Protocol):
 
     def propose(self, request: Request) -> Proposal:
         """The least that this pattern has to keep to hold alpha, or the most that it can keep."""
-
-
-@lru_cache(maxsize=128)  # all layers of a model ask for the same
-def pairs_of_columns(rows: SampledRows) -> Tensor:
-    """Pairs that keeping each key before the last local window adds, float32 [N]: the rows of the
-    query blocks whose local window begins after it."""
-    keys = rows.query_blocks[-1].local_start
-    counts = rows.heights.new_zeros(keys + 1).index_add_(0, rows.ends, rows.heights)
-    return (counts.sum() - counts.cumsum(dim=0))[:keys].float()
 
 
 def num_columns_of(request: Request, counts: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ from .base import (
     mass_of_blocks,
     no_columns,
     num_columns_of,
-    pairs_of_columns,
 )
 from .vertical import columns_for
 
@@ -90,7 +89,7 @@ def _heaviest_diagonals(request: Request, diagonals: Tensor) -> Tensor:
     """Which diagonals [H, n] are among the heaviest of diagonals and columns, by mass per pair."""
     rows, columns = request.rows, request.sample.column_mass
     height = rows.query_blocks[-1].end - rows.query_blocks[0].start
-    each = columns / pairs_of_columns(rows)
+    each = columns / rows.pairs_of_columns
     per_pair = torch.cat([diagonals / (request.settings.block * height), each], dim=-1)
     mass = torch.cat([diagonals, columns], dim=-1)
     return top_p_members(per_pair, mass, request.needed_mass)[:, : diagonals.shape[1]]

@@ -16,7 +16,6 @@ from .base import (
     columns_reaching,
     mass_of_columns,
     num_columns_of,
-    pairs_of_columns,
 )
 
 
@@ -63,7 +62,7 @@ class LocalVertical:
             reached = mass.new_ones(len(mass), dtype=torch.bool)
         else:
             least, reached = least_weights(request.losses, settings.alpha)
-            columns, counts = mask_from(request.mean_weight, least, num_sink_tokens=sinks)
+            columns, counts = mask_from(request.sample.mean_weight, least, num_sink_tokens=sinks)
         return Proposal(
             columns,
             num_columns_of(request, counts),
@@ -86,7 +85,7 @@ def columns_for(request: Request, mass: Tensor, needed: Tensor) -> tuple[Tensor,
     """
     num_sink_tokens = min(request.settings.num_sink_tokens, mass.shape[1])
     left = needed - mass[:, :num_sink_tokens].sum(dim=-1)
-    per_pair = mass / pairs_of_columns(request.rows)
+    per_pair = mass / request.rows.pairs_of_columns
     return top_p_mask(per_pair, mass, left, num_sink_tokens=num_sink_tokens, at_least=True)
 
 
@@ -97,11 +96,11 @@ def _within_density(request: Request, density: float) -> tuple[Tensor, Tensor]:
     num_sink_tokens = min(request.settings.num_sink_tokens, mass.shape[1])
     allowed = int(density * request.pairs) - request.tail_pairs
     left = _left(rows, allowed, num_sink_tokens).expand(len(mass))
-    pairs = pairs_of_columns(rows)
+    pairs = rows.pairs_of_columns
     return top_p_mask(mass / pairs, pairs, left, num_sink_tokens=num_sink_tokens, at_least=False)
 
 
 @lru_cache(maxsize=128)
 def _left(rows: SampledRows, pairs: int, num_sink_tokens: int) -> Tensor:
     """What local windows and sinks leave of `pairs` pairs, a float32 scalar."""
-    return pairs - rows.local_pairs - pairs_of_columns(rows)[:num_sink_tokens].sum()
+    return pairs - rows.local_pairs - rows.pairs_of_columns[:num_sink_tokens].sum()

@@ -90,7 +90,7 @@ def test_typical_scores_are_those_of_the_local_window_or_of_a_sink():
 def test_shifted_weights_are_those_of_the_definition():
     q, k, _ = _tensors(30, 2500)
     blocks, shift = shifted_weights(q[0], k[0], torch.full((30,), 1.3), SCALE)
-    assert [block.shape[1] for block in blocks] == [1024, 1024, 452]
+    assert [block.shape[1] for block in blocks] == [2048, 452]
     exact = (q[0].float() @ k[0].float().T * SCALE - shift[:, None]).exp()
     torch.testing.assert_close(torch.cat(blocks, 1).float(), exact, atol=0.02, rtol=0.03)
 
@@ -98,10 +98,11 @@ def test_shifted_weights_are_those_of_the_definition():
 @pytest.fixture
 def cpu_bf16_everywhere(monkeypatch):
     """cpu_bf16 on every CPU, with bfloat16 tensors."""
-    for name in ("sparse_attention", "row_sampling"):
+    rooms = {"sparse_attention": "cpu_bf16_supported", "row_weights": "cpu_bf16_products"}
+    for name, decision in rooms.items():
         monkeypatch.setattr(
             sys.modules[f"sa_chat.engine.sparsity.{name}"],
-            "cpu_bf16_supported",
+            decision,
             lambda q, v: q.dtype == v.dtype == torch.bfloat16,
         )
 

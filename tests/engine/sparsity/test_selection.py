@@ -14,9 +14,9 @@ from sa_chat.engine.sparsity import (
     SelectionSettings,
     held_out_recall,
     query_blocks_of,
+    row_weights,
     select,
 )
-from sa_chat.engine.sparsity import row_sampling as sampling_module
 from sa_chat.engine.sparsity.cost import kept_pairs
 from sa_chat.engine.sparsity.guarantee import PeakCounts
 from sa_chat.engine.sparsity.patterns import PATTERNS, Request
@@ -91,7 +91,7 @@ def test_every_segment_of_a_query_block_is_sampled():
     "workspace", [2**30, 1], ids=["all heads of a group at once", "one by one"]
 )
 def test_a_sample_is_the_exact_attention_of_its_rows(striped, monkeypatch, workspace, sampling):
-    monkeypatch.setattr(sampling_module, "WORKSPACE_BYTES", workspace)
+    monkeypatch.setattr(row_weights, "WORKSPACE_BYTES", workspace)
     q, k, _, _ = striped(rows=97, keys=2500)  # the last query block has one row
     query_blocks = query_blocks_of(2403, 2500, query_block=32, window=32, block=16)
     sizes = _settings(
@@ -148,7 +148,7 @@ def test_columns_are_the_fewest_levels_that_hold_alpha_in_nearly_every_row(
     assert not set(validation.tolist()) & set(rows.at[: rows.count].tolist())
     last = query_blocks[-1].local_start
     weights = _weights(q, k)[:, validation, :last]
-    level = levels_of(request.mean_weight)
+    level = levels_of(sampled.mean_weight)
     level[:, :num_sink_tokens] = 0
     for head in range(2):
         lost = [float((weights[head] * (level[head] > i)).sum(-1).max()) for i in range(LEVELS)]
@@ -168,6 +168,26 @@ def _with_peaks(striped, share: float) -> tuple[torch.Tensor, torch.Tensor]:
     k = k + 0.3 * torch.randn_like(k)
     q[0, rows] = 60.0 * k[0, keys] / k[0, keys].norm(dim=-1, keepdim=True)
     return q, k
+
+
+@pytest.mark.parametrize(
+    "workspace", [2**30, 1], ids=["all heads of a group at once", "one by one"]
+)
+@pytest.mark.parametrize("keys", [2500, 4300])
+def test_levels_come_with_the_sample_as_the_kernels_twin_sums_them(
+    striped, monkeypatch, workspace, keys
+):
+    monkeypatch.setattr(row_weights, "WORKSPACE_BYTES", workspace)
+    q, k, _, _ = striped(rows=97, keys=keys)
+    query_blocks = query_blocks_of(keys - 97, keys, query_block=32, window=32, block=16)
+    sizes = _settings(query_block=32, window=32, sampled_share=0.1, method="local-vertical")
+    seen = sample(q, k, query_blocks, sizes, scale=SCALE, validation_rows=2)
+    assert seen.known_levels is not None
+    by_twin = seen.source.mass_by_level(seen.mean_weight, sizes.num_sink_tokens)
+    for sums, expected in zip(seen.mass_by_level(), by_twin, strict=True):
+        torch.testing.assert_close(sums, expected, atol=1e-5, rtol=1e-3)
+    forced = sample(q, k, query_blocks, replace(sizes, density=0.3), scale=SCALE)
+    assert forced.known_levels is None  # nothing asks for them
 
 
 @pytest.mark.parametrize("share", [0.04, 0.2])
