@@ -44,6 +44,7 @@ class Options:
     questions: Path | None  # a file of natural questions about the documents
     seed: int
     out: Path
+    part: tuple[int, int] = (1, 1)  # (I, K): each K-th trial from the I-th on
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -123,6 +124,12 @@ def add_eval_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=SEED, metavar="N")
     parser.add_argument(
+        "--part",
+        default="1/1",
+        metavar="I/K",
+        help="run each K-th trial alone: K processes with the same --out share a run",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         default=OUT,
@@ -150,6 +157,7 @@ def options_from(arguments: argparse.Namespace) -> Options:
         questions=arguments.questions,
         seed=arguments.seed,
         out=arguments.out,
+        part=_part(arguments.part),
     )
 
 
@@ -163,6 +171,13 @@ def _tokens(text: str) -> int:
     if not number.isdecimal():
         raise UsageError(f"{text!r} is not a length in tokens.", "Write --lengths 4096,16K.")
     return int(number) * unit
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, slash, count = text.partition("/")
+    if slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+        return int(number), int(count)
+    raise UsageError(f"{text!r} is not a part of a run.", "Write --part 1/4 to --part 4/4.")
 
 
 def _alphas(shares: str | None, qualities: str | None) -> tuple[float, ...]:

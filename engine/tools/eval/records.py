@@ -20,6 +20,7 @@ from ...attention.head_figures import HeadFigures
 from .results import AnswerResult, Configuration, NotRun, TrialResult
 
 Result = TrialResult | NotRun
+RECORDS = "results.jsonl"
 
 # Settings that may differ when a run is resumed; all their values are recorded.
 ENVIRONMENT = frozenset({"device", "machine"})
@@ -59,21 +60,30 @@ class RecordFile:
             UsageError: the file belongs to a run with other settings, is damaged, or cannot be
                 written.
         """
-        wanted: dict[str, Any] = json.loads(json.dumps(settings))
+        wanted = as_json(settings)
         with _usage_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+        whole = self.read()
+        if self.settings:
+            self.check(wanted)
+        with _usage_errors(self.path):
+            if self.path.exists():
+                os.truncate(self.path, whole)
+        if wanted not in self.settings:
+            self.settings.append(wanted)
+            self._write("Settings", {"settings": wanted})
+
+    def read(self) -> int:
+        """Take up all complete lines; returns their bytes.
+
+        Raises `UsageError` if the file is damaged or cannot be read.
+        """
+        with _usage_errors(self.path):
             content = self.path.read_bytes() if self.path.exists() else b""
         *lines, half = content.split(b"\n")
         for number, line in enumerate(lines, start=1):
             self._read(number, line)
-        if self.settings:
-            self._check(wanted)
-        if half:
-            with _usage_errors(self.path):
-                os.truncate(self.path, len(content) - len(half))
-        if wanted not in self.settings:
-            self.settings.append(wanted)
-            self._write("Settings", {"settings": wanted})
+        return len(content) - len(half)
 
     def append(self, result: Result) -> None:
         """Record a result; it is on disk when this returns.
@@ -87,7 +97,7 @@ class RecordFile:
 
     def _take(self, result: Result) -> None:
         if isinstance(result, TrialResult):
-            key = (result.trial, result.configuration.label)
+            key = key_of(result)
             if key in self.done:
                 raise ValueError(f"{key} is recorded twice")
             self.done.add(key)
@@ -115,7 +125,8 @@ class RecordFile:
                 f"Line {number} of {self.path} is not a record of an evaluation.", _HINT
             ) from error
 
-    def _check(self, wanted: dict[str, Any]) -> None:
+    def check(self, wanted: Mapping[str, Any]) -> None:
+        """Raises `UsageError` if the file is one of a run with other settings."""
         found = self.settings[0]
         for name in [*wanted, *found]:
             if name not in ENVIRONMENT and found.get(name) != wanted.get(name):
@@ -124,6 +135,43 @@ class RecordFile:
                     f"not {_shown(wanted.get(name))}.",
                     _HINT,
                 )
+
+
+def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as they are read back from a file."""
+    found: dict[str, Any] = json.loads(json.dumps(settings))
+    return found
+
+
+def part_name(number: int, parts: int) -> str:
+    """The file of part `number`, from 1, of a run that is shared among so many processes."""
+    return RECORDS if parts == 1 else f"results-{number}-of-{parts}.jsonl"
+
+
+def read_parts(
+    folder: Path, wanted: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], list[Result]]:
+    """The different settings and all results of a run, of every part that was begun.
+
+    Raises `UsageError` for damaged files, and for those of a run with other settings than `wanted`.
+    """
+    settings: list[dict[str, Any]] = []
+    results: dict[object, Result] = {}
+    for path in sorted(folder.glob("results*.jsonl")):
+        part = RecordFile(path)
+        part.read()
+        if part.settings:
+            part.check(as_json(wanted))
+        settings += [each for each in part.settings if each not in settings]
+        for result in part.results:
+            key = result if isinstance(result, NotRun) else key_of(result)
+            results.setdefault(key, result)
+    return settings, list(results.values())
+
+
+def key_of(result: TrialResult) -> tuple[str, str]:
+    """The trial's key and the configuration's label: each such pair is run once."""
+    return result.trial, result.configuration.label
 
 
 def _fields_of(result: Result) -> dict[str, Any]:

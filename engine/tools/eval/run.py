@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from ...platform.devices import resolve_device
 from .arguments import Options, options_from
 from .asked.trials import ASKED
 from .pictures import draw_pictures
-from .records import RecordFile
+from .records import RecordFile, Result, key_of, part_name, read_parts
 from .report import report
 from .results import Configuration, NotRun, TrialResult
 from .sizing import TokenCounter
@@ -26,7 +26,7 @@ from .tasks import TrialSpec, parse_tasks, trial_specs
 from .trial import NotEnough, Trial
 from .trial_runner import TrialRunner
 
-RECORDS, REPORT = "results.jsonl", "report.md"
+REPORT = "report.md"
 _DENSE = Configuration("dense")
 _LINEAR = 8192  # tokens at which attention costs about as much as everything else
 _QUIET_S = 30.0  # between progress updates that go to a file
@@ -37,28 +37,34 @@ def run_eval(arguments: argparse.Namespace) -> int:
     """Run `sa-engine eval`; returns the exit code.  Raises `SaChatError`."""
     options = options_from(arguments)
     tasks, compared = parse_tasks(options.tasks), configurations(options)
-    records = RecordFile(options.out / RECORDS)
+    records = RecordFile(options.out / part_name(*options.part))
     sources = load_sources(options.documents, options.questions)
     runner = TrialRunner(options.config)
     try:
         _check_lengths(options, runner)
         counter = TokenCounter(runner.tokenizer)
-        records.open(_settings(options, tasks, compared, sources))
-        specs = list(trial_specs(tasks, options.lengths, options.samples))
-        _run_all(specs, compared, options, runner, counter, sources, records)
+        settings = _settings(options, tasks, compared, sources)
+        _, so_far = read_parts(options.out, settings)
+        records.open(settings)
+        part, parts = options.part
+        specs = list(trial_specs(tasks, options.lengths, options.samples))[part - 1 :: parts]
+        done = {key_of(result) for result in so_far if isinstance(result, TrialResult)}
+        missing = {spec: [c for c in compared if (spec.key, c.label) not in done] for spec in specs}
+        _run_all(missing, len(compared), options, runner, counter, sources, records)
     except KeyboardInterrupt:
         if not records.settings:  # nothing was begun
             raise
-        _write_report(options, records, interrupted=True)
+        _write_report(options, settings, interrupted=True)
         print("\nInterrupted.  The same command resumes where it stopped.", file=sys.stderr)
         return 130
     finally:
         runner.close()
-    print(_write_report(options, records))
-    pictures = draw_pictures(records.results, options.config.model, options.out)
+    results = _write_report(options, settings)
+    print((options.out / REPORT).read_text("utf-8"))
+    pictures = draw_pictures(results, options.config.model, options.out)
     written = [options.out / REPORT, records.path, *pictures]
     print("Written:", ", ".join(map(str, written)), file=sys.stderr)
-    if all(isinstance(result, NotRun) for result in records.results):
+    if all(isinstance(result, NotRun) for result in results):
         raise DocumentError(
             "No task could be made from the documents; the report says why.",
             "Give longer documents, shorter --lengths, or other --tasks.",
@@ -114,18 +120,15 @@ def _settings(
 
 
 def _run_all(
-    specs: Sequence[TrialSpec],
-    compared: Sequence[Configuration],
+    missing: Mapping[TrialSpec, Sequence[Configuration]],
+    compared: int,
     options: Options,
     runner: TrialRunner,
     counter: TokenCounter,
     sources: Sources,
     records: RecordFile,
 ) -> None:
-    missing = {
-        spec: [c for c in compared if (spec.key, c.label) not in records.done] for spec in specs
-    }
-    total = sum(_cost(spec) * len(compared) for spec in specs)
+    total = sum(_cost(spec) * compared for spec in missing)
     left = sum(_cost(spec) * len(those) for spec, those in missing.items())
     with tqdm(
         total=total,
@@ -178,7 +181,11 @@ def _cost(spec: TrialSpec) -> float:
     return spec.length * (1 + spec.length / _LINEAR)
 
 
-def _write_report(options: Options, records: RecordFile, *, interrupted: bool = False) -> str:
-    text = report(records.settings, records.results, interrupted=interrupted)
+def _write_report(
+    options: Options, wanted: Mapping[str, Any], *, interrupted: bool = False
+) -> list[Result]:
+    """Write the report of all parts so far; returns their results."""
+    settings, results = read_parts(options.out, wanted)
+    text = report(settings, results, interrupted=interrupted)
     (options.out / REPORT).write_text(text, "utf-8")
-    return text
+    return results

@@ -9,9 +9,9 @@ import torch
 from sa_chat.engine import cli
 from sa_chat.engine.tools.eval import run
 from sa_chat.engine.tools.eval.arguments import add_eval_arguments, options_from
-from sa_chat.engine.tools.eval.records import RecordFile
+from sa_chat.engine.tools.eval.records import RECORDS, RecordFile, part_name
 from sa_chat.engine.tools.eval.results import NotRun
-from sa_chat.engine.tools.eval.run import RECORDS, REPORT
+from sa_chat.engine.tools.eval.run import REPORT
 from sa_chat.engine.tools.eval.trial_runner import TrialRunner
 from sa_chat.protocol.config import DEFAULT_ALPHA
 
@@ -22,8 +22,8 @@ def _eval(out, *options) -> int:
     return cli.main(["eval", *QUICK, *options, "--out", str(out)])
 
 
-def _results(out) -> list:
-    lines = (out / RECORDS).read_text("utf-8").splitlines()
+def _results(out, name=RECORDS) -> list:
+    lines = (out / name).read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -103,6 +103,33 @@ def test_an_interrupted_run_goes_on(whole, tmp_path, monkeypatch, capsys):
     assert len(calls) == 4
     assert len(before) == 2
     assert _without_times(out) == _without_times(whole)
+
+
+def test_parts_share_a_run(whole, tmp_path, capsys):
+    out = tmp_path / "run"
+    options = ("--alpha", "0.95,1", "--methods", "local-vertical")
+    assert _eval(out, *options, "--part", "2/2") == 0
+    trials = [r.get("trial") for r in _results(out, part_name(2, 2))]
+    assert trials == [None, *["book/1536/0"] * 3]
+    assert _eval(out, *options, "--part", "1/2") == 0
+    both = [*_results(out, part_name(1, 2)), *_results(out, part_name(2, 2))]
+    alike = [r["answers"] for r in both if r["type"] == "TrialResult"]
+    assert alike == [r["answers"] for r in _without_times(whole)]
+    tables = [folder / REPORT for folder in (out, whole)]
+    ours, theirs = (path.read_text("utf-8").partition("## Score")[2] for path in tables)
+    assert ours == theirs
+    assert _eval(out, *options) == 0  # nothing is left to do
+    assert [r["type"] for r in _results(out)] == ["Settings"]
+    capsys.readouterr()
+    assert _eval(out, *options, "--seed", "5", "--part", "1/3") == 2
+    assert "holds a run with seed 1, not 5" in capsys.readouterr().err
+    assert not (out / part_name(1, 3)).exists()
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
+def test_a_wrong_part_is_a_usage_error(part, tmp_path, capsys):
+    assert _eval(tmp_path / "run", f"--part={part}") == 2
+    assert "is not a part of a run" in capsys.readouterr().err
 
 
 def test_an_interrupt_before_anything_was_begun_leaves_nothing(tmp_path, monkeypatch):
