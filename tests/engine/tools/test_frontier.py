@@ -1,0 +1,216 @@
+"""benchmarks/frontier: the published rules by slow definitions, and a run with a tiny model."""
+
+import importlib.util
+import json
+import math
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from local_models import write_book, write_model
+
+from sa_chat.engine.kernels import attend
+
+FOLDER = Path(__file__).parents[3] / "benchmarks" / "frontier"
+MODULES = ("rules", "reading", "drawing", "__main__")
+BLOCK = 128
+
+
+@pytest.fixture(scope="module")
+def frontier():
+    """All names of its modules, which do not stay importable."""
+    hidden = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
+    names = SimpleNamespace()
+    try:
+        for name in MODULES:
+            named = name.replace("__main__", "frontier")  # else it would run
+            spec = importlib.util.spec_from_file_location(named, FOLDER / f"{name}.py")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+            vars(names).update(vars(module))
+        return names
+    finally:
+        for name in MODULES:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
+
+
+def made(heads=4, kv_heads=2, rows=384, keys=1024, dim=16, sharpness=2.0, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    q = sharpness * torch.randn(heads, rows, dim, generator=generator)
+    k = torch.randn(kv_heads, keys, dim, generator=generator)
+    v = torch.randn(kv_heads, keys, dim, generator=generator)
+    return q, k, v
+
+
+def weights_of(q, k, scale):
+    """Exact attention of one head's last rows q [C, D] over k [N, D]: [C, N]."""
+    scores = q @ k.T * scale
+    rows = torch.arange(len(k) - len(q), len(k))
+    scores[torch.arange(len(k)) > rows[:, None]] = -math.inf
+    return scores.softmax(dim=-1)
+
+
+def share_of_blocks(q, k, scale, stride):
+    """XAttention's estimate for one head, antidiagonal by antidiagonal: [R, B]."""
+    rows, columns, start = len(q) // stride, len(k) // stride, len(k) - len(q)
+    sums = torch.full((rows, columns), -math.inf)
+    for t in range(rows):
+        for u in range(t + start // stride + 1):
+            pairs = [(t * stride + stride - 1 - s, u * stride + s) for s in range(stride)]
+            total = sum(float(q[row] @ k[column]) for row, column in pairs)
+            sums[t, u] = total * scale / stride
+    each = BLOCK // stride
+    shares = sums.softmax(dim=-1).reshape(rows // each, each, columns // each, each)
+    return shares.sum(dim=3).mean(dim=1)
+
+
+def test_xattention_keeps_the_fewest_blocks_that_hold_the_threshold(frontier):
+    q, k, _ = made(heads=2, kv_heads=1, rows=256, keys=512)
+    scale, start = 0.25, 2
+    kept = frontier.XAttention(0.7, stride=32).keep(q, k, scale=scale)
+    for head in range(2):
+        shares = share_of_blocks(q[head], k[0], scale, 32)
+        for row in range(2):
+            own = start + row
+            expected = {0, own}
+            others = sorted(set(range(own)) - expected, key=lambda b: -shares[row, b])
+            for block in others:
+                if sum(float(shares[row, b]) for b in expected) >= 0.7:
+                    break
+                expected.add(block)
+            found = set(kept[head, row].nonzero().flatten().tolist())
+            assert found == expected
+
+
+def test_flexprefill_follows_the_last_rows(frontier):
+    """Planted: all rows look at one key, in block 1, and at the keys 300 places before them."""
+    rows, keys, dim = 256, 1024, 64
+    generator = torch.Generator().manual_seed(1)
+    k = torch.randn(1, keys, dim, generator=generator)
+    k /= k.norm(dim=-1, keepdim=True)
+    positions = torch.arange(keys - rows, keys)
+    q = 30 * (k[:, positions - 300] + k[:, 150:151])
+    rule = frontier.FlexPrefill(0.9, min_budget=2 * BLOCK)
+    kept = rule.keep(q, k, scale=1.0)[0]
+    for row in range(rows // BLOCK):
+        own = (keys - rows) // BLOCK + row
+        assert kept[row, 1]
+        assert kept[row, own]
+        assert kept[row, own - 2]  # where most of the distances of 300 end
+    assert kept.float().mean() < 0.8
+
+
+def test_flexprefill_maps_means_where_they_tell_enough(frontier):
+    """Keys equal within each block: the means are exact, and the map of means decides."""
+    generator = torch.Generator().manual_seed(2)
+    k = torch.randn(1, 8, 32, generator=generator).repeat_interleave(BLOCK, dim=1)
+    q = 2 * torch.randn(1, 2, 32, generator=generator).repeat_interleave(BLOCK, dim=1)
+    rule = frontier.FlexPrefill(0.6, min_budget=BLOCK)
+    kept = rule.keep(q, k, scale=1.0)[0]
+    shares = torch.stack(
+        [
+            (q[0, row * BLOCK] @ k[0, ::BLOCK].T)
+            .masked_fill(torch.arange(8) > 6 + row, -math.inf)
+            .softmax(dim=-1)
+            for row in range(2)
+        ]
+    )
+    total, mapped = 0.0, set()
+    for at in shares.flatten().argsort(descending=True).tolist():
+        total += float(shares.flatten()[at])
+        if total > 0.6 * 2:
+            break
+        mapped.add((at // 8, at % 8))
+    assert mapped
+    assert mapped <= {tuple(place) for place in kept.nonzero().tolist()}
+    by_last_rows = frontier.FlexPrefill(0.6, tau=0.0, min_budget=BLOCK).keep(q, k, scale=1.0)[0]
+    assert not torch.equal(kept, by_last_rows)
+
+
+def test_diagonals_are_summed_by_their_distance(frontier):
+    torch.manual_seed(3)
+    weights = weights_of(torch.randn(5, 8), torch.randn(40, 8), 1.0)[None]
+    found = frontier.diagonal_sums(weights)
+    for distance in range(40):
+        rows = [(row, 35 + row - distance) for row in range(5) if 35 + row >= distance]
+        expected = sum(float(weights[0, row, key]) for row, key in rows)
+        assert float(found[0, distance]) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("rows", [384, 300])
+@pytest.mark.parametrize("rule", ["FlexPrefill", "XAttention"])
+def test_almost_everything_kept_is_dense_attention(frontier, rule, rows):
+    q, k, v = made(rows=rows, keys=640 + rows)
+    backend = getattr(frontier, rule)(1.0)
+    out, _ = backend.attend(0, q, k, v, None, scale=0.25)
+    expected, _ = attend(q, k, v, causal=True, scale=0.25)
+    torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-4)
+    assert backend.density >= 1.0
+
+
+@pytest.mark.parametrize("rule", ["FlexPrefill", "XAttention"])
+def test_plans_are_causal_and_count_their_pairs(frontier, rule):
+    q, k, v = made(sharpness=6.0)
+    backend = getattr(frontier, rule)(0.5)
+    if rule == "FlexPrefill":
+        backend.min_blocks = 1
+    plan = backend.plan(q, k, scale=0.25)
+    mask = plan.to_mask()
+    rows = torch.arange(len(k[0]) - q.shape[1], len(k[0]))
+    assert not mask[:, torch.arange(len(k[0])) > rows[:, None]].any()
+    assert mask.diagonal(offset=len(k[0]) - q.shape[1], dim1=1, dim2=2).all()
+    assert mask[:, :, 0].all()
+    assert torch.equal(mask.sum(dim=(1, 2)), plan.pairs_computed)
+    assert 0.0 < plan.density < 0.9
+    backend.attend(3, q, k, v, None, scale=0.25)
+    assert backend.density == pytest.approx(plan.density)
+
+
+def test_divergence_is_zero_for_the_same_logits(frontier):
+    logits = torch.randn(300, 50)
+    assert frontier.divergence(logits, logits + 3.0) == pytest.approx((0.0, 1.0), abs=1e-6)
+    kl, same = frontier.divergence(logits, torch.randn(300, 50))
+    assert kl > 0.1
+    assert same < 0.5
+
+
+def test_a_run_goes_on_and_is_drawn(frontier, tmp_path, capsys):
+    model, out, book = tmp_path / "tiny", tmp_path / "out", tmp_path / "book.txt"
+    write_model(model)
+    write_book(book, 100)
+    command = ["--model", str(model), "--documents", str(book), "--lengths", "1536"]
+    command += ["--tail", "128", "--alphas", "0.8", "--gammas", "0.9", "--thresholds", "0.9"]
+    command += ["--rounds", "1", "--device", "cpu", "--out", str(out)]
+    assert frontier.main([*command, "--time-limit", "0"]) == 0
+    assert "goes on from here" in capsys.readouterr().out
+    lines = out / "frontier.jsonl"
+    with lines.open("a", encoding="utf-8") as file:
+        file.write('{"model": "ti')
+    assert frontier.main(command) == 0
+    rows = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
+    rules = ["dense, other chunks", "sa-chat", "FlexPrefill", "XAttention"]
+    assert [row["rule"] for row in rows] == rules
+    assert all(row["tokens"] == 1536 and row["prefill_s"] > 0.0 for row in rows)
+    assert rows[0]["density"] == 1.0
+    assert all(0.0 < row["density"] < 1.0 for row in rows[1:])
+    assert all(row["kl"] >= 0.0 for row in rows)
+    text = (out / "frontier.md").read_text("utf-8")
+    assert all(rule in text for rule in rules)
+    assert (out / "frontier.svg").stat().st_size > 1000
+    other = tmp_path / "picture"
+    assert frontier.main(["--draw", str(out), "--out", str(other)]) == 0
+    assert (other / "frontier.md").read_text("utf-8") == text
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--tail", "100"], ["--rounds", "0"], ["--alphas", "1.5"], ["--draw", "x"], []]
+)
+def test_wrong_options_are_refused(frontier, wrong, tmp_path):
+    documents = ["--documents", "a.txt"] if wrong else []
+    with pytest.raises(SystemExit) as ended:
+        frontier.main([*documents, *wrong, "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
