@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import UsageError
 
-DEFAULT_ALPHA = 0.8
+DEFAULT_ALPHA = 0.75
 QUALITIES = {"exact": 1.0, "careful": DEFAULT_ALPHA, "fast": 0.6}
 """Names of alphas, for those who want no number: every pair, the default, and less."""
 

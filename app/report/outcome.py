@@ -62,6 +62,8 @@ class Outcome:
                 "density": attention.density,
                 "sparsity": attention.sparsity,
                 "recall": attention.recall,
+                "recall_p5": attention.recall_p5,
+                "recall_min": attention.recall_min,
                 "coverage": attention.recall,
             },
             "devices": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from sa_chat.protocol.config import METHODS
+from sa_chat.protocol.config import DEFAULT_ALPHA, METHODS
 
 from .cost import CostModel
 from .rows import SAMPLINGS
@@ -27,7 +27,7 @@ class SelectionSettings:
     here and the costs on each machine; without a `break_even` the method `auto` is always dense.
     """
 
-    alpha: float = 0.8  # share of its attention mass that nearly every row keeps
+    alpha: float = DEFAULT_ALPHA  # share of its attention mass that nearly every row keeps
     method: str = "auto"  # one of METHODS
     density: float | None = None  # forced, in (0, 1); None: chosen by alpha
     query_block: int = 512  # query rows that share one list of keys

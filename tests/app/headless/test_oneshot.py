@@ -69,7 +69,9 @@ def test_json_has_every_field(write_script: WriteScript) -> None:
     assert all(data["ttft"][part] > 0 for part in parts)
     assert data["ttft"]["total_s"] == pytest.approx(sum(data["ttft"][part] for part in parts))
     attention = data["attention"]
-    assert attention.keys() == {"mode", "alpha", "density", "sparsity", "recall", "coverage"}
+    shares = {"density", "sparsity", "recall", "recall_p5", "recall_min", "coverage"}
+    assert attention.keys() == {"mode", "alpha", *shares}
+    assert 0.0 < attention["recall_min"] <= attention["recall_p5"] <= attention["recall"]
     assert attention["coverage"] == attention["recall"] == pytest.approx((1 + DEFAULT_ALPHA) / 2)
     assert (attention["mode"], attention["alpha"]) == ("sparse", DEFAULT_ALPHA)
     assert attention["sparsity"] == pytest.approx(1 - attention["density"])

@@ -169,7 +169,7 @@ def test_a_run_does_not_go_on_with_other_texts(tmp_path, capsys):
     [
         ((), (DEFAULT_ALPHA,)),
         (("--alpha", "0.5,1"), (0.5, 1.0)),
-        (("--quality", "fast,careful,exact"), (0.6, 0.8, 1.0)),
+        (("--quality", "fast,careful,exact"), (0.6, 0.75, 1.0)),
     ],
 )
 def test_alphas_are_given_as_shares_or_as_qualities(given, alphas):
