@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from sa_chat.protocol.arguments import Parser, add_kv_cache_argument, add_rope_scaling_argument
 from sa_chat.protocol.errors import SaChatError, UsageError
+from sa_chat.protocol.text import clean
 
 from .platform.machine import prepare_process
 from .server.host import add_run_arguments, run
@@ -91,7 +92,11 @@ def _info(arguments: argparse.Namespace) -> int:
         plan = fit_info(
             arguments.model, arguments.tokens, arguments.kv_cache_dtype, arguments.rope_scaling
         )
-        print(json.dumps(plan.as_dict(), indent=2) if arguments.json else "\n".join(plan.lines()))
+        print(
+            json.dumps(plan.as_dict(), indent=2)
+            if arguments.json
+            else clean("\n".join(plan.lines()))
+        )
         return 0
     if arguments.tokens is not None:
         raise UsageError("--tokens belongs to --model.", "Give the model whose fit is asked for.")

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .text import clean
+
 
 class SaChatError(Exception):
     """Base of all errors shown to users.
 
-    `message` is one sentence; `hint` says what the user can do.
+    `message` is one sentence; `hint` says what the user can do.  They may quote names of files and
+    models, so both are cleaned.
     """
 
     kind: ClassVar[str] = "engine"
     exit_code: ClassVar[int] = 5
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = clean(message), clean(hint)
+        super().__init__(self.message)
 
 
 class UsageError(SaChatError):

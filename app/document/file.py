@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sa_chat.protocol.events import DocumentText
-
-from ..report.text import clean
+from sa_chat.protocol.text import clean
 
 LEAF_CHARS = 64_000  # wrapping this many anew takes some 15 ms
 _SEAM = "\0"  # never in a text: `clean` removes it

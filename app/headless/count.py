@@ -10,10 +10,10 @@ from dataclasses import asdict
 
 from sa_chat.protocol.errors import ContextOverflow
 from sa_chat.protocol.events import DocumentCounted, DocumentText, Event
+from sa_chat.protocol.text import clean
 
 from ..report import stats, text
 from ..report.printer import Progress
-from ..report.text import clean
 from ..session.part_tree import Budget
 from ..settings.launch import Launch
 from .dialogue import Dialogue

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sa_chat.protocol.events import Answer
+from sa_chat.protocol.text import clean
 
 from ..report.printer import Answers
-from ..report.text import clean
 
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([^`]*)$")
 _QUOTE = re.compile(r" {0,3}>[ \t]?")

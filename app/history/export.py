@@ -14,9 +14,10 @@ from typing import Any
 
 from sa_chat.protocol.errors import UsageError
 from sa_chat.protocol.events import Answer
+from sa_chat.protocol.text import clean
 from sa_chat.protocol.values import Citation
 
-from ..report.text import clean, count, one_line, plural, rate, seconds
+from ..report.text import count, one_line, plural, rate, seconds
 from .values import Saved, SavedTurn
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&#|~$]")

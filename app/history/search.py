@@ -15,7 +15,9 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from ..report.text import clean, one_line
+from sa_chat.protocol.text import clean
+
+from ..report.text import one_line
 from .coding import INFO, NEWEST_FIRST, info
 from .values import MARK, UNMARK, Hit
 

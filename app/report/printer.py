@@ -14,9 +14,9 @@ from sa_chat.protocol.events import (
     PrefillProgress,
     TextDelta,
 )
+from sa_chat.protocol.text import clean
 
 from . import stats
-from .text import clean
 
 _STAGES = {"parse": "parsing", "tokenize": "counting tokens", "model": "loading the model"}
 

@@ -31,13 +31,17 @@ from sa_chat.protocol.errors import ModelError
 from ..attention import NAME, register
 from ..platform.devices import CPU, platform_of
 from .fit import DeviceBudget, fitting, place_stages
+from .foreign_code import needs_own_code, own_code, pickled_only
 from .fused import fuse
 from .links import Link, connect
 from .rope_scaling import scaled_config
 from .structure import Needs, Structure, needs_of, structure_of
 from .support import refuse_unsupported
 
-_LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
+_LOAD_ERRORS = (
+    OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError,
+    hub_errors.StrictDataclassError,  # a config with a value that its class refuses
+)  # fmt: skip
 _PERIOD_S = 0.1
 
 
@@ -48,7 +52,7 @@ def load_config(source: str) -> PretrainedConfig:
     """
     with _quiet():
         try:
-            config: PretrainedConfig = AutoConfig.from_pretrained(source)
+            config: PretrainedConfig = AutoConfig.from_pretrained(source, trust_remote_code=False)
             return config
         except _LOAD_ERRORS as error:
             raise _explain(source, error, local=Path(source).is_dir()) from error
@@ -84,7 +88,7 @@ def measured(
         try:
             with torch.device("meta"):
                 model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                    config, attn_implementation=NAME, dtype=dtype
+                    config, attn_implementation=NAME, dtype=dtype, trust_remote_code=False
                 )
         except _LOAD_ERRORS as error:
             raise _explain(source, error, local=Path(source).is_dir()) from error
@@ -147,6 +151,7 @@ def read_weights(
         config=scaled,
         dtype=dtype,
         attn_implementation=NAME,
+        trust_remote_code=False,  # unset, transformers asks whoever sits at the terminal
         use_safetensors=True,  # a pickle could run code
         device_map=parts,
     )
@@ -184,6 +189,13 @@ def _require_decoder(config: PretrainedConfig, source: str) -> None:
 
 def _explain(source: str, error: BaseException, *, local: bool) -> ModelError:
     """One sentence and a hint for what `transformers` raised while loading."""
+    if needs_own_code(error):
+        return own_code(source)
+    if local and pickled_only(Path(source)):
+        return ModelError(
+            f"The model in {source} has pickled weights only, which could run code when loaded.",
+            "Choose one with *.safetensors files, or convert it where you trust its source.",
+        )
     if local:
         return ModelError(
             f"The model in {source} cannot be loaded: {_first_line(error)}",
@@ -221,6 +233,8 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, hub_errors.StrictDataclassError) and error.__cause__:
+        error = error.__cause__  # the error itself names the validator
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0].rstrip(".")[:200] + "."
 

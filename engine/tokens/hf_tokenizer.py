@@ -19,6 +19,7 @@ from .detokenizers import WindowDetokenizer
 from .stretches import stretches
 from .template import Message, split_template
 
+_OWN_CODE = "it brings code of its own, and sa-chat runs nobody's code"
 _LOG = logging.getLogger(__name__)
 _PROBE = "a"
 _WORTH = 3_000_000  # characters from which tiktoken saves more time than the check takes
@@ -82,11 +83,13 @@ class HFTokenizer:
         from transformers import AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(model)
+            tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
             stops = _generation_stops(model)
         except Exception as error:
             # transformers raises OSError, ValueError, KeyError, ImportError and Rust errors.
-            raise unloadable(model, reason(model, first_line(error))) from error
+            foreign = "trust_remote_code" in str(error)  # what transformers says to a no
+            why = _OWN_CODE if foreign else reason(model, first_line(error))
+            raise unloadable(model, why) from error
         return cls(tokenizer, model, stops)
 
     def encode(self, text: str) -> list[int]:

@@ -15,8 +15,9 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from sa_chat.protocol.events import Answer, PrefillDone
+from sa_chat.protocol.text import clean
 
-from ...report.text import clean, count, one_line, percent, plural, rate, seconds, size
+from ...report.text import count, one_line, percent, plural, rate, seconds, size
 from ...session.comparison import Comparison, Progress, Run, differences
 from ...session.estimate import estimate_of
 from ...session.session import Session

@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets.option_list import Option
 
-from ...report.text import clean, one_line
+from sa_chat.protocol.text import clean
+
+from ...report.text import one_line
 from ...session.state import Turn
 from ..widgets.answer_text import code_blocks
 from ..widgets.choice_list import ChoiceList

@@ -13,9 +13,9 @@ from textual.widgets import Footer
 
 from sa_chat.protocol import events
 from sa_chat.protocol.errors import SaChatError
+from sa_chat.protocol.text import clean
 
 from ...history import Saved
-from ...report.text import clean
 from ...session.session import Session
 from ...session.state import Phase
 from ..messages import (

@@ -6,7 +6,7 @@ from markdown_it import MarkdownIt
 from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownStream
 
-from ...report.text import clean
+from sa_chat.protocol.text import clean
 
 _LINKS = ("link", "image", "autolink", "linkify", "reference")
 

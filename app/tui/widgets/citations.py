@@ -10,9 +10,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from sa_chat.protocol.text import clean
 from sa_chat.protocol.values import Citation
 
-from ...report.text import clean, one_line
+from ...report.text import one_line
 from ..messages import CitationOpened, CopyRequested
 
 NOT_FOUND = "not found in the document"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from ...report.text import clean, one_line
+from sa_chat.protocol.text import clean
+
+from ...report.text import one_line
 from ...session.state import Notice
 
 

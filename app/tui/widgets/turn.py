@@ -8,8 +8,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sa_chat.protocol.events import Answer
+from sa_chat.protocol.text import clean
 
-from ...report.text import clean, duration, plural, rate, seconds
+from ...report.text import duration, plural, rate, seconds
 from ...session.state import Turn, TurnStatus
 from .answer_text import AnswerText
 from .citations import Citations

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sa_chat.app.document import file as document_file
 from sa_chat.app.document.file import fold
 from sa_chat.app.document.text import Hit, Place, Position, Span, TextIndex
-from sa_chat.app.report.text import clean
 from sa_chat.protocol.events import DocumentText
+from sa_chat.protocol.text import clean
 from sa_chat.protocol.values import Section
 
 START = Position(0, 0, 0)

@@ -136,7 +136,7 @@ def test_a_conversation_on_a_terminal(write_script: WriteScript) -> None:
         "Quotation 1, verified, page 12: Call me Ishmael.\n"
         "Quotation 2 is not in the document: Nobody wrote this.\nQuestion: ",
         "\nThe answer was stopped.\nQuestion: /quotations\nThere are no quotations.\n",
-        "\nRecall is 90 percent on average.\n",
+        "\nRecall is 87.5 percent on average.\n",
         "\nWeights take 62 mebibytes.\n",
         "\nThere is no command /sing; type /help for the list.\n",
         "\nNothing is being answered now.\n",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sa_chat.app.history import MARK, UNMARK, History, opening
 from sa_chat.app.history.search import make_index
-from sa_chat.app.report.text import clean
+from sa_chat.protocol.text import clean
 
 SIGNS = st.characters(codec=None, exclude_categories=())
 QUERIES = st.text(SIGNS) | st.text(st.sampled_from("ab \"'*()^:-+{}NEARANDOR😀\x00\x02é鯨"))
