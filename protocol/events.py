@@ -156,7 +156,7 @@ class Answer(EngineEvent):
     tokens: int
     tokens_per_s: float
     question_ttft_s: float  # from the question to the first token of its answer
-    stop_reason: str  # "stop", "length" or "cancelled"
+    stop_reason: str  # "stop", "length", "repetition" or "cancelled"
     ttft: Ttft  # the cold TTFT; `first_token_s` is that of the first question
     forgot_turns: bool = False  # earlier turns were dropped to make room for this one
 

@@ -114,6 +114,8 @@ class Narrator:
             yield "The answer was stopped."
         elif event.stop_reason == "length":
             yield "The answer ends here, because it reached its limit."
+        elif event.stop_reason == "repetition":
+            yield "The answer was ended, because it repeated itself."
         elif not event.text.strip():
             yield "The answer is empty."
         yield from plain_text.quotations(event.citations, self._has_files())

@@ -18,6 +18,7 @@ from ..cancellation import Cancelled, Stopped
 from ..citations import CitationFinder
 from ..citations.verbatim import VerbatimDocument
 from ..runtime import ModelRunner, Sampling
+from ..runtime.repetition import RepetitionGuard
 from ..tokens import Tokenizer
 from ..tokens.turns import newest_turns
 from .base import Emit
@@ -158,7 +159,7 @@ class Conversation:
             choose=verbatim.chooser(stop_ids) if verbatim else self._sampling.chooser(),
         )
         before = self._runner.length
-        text = _Text(self._tokenizer, say)
+        text, guard = _Text(self._tokenizer, say), RepetitionGuard()
         while True:
             try:
                 token = next(tokens)
@@ -167,9 +168,13 @@ class Conversation:
                 break
             writing.first = writing.first or time.perf_counter()
             writing.tokens += 1
+            kept = guard.feed(token)
             if text.feed(token):
-                writing.stop_reason = "stop"
-                self._runner.truncate(min(self._runner.length, before + text.tokens))
+                kept, writing.stop_reason = text.tokens, "stop"
+            elif kept is not None:
+                writing.stop_reason = "repetition"
+            if kept is not None:
+                self._runner.truncate(min(self._runner.length, before + kept))
                 break
         if writing.tokens == 0:
             if writing.stop_reason == "cancelled":

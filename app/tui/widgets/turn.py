@@ -89,4 +89,6 @@ def _figures(answer: Answer) -> str:
         parts.append("earlier turns forgotten")
     if answer.stop_reason == "length":
         parts.append("cut at the length limit")
+    elif answer.stop_reason == "repetition":
+        parts.append("ended, as it repeated itself")
     return " · ".join(parts)

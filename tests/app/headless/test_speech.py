@@ -228,6 +228,18 @@ def test_the_place_of_a_quotation_names_the_file_where_there_are_several() -> No
     assert list(many.quotations()) == ["Quotation 1, verified, src/a.py, line 31: import os"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("cancelled", "The answer was stopped."),
+        ("length", "The answer ends here, because it reached its limit."),
+        ("repetition", "The answer was ended, because it repeated itself."),
+    ],
+)
+def test_why_an_answer_ended_is_said(reason: str, said: str) -> None:
+    assert _told(Narrator(), _answer(reason))[0] == said
+
+
 def test_much_that_is_left_out_is_told_in_short() -> None:
     narrator = Narrator()
     said = _told(narrator, _document("a", left_out=12))

@@ -4,6 +4,8 @@ Where an answer must be known, its tokens are chosen by a script; logits, cache 
 stay real.
 """
 
+from collections import deque
+
 import pytest
 from local_models import write_book, write_model
 
@@ -144,6 +146,24 @@ def test_quotations_are_found_in_the_document(model, note, script):
     _, answer = chat.ask("Which ship left on day 3?")
     (citation,) = answer.citations
     assert (citation.quote, citation.verified, citation.line) == (quote, True, 5)
+
+
+def test_an_answer_that_repeats_itself_is_ended_and_kept_once(model, note, script):
+    begun, again = tokens_of(model, "Ship 111 left."), tokens_of(model, " It sailed on and on")
+    chat = Chat(model, note, max_answer_tokens=400)
+    to_say = deque([*begun, *(100 * again)])
+    script(iter(to_say.popleft, None))
+    deltas, answer = chat.ask("Which ship left on day 3?")
+    assert answer.stop_reason == "repetition"
+    assert 96 <= answer.tokens <= len(begun) + 96 + len(again)
+    assert answer.text.startswith("Ship 111 left. It sailed on and on It sailed")
+    assert "".join(deltas).strip() == answer.text
+    turn = load_tokenizer(model).chat.turn(tokens_of(model, answer.question), True)
+    kept = cache_length(chat) - document_length(chat) - len(turn)
+    assert len(begun) <= kept <= len(begun) + len(again)
+    to_say.clear()
+    to_say.extend([*begun, *end_of_answer(model)])
+    assert chat.ask("And then?")[1].text == "Ship 111 left."
 
 
 def test_a_stopped_quotation_is_held_to_its_whole_words(model, note, script):
