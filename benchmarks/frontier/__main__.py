@@ -4,11 +4,13 @@
         --lengths 32K,128K --out OUT
     python benchmarks/frontier --draw OUT OUT2 --out PICTURE_FOLDER
 
-Every document is cut to each length and read under every setting: once for its NLL and for the
-next-token distributions of its last tokens against dense attention, and then, in turns with dense
-attention, for the time.  OUT/frontier.jsonl has a line for each; the same command goes on where it
-stopped.  At the end OUT/frontier.md and OUT/frontier.svg are made; --draw only makes these, of
-one or several runs.
+Every document is cut to each length and read under every setting: once, untimed, for its NLL, its
+recall and the next-token distributions of its last tokens against dense attention, and then, in
+turns with dense attention, for the time.  In the first reading the last --tail tokens are a chunk
+of their own, read under the same setting, so that only theirs of the logits are kept.
+
+OUT/frontier.jsonl has a line for each setting; the same command goes on where it stopped.  At the
+end OUT/frontier.md and OUT/frontier.svg are made; --draw only makes these, of one or several runs.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from sa_chat.protocol.config import EMBEDDED_MODEL, EngineConfig, OpenOptions
 from sa_chat.protocol.errors import SaChatError
 
 LINES = "frontier.jsonl"
-_SETTING = ("model", "document", "tokens", "rule", "value")
+_SETTING = ("model", "document", "tokens", "chunk", "rule", "value")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gammas", type=_shares, default=(0.8, 0.9, 0.95, 0.99), metavar="X,X")
     parser.add_argument("--thresholds", type=_shares, default=(0.8, 0.9, 0.95), metavar="X,X")
     parser.add_argument("--tail", type=int, default=1024, metavar="N", help="tokens for the KL")
+    parser.add_argument("--chunk", type=int, metavar="N", help="tokens of a forward pass")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="timed (default: 3)")
     parser.add_argument("--time-limit", type=float, default=float("inf"), metavar="SECONDS")
     parser.add_argument("--draw", nargs="+", type=Path, metavar="DIR", help="only draw these runs")
@@ -72,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.tail < BLOCK or args.tail % BLOCK or args.rounds < 1:
         parser.error(f"--tail is a multiple of {BLOCK}, and --rounds at least 1")
+    if args.chunk is not None and (args.chunk < 2 * BLOCK or args.chunk % BLOCK):
+        parser.error(f"--chunk is a multiple of {BLOCK}, and at least {2 * BLOCK}")
     if bool(args.draw) == bool(args.documents):
         parser.error("give either --documents to measure or --draw with runs to draw")
     args.out.mkdir(parents=True, exist_ok=True)
@@ -98,9 +103,9 @@ def _measure(args: argparse.Namespace) -> None:
     )
     loaded = load_model(config, progress=lambda stage, part: None, tokens=longest)
     name = args.name or (Path(args.model).name if loaded.folder else args.model)
-    frontier = Frontier(loaded, longest, args.tail, args.rounds)
+    frontier = Frontier(loaded, longest, args.tail, args.rounds, args.chunk)
     settings = settings_of(args.alphas, args.gammas, args.thresholds)
-    done = {tuple(row[part] for part in _SETTING) for row in _rows(args.out / LINES)}
+    done = {tuple(row.get(part) for part in _SETTING) for row in _rows(args.out / LINES)}
     _drop_cut_line(args.out / LINES)
     common = {"model": name, "dtype": str(loaded.dtype), "environment": describe()}
     print(common["environment"])
@@ -114,7 +119,7 @@ def _measure(args: argparse.Namespace) -> None:
             left = [
                 setting
                 for setting in settings
-                if (name, document, tokens, setting.rule, setting.value) not in done
+                if (name, document, tokens, args.chunk, setting.rule, setting.value) not in done
             ]
             if not left:
                 continue
@@ -154,10 +159,12 @@ def _drop_cut_line(path: Path) -> None:
 
 def _told(row: dict[str, Any]) -> str:
     value = "" if row["value"] is None else f" {row['value']:g}"
+    recall = "" if row["recall"] is None else f"recall {row['recall']:.4f}, "
     return (
         f"{row['document'][:24]} {row['tokens']:,} {row['rule']}{value}: density "
-        f"{row['density']:.3f}, NLL {row['nll_change']:+.4f}, KL {row['kl']:.4f}, "
-        f"{row['prefill_s']:.2f} s, dense {row['dense_s']:.2f} s"
+        f"{row['density']:.3f}, {recall}NLL {row['nll_change']:+.4f}, KL {row['kl']:.4f}, "
+        f"{row['prefill_s']:.2f} s, {row['select_s']:.2f} s of them selecting, "
+        f"dense {row['dense_s']:.2f} s"
     )
 
 

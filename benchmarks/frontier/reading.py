@@ -51,10 +51,14 @@ class Figures:
     tokens: int
     density: float
     nll_change: float  # nats a token, over all tokens
+    recall: float | None  # kept attention mass of held-out rows, the mean; None: not measured
+    recall_p5: float | None  # the 5th percentile over these rows
     kl: float  # KL(dense || this), nats a token, over the tail
     same_token: float  # share of the tail in which the likeliest next token is the same
     tail: int
-    prefill_s: float  # median of the rounds, without NLL and KL
+    chunk: int | None  # tokens of a forward pass; None: the platform's own
+    prefill_s: float  # median of the rounds, without NLL, KL and recall
+    select_s: float  # of these, for selecting; median
     dense_s: float  # of dense attention in the same rounds
 
     def as_dict(self) -> dict[str, object]:
@@ -65,10 +69,18 @@ class Figures:
 class Frontier:
     """Measures settings on the documents of one model, each against dense attention."""
 
-    def __init__(self, loaded: LoadedModel, longest: int, tail: int, rounds: int) -> None:
-        """A cache for documents of up to `longest` tokens is kept over all settings."""
+    def __init__(
+        self, loaded: LoadedModel, longest: int, tail: int, rounds: int, chunk: int | None = None
+    ) -> None:
+        """A cache for documents of up to `longest` tokens is kept over all settings.
+
+        Args:
+            tail: the last tokens, a chunk of their own where losses are measured.
+            chunk: tokens of a forward pass; None is the platform's own.  Both multiples of BLOCK.
+        """
         assert tail % BLOCK == 0
-        self._loaded, self._tail, self._rounds = loaded, tail, rounds
+        assert chunk is None or chunk % BLOCK == 0
+        self._loaded, self._tail, self._rounds, self._chunk = loaded, tail, rounds, chunk
         self._cache = KVCache(loaded.layers, longest)
         self._runner = ModelRunner(loaded, self._cache)
         self._tuned = self._runner.tune(PrefillConfig(), longest)
@@ -83,30 +95,37 @@ class Frontier:
         """
         assert len(ids) % BLOCK == 0
         tokens = torch.tensor(ids, device=self._loaded.device)
-        dense, dense_nll, _ = self._read(tokens, DenseBackend(), None)
+        dense, dense_nll, _ = self._read(tokens, DenseBackend(), self._chunk)
         for setting in settings:
-            chunk = self._other_chunk if setting.rule == OTHER_CHUNKS else None
-            logits, nll, density = self._read(tokens, self._backend(setting), chunk)
+            chunk = self._other_chunk if setting.rule == OTHER_CHUNKS else self._chunk
+            backend = self._backend(setting)
+            logits, nll, stats = self._read(tokens, backend, chunk)
             kl, same = divergence(dense, logits)
             del logits
-            seconds, dense_s = self._timed(tokens, setting, chunk)
+            unknown = isinstance(backend, BlockRule) and not backend.sampled
+            recall = None if unknown else stats.recall
+            seconds, select_s, dense_s = self._timed(tokens, setting, chunk)
             yield Figures(
                 setting.rule,
                 setting.value,
                 name,
                 len(ids),
-                density,
+                stats.counts().density,
                 nll - dense_nll,
+                None if recall is None else recall.mean,
+                None if recall is None else recall.p5,
                 kl,
                 same,
                 len(dense),
+                self._chunk,
                 seconds,
+                select_s,
                 dense_s,
             )
 
     @property
     def _other_chunk(self) -> int:
-        return platform_of(self._loaded.device).sizes.chunk // 2
+        return (self._chunk or platform_of(self._loaded.device).sizes.chunk) // 2 // BLOCK * BLOCK
 
     def _backend(self, setting: Setting) -> AttentionBackend:
         if setting.value is None:
@@ -126,10 +145,12 @@ class Frontier:
     @torch.inference_mode()
     def _read(
         self, tokens: Tensor, backend: AttentionBackend, chunk: int | None
-    ) -> tuple[Tensor, float, float]:
+    ) -> tuple[Tensor, float, AttentionStats]:
         """Logits [tail, vocabulary] of the last tokens, which make a chunk of their own, the mean
-        NLL of the document, and the density."""
+        NLL of the document, and what attention kept."""
         self._cache.truncate(0)
+        if isinstance(backend, BlockRule):
+            backend.measure = True
         stats = AttentionStats()
         context = ForwardContext(backend, stats)
         document = DocumentNll(tokens.tolist())
@@ -141,31 +162,36 @@ class Frontier:
             assert logits is not None
             document.add(start, logits)
         assert logits is not None
-        density = backend.density if isinstance(backend, BlockRule) else stats.counts().density
-        return logits, document.mean, density
+        return logits, document.mean, stats
 
-    def _timed(self, tokens: Tensor, setting: Setting, chunk: int | None) -> tuple[float, float]:
-        """Median seconds of a prefill under the setting and of a dense one, in turns."""
+    def _timed(
+        self, tokens: Tensor, setting: Setting, chunk: int | None
+    ) -> tuple[float, float, float]:
+        """Median seconds of a prefill under the setting, of its selecting, and of a dense prefill,
+        in turns."""
         rounds = [
-            (self._seconds(tokens, self._backend(setting), chunk), self._seconds(tokens))
+            (
+                *self._seconds(tokens, self._backend(setting), chunk),
+                self._seconds(tokens, DenseBackend(), self._chunk)[0],
+            )
             for _ in range(self._rounds)
         ]
-        ours, dense = zip(*rounds, strict=True)
-        return statistics.median(ours), statistics.median(dense)
+        seconds, select_s, dense_s = (statistics.median(each) for each in zip(*rounds, strict=True))
+        return seconds, select_s, dense_s
 
     def _seconds(
-        self, tokens: Tensor, backend: AttentionBackend | None = None, chunk: int | None = None
-    ) -> float:
-        """Of one prefill, the logits after its last token included; dense without a backend."""
+        self, tokens: Tensor, backend: AttentionBackend, chunk: int | None
+    ) -> tuple[float, float]:
+        """Of one prefill, the logits after its last token included, and of its selecting."""
         self._cache.truncate(0)
-        device = self._loaded.device
-        context = ForwardContext(backend or DenseBackend(), AttentionStats())
+        device, stats = self._loaded.device, AttentionStats()
+        context = ForwardContext(backend, stats)
         platform_of(device).synchronize(device)
         began = time.perf_counter()
         for start, end in chunk_spans(0, len(tokens), device, chunk):
             self._runner.forward(tokens[start:end], context, logits=int(end == len(tokens)))
         platform_of(device).synchronize(device)
-        return time.perf_counter() - began
+        return time.perf_counter() - began, stats.selecting.seconds
 
 
 @torch.inference_mode()
@@ -177,7 +203,7 @@ def divergence(dense: Tensor, other: Tensor) -> tuple[float, float]:
         there, here = theirs.float().log_softmax(-1), ours.float().log_softmax(-1)
         kl += float((there.exp() * (there - here)).sum())
         same += float((there.argmax(-1) == here.argmax(-1)).sum())
-    return kl / len(dense), same / len(dense)
+    return max(0.0, kl / len(dense)), same / len(dense)  # rounding may go below zero
 
 
 def settings_of(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections import defaultdict
 
 import torch
 from torch import Tensor
@@ -20,8 +19,10 @@ from torch.nn.functional import pad
 
 from sa_chat.engine.attention import DenseBackend
 from sa_chat.engine.attention.backend import Selection
+from sa_chat.engine.sparsity import Sample
 from sa_chat.engine.sparsity.plan import Blocks, SparsePlan, causal_pairs, query_blocks_of
-from sa_chat.engine.sparsity.sparse_attention import sparse_attention
+from sa_chat.engine.sparsity.row_sampling import sample
+from sa_chat.engine.sparsity.settings import SelectionSettings
 
 BLOCK = 128
 
@@ -32,9 +33,11 @@ class BlockRule(DenseBackend):
     Chunks begin with a key block.  Letters as in `AttentionBackend`; R row blocks, B key blocks.
     """
 
+    selects = True
+
     def __init__(self) -> None:
-        self.computed: defaultdict[int, list[Tensor]] = defaultdict(list)  # by layer, int64 [H]
-        self.causal = 0  # pairs of one head, over all chunks and layers
+        self.measure = False  # whether to sample rows for the recall, which takes time
+        self.sampled = False  # whether a chunk was long enough for that
 
     @abstractmethod
     def keep(self, q: Tensor, k: Tensor, *, scale: float) -> Tensor:
@@ -65,33 +68,26 @@ class BlockRule(DenseBackend):
             order=pairs.argsort(descending=True),
         )
 
-    def attend(
-        self,
-        layer: int,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        selection: Selection | None,
-        *,
-        scale: float,
-        window: int | None = None,
-        sink_logits: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """See `AttentionBackend.attend`."""
-        if window is not None or sink_logits is not None:
-            return super().attend(
-                layer, q, k, v, None, scale=scale, window=window, sink_logits=sink_logits
-            )
-        plan = self.plan(q, k, scale=scale)
-        self.computed[layer].append(plan.pairs_computed)
-        self.causal += plan.pairs_causal
-        return sparse_attention(q, k, v, plan, scale=scale)
+    def select(self, layer: int, q: Tensor, k: Tensor, *, scale: float) -> Selection:
+        """See `AttentionBackend.select`."""
+        found = self._sample(q, k, scale) if self.measure else None
+        self.sampled |= found is not None
+        return Selection(self.plan(q, k, scale=scale), found)
 
-    @property
-    def density(self) -> float:
-        """Computed pairs / causal pairs over all chunks, layers without a window, and heads."""
-        every = [pairs for chunks in self.computed.values() for pairs in chunks]
-        return float(torch.stack(every).double().mean(dim=1).sum()) / self.causal
+    def _sample(self, q: Tensor, k: Tensor, scale: float) -> Sample | None:
+        """The rows that measure this project's selection; None for the first keys of a context,
+        where it is dense."""
+        settings, end = SelectionSettings(), k.shape[1]
+        query_blocks = query_blocks_of(
+            end - q.shape[1],
+            end,
+            query_block=settings.query_block,
+            window=settings.window,
+            block=settings.block,
+        )
+        if query_blocks[-1].local_start <= settings.num_sink_tokens:
+            return None
+        return sample(q, k, query_blocks, settings, scale=scale)
 
 
 class FlexPrefill(BlockRule):

@@ -13,10 +13,10 @@ from ..sparsity import Sample, SparsePlan
 
 @dataclass(frozen=True)
 class Selection:
-    """What a backend keeps of a chunk, and the sampled rows by which it chose."""
+    """What a backend keeps of a chunk, and the rows by which its recall is measured."""
 
     plan: SparsePlan
-    sample: Sample
+    sample: Sample | None  # None: not measured
 
 
 class AttentionBackend(ABC):

@@ -68,13 +68,15 @@ class HeadProbe:
         Args:
             q: [H, C, D] at positions [N - C, N); k, v: [G, N, D].
             out, lse: [H, C, D] and [H, C], what `AttentionBackend.attend` returned.
-            selection: what was kept; None, where it was everything, is not measured.
+            selection: what was kept; None, where it was everything, is not measured, nor is one
+                without a sample.
             sink_logits: [H], as `attend` had them.
         """
-        if selection is None or not len(selection.sample.held_out_rows):
+        sample = None if selection is None else selection.sample
+        if sample is None or not len(sample.held_out_rows):
             return
         assert lse is not None
-        rows, start = selection.sample.held_out_rows, k.shape[1] - q.shape[1]
+        rows, start = sample.held_out_rows, k.shape[1] - q.shape[1]
         group = len(q) // len(k)
         each = max(1, _PORTION_BYTES // (4 * group * k.shape[1]))
         parts = []
@@ -93,7 +95,7 @@ class HeadProbe:
                 error = (found - exact).norm(dim=-1) / exact.norm(dim=-1).clamp(min=1e-12)
                 heads.append(torch.stack([error, *features]))
             parts.append(torch.cat(heads, dim=1))
-        recall = held_out_recall(lse, selection.sample)
+        recall = held_out_recall(lse, sample)
         self._measured[layer, start] = torch.cat([recall[None], torch.cat(parts, dim=2)])
 
     def figures(self) -> tuple[HeadFigures, ...]:

@@ -102,8 +102,9 @@ class AttentionStats:
             self._add(layer, torch.full((q.shape[0],), pairs, device=q.device), pairs)
             return
         self._add(layer, selection.plan.pairs_computed, pairs)
-        assert lse is not None
-        self._recall.append(held_out_recall(lse, selection.sample).flatten())
+        if selection.sample is not None:
+            assert lse is not None
+            self._recall.append(held_out_recall(lse, selection.sample).flatten())
 
     def counts(self) -> PairCounts:
         """What has been computed so far; does not wait for queued work."""

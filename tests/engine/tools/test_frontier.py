@@ -11,6 +11,7 @@ import pytest
 import torch
 from local_models import write_book, write_model
 
+from sa_chat.engine.attention import AttentionStats
 from sa_chat.engine.kernels import attend
 
 FOLDER = Path(__file__).parents[3] / "benchmarks" / "frontier"
@@ -146,10 +147,11 @@ def test_diagonals_are_summed_by_their_distance(frontier):
 def test_almost_everything_kept_is_dense_attention(frontier, rule, rows):
     q, k, v = made(rows=rows, keys=640 + rows)
     backend = getattr(frontier, rule)(1.0)
-    out, _ = backend.attend(0, q, k, v, None, scale=0.25)
+    selection = backend.select(0, q, k, scale=0.25)
+    out, _ = backend.attend(0, q, k, v, selection, scale=0.25)
     expected, _ = attend(q, k, v, causal=True, scale=0.25)
     torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-4)
-    assert backend.density >= 1.0
+    assert selection.plan.density >= 1.0
 
 
 @pytest.mark.parametrize("rule", ["FlexPrefill", "XAttention"])
@@ -166,8 +168,52 @@ def test_plans_are_causal_and_count_their_pairs(frontier, rule):
     assert mask[:, :, 0].all()
     assert torch.equal(mask.sum(dim=(1, 2)), plan.pairs_computed)
     assert 0.0 < plan.density < 0.9
-    backend.attend(3, q, k, v, None, scale=0.25)
-    assert backend.density == pytest.approx(plan.density)
+    selection = backend.select(3, q, k, scale=0.25)
+    out, lse = backend.attend(3, q, k, v, selection, scale=0.25)
+    stats = AttentionStats()
+    stats.record(3, q, k, lse, selection, None)
+    assert stats.counts().density == pytest.approx(plan.density)
+    scores = (q.view(2, 2, 384, 16) @ k[:, None].mT).flatten(0, 1) * 0.25
+    weights = scores.masked_fill(~mask, -math.inf).softmax(dim=-1)
+    expected = (weights.view(2, 2, 384, 1024) @ v[:, None]).flatten(0, 1)
+    torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["FlexPrefill", "XAttention"])
+def test_recall_is_what_the_kept_blocks_hold(frontier, rule):
+    q, k, v = made(rows=1024, keys=2048)
+    backend = getattr(frontier, rule)(0.5)
+    backend.measure = True
+    selection = backend.select(0, q, k, scale=0.5)
+    _, lse = backend.attend(0, q, k, v, selection, scale=0.5)
+    stats = AttentionStats()
+    stats.record(0, q, k, lse, selection, None)
+    rows = selection.sample.held_out_rows
+    kept = selection.plan.to_mask(rows)
+    weights = torch.stack([weights_of(q[h], k[h // 2], 0.5)[rows] for h in range(4)])
+    recall = (weights * kept).sum(dim=-1)
+    assert backend.sampled
+    assert stats.recall.mean == pytest.approx(float(recall.mean()), abs=1e-4)
+    assert stats.recall.minimum == pytest.approx(float(recall.min()), abs=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["FlexPrefill", "XAttention"])
+def test_learned_sinks_leave_the_selection_as_it_is(frontier, rule):
+    q, k, v = made(rows=384, keys=1024, sharpness=6.0)
+    backend, sinks = getattr(frontier, rule)(0.5), torch.tensor([0.5, -1.0, 2.0, 0.0])
+    selection = backend.select(0, q, k, scale=0.25)
+    plain, lse = backend.attend(0, q, k, v, selection, scale=0.25)
+    out, _ = backend.attend(0, q, k, v, selection, scale=0.25, sink_logits=sinks)
+    share = (lse - sinks[:, None]).sigmoid()[..., None]
+    torch.testing.assert_close(out, plain * share, atol=1e-5, rtol=1e-4)
+
+
+def test_short_chunks_have_no_recall(frontier):
+    q, k, _ = made(rows=256, keys=256)
+    backend = frontier.XAttention(0.9)
+    backend.measure = True
+    assert backend.select(0, q, k, scale=0.25).sample is None
+    assert not backend.sampled
 
 
 def test_divergence_is_zero_for_the_same_logits(frontier):
@@ -198,16 +244,34 @@ def test_a_run_goes_on_and_is_drawn(frontier, tmp_path, capsys):
     assert rows[0]["density"] == 1.0
     assert all(0.0 < row["density"] < 1.0 for row in rows[1:])
     assert all(row["kl"] >= 0.0 for row in rows)
+    assert rows[0]["recall"] == 1.0
+    assert all(0.0 < row["recall_p5"] <= row["recall"] <= 1.0 for row in rows[1:])
+    assert all(0.0 < row["select_s"] < row["prefill_s"] for row in rows[1:])
     text = (out / "frontier.md").read_text("utf-8")
     assert all(rule in text for rule in rules)
     assert (out / "frontier.svg").stat().st_size > 1000
+    assert frontier.main([*command, "--chunk", "512"]) == 0  # measured anew, beside the others
+    assert [json.loads(line)["chunk"] for line in lines.read_text("utf-8").splitlines()] == [
+        *[None] * 4,
+        *[512] * 4,
+    ]
+    text = (out / "frontier.md").read_text("utf-8")
+    assert "1,536 tokens in chunks of 512" in text
     other = tmp_path / "picture"
     assert frontier.main(["--draw", str(out), "--out", str(other)]) == 0
     assert (other / "frontier.md").read_text("utf-8") == text
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--tail", "100"], ["--rounds", "0"], ["--alphas", "1.5"], ["--draw", "x"], []]
+    "wrong",
+    [
+        ["--tail", "100"],
+        ["--rounds", "0"],
+        ["--chunk", "300"],
+        ["--alphas", "1.5"],
+        ["--draw", "x"],
+        [],
+    ],
 )
 def test_wrong_options_are_refused(frontier, wrong, tmp_path):
     documents = ["--documents", "a.txt"] if wrong else []
