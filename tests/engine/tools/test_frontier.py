@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from frontier_definitions import BLOCK, flexprefill_by_loops, share_of_blocks, weights_of
 from local_models import write_book, write_model
 
 from sa_chat.engine.attention import AttentionStats
@@ -16,7 +17,6 @@ from sa_chat.engine.kernels import attend
 
 FOLDER = Path(__file__).parents[3] / "benchmarks" / "frontier"
 MODULES = ("rules", "reading", "drawing", "__main__")
-BLOCK = 128
 
 
 @pytest.fixture(scope="module")
@@ -47,28 +47,6 @@ def made(heads=4, kv_heads=2, rows=384, keys=1024, dim=16, sharpness=2.0, seed=0
     return q, k, v
 
 
-def weights_of(q, k, scale):
-    """Exact attention of one head's last rows q [C, D] over k [N, D]: [C, N]."""
-    scores = q @ k.T * scale
-    rows = torch.arange(len(k) - len(q), len(k))
-    scores[torch.arange(len(k)) > rows[:, None]] = -math.inf
-    return scores.softmax(dim=-1)
-
-
-def share_of_blocks(q, k, scale, stride):
-    """XAttention's estimate for one head, antidiagonal by antidiagonal: [R, B]."""
-    rows, columns, start = len(q) // stride, len(k) // stride, len(k) - len(q)
-    sums = torch.full((rows, columns), -math.inf)
-    for t in range(rows):
-        for u in range(t + start // stride + 1):
-            pairs = [(t * stride + stride - 1 - s, u * stride + s) for s in range(stride)]
-            total = sum(float(q[row] @ k[column]) for row, column in pairs)
-            sums[t, u] = total * scale / stride
-    each = BLOCK // stride
-    shares = sums.softmax(dim=-1).reshape(rows // each, each, columns // each, each)
-    return shares.sum(dim=3).mean(dim=1)
-
-
 def test_xattention_keeps_the_fewest_blocks_that_hold_the_threshold(frontier):
     q, k, _ = made(heads=2, kv_heads=1, rows=256, keys=512)
     scale, start = 0.25, 2
@@ -85,6 +63,19 @@ def test_xattention_keeps_the_fewest_blocks_that_hold_the_threshold(frontier):
                 expected.add(block)
             found = set(kept[head, row].nonzero().flatten().tolist())
             assert found == expected
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("least", [1, 3])
+def test_flexprefill_keeps_what_its_definition_says(frontier, tau, least):
+    q, k, _ = made(rows=256, keys=1024, sharpness=4.0)
+    rule = frontier.FlexPrefill(0.5, tau=tau, min_budget=least * BLOCK)
+    kept = rule.keep(q, k, scale=0.25) & (frontier.distances(q, k) >= 0)
+    for head in range(4):
+        expected = flexprefill_by_loops(q[head], k[head // 2], 0.25, 0.5, tau, least)
+        assert {tuple(place) for place in kept[head].nonzero().tolist()} == expected
+        assert (kept[head].sum(dim=-1) >= least).all()
+    assert not kept.all()
 
 
 def test_flexprefill_follows_the_last_rows(frontier):
