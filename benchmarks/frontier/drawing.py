@@ -126,6 +126,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
                     )
         for axis in (by_density, by_time):
             axis.set_yscale("log")
+            axis.margins(0.12)  # for the labels
             limits = axis.get_ylim()
             for row in those:
                 if row["value"] is None and row["kl"] > 0.0:
