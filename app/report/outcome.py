@@ -81,6 +81,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "tokens": answer.tokens,
         "tokens_per_s": answer.tokens_per_s,
         "question_ttft_s": answer.question_ttft_s,
+        "stop_reason": answer.stop_reason,
     }
 
 

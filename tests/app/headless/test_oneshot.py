@@ -48,7 +48,8 @@ def test_json_has_every_field(write_script: WriteScript) -> None:
     assert (data["prompt_tokens"], data["dropped_tokens"]) == (4_000, 0)
     first, second = data["answers"]
     assert first.keys() == {
-        "question", "text", "citations", "tokens", "tokens_per_s", "question_ttft_s"
+        "question", "text", "citations", "tokens", "tokens_per_s", "question_ttft_s",
+        "stop_reason",
     }  # fmt: skip
     assert first["question"] == "the whale?"
     assert first["citations"] == [
