@@ -45,7 +45,7 @@ def done(config: EngineConfig, script: Script, tokens: int) -> PrefillDone:
         tokens,
         Ttft(script.parse_s, script.tokenize_s, select_s, seconds - select_s),
         AttentionFigures(
-            config.attention, config.alpha, _mean(by_head), (1.0 + p5) / 2.0, p5, p5 / 2.0
+            config.attention, config.alpha, _mean(by_head), (1.0 + p5) / 2.0, p5, 2.0 * p5 - 1.0
         ),
         by_head,
     )

@@ -1,42 +1,24 @@
 """benchmarks/frontier: the published rules by slow definitions, and a run with a tiny model."""
 
-import importlib.util
 import json
 import math
-import sys
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
+from benchmark_modules import names_of
 from frontier_definitions import BLOCK, flexprefill_by_loops, share_of_blocks, weights_of
 from local_models import write_book, write_model
 
 from sa_chat.engine.attention import AttentionStats
 from sa_chat.engine.kernels import attend
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "frontier"
 MODULES = ("rules", "reading", "drawing", "__main__")
 
 
 @pytest.fixture(scope="module")
 def frontier():
-    """All names of its modules, which do not stay importable."""
-    hidden = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
-    names = SimpleNamespace()
-    try:
-        for name in MODULES:
-            named = name.replace("__main__", "frontier")  # else it would run
-            spec = importlib.util.spec_from_file_location(named, FOLDER / f"{name}.py")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
-            vars(names).update(vars(module))
-        return names
-    finally:
-        for name in MODULES:
-            sys.modules.pop(name, None)
-        sys.modules.update(hidden)
+    """All names of its modules."""
+    return names_of("frontier", MODULES)
 
 
 def made(heads=4, kv_heads=2, rows=384, keys=1024, dim=16, sharpness=2.0, seed=0):

@@ -1,14 +1,10 @@
 """The table of benchmarks/reader_cells, from records made by hand."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from benchmark_modules import names_of
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "reader_cells"
 MODULES = ("jobs", "running", "table", "written", "__main__")
 SPARSE = {"mode": "sparse", "method": "local-vertical", "alpha": 0.95}
 DENSE = {"mode": "dense", "method": "auto", "alpha": 1.0}
@@ -16,24 +12,8 @@ DENSE = {"mode": "dense", "method": "auto", "alpha": 1.0}
 
 @pytest.fixture(scope="module")
 def cells():
-    """All names of its modules, which do not stay importable: they are common ones."""
-    hidden = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
-    sys.path.insert(0, str(FOLDER))
-    try:
-        names = SimpleNamespace()
-        for name in MODULES:
-            named = name.replace("__main__", "reader_cells")  # else it would run
-            spec = importlib.util.spec_from_file_location(named, FOLDER / f"{name}.py")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
-            vars(names).update(vars(module))
-        return names
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in MODULES:
-            sys.modules.pop(name, None)
-        sys.modules.update(hidden)
+    """All names of its modules."""
+    return names_of("reader_cells", MODULES)
 
 
 def answer(task, index, score, text="an answer"):

@@ -1,41 +1,24 @@
 """benchmarks/same_answers: what it compares by hand-made answers, and a run over a short text."""
 
-import importlib.util
 import json
 import random
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from benchmark_modules import names_of
 
 from sa_chat.engine.tools.eval.trial import Question, Trial
 from sa_chat.protocol.errors import UsageError
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "same_answers"
 MODULES = ("ways", "comparing", "__main__")
 
 
 @pytest.fixture(scope="module")
 def same():
-    """All names of its modules, which do not stay importable."""
-    hidden = {name: sys.modules.pop(name) for name in MODULES if name in sys.modules}
-    names = SimpleNamespace()
-    try:
-        for name in MODULES:
-            named = name.replace("__main__", "same_answers")  # else it would run
-            spec = importlib.util.spec_from_file_location(named, FOLDER / f"{name}.py")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
-            vars(names).update(vars(module))
-        return names
-    finally:
-        for name in MODULES:
-            sys.modules.pop(name, None)
-        sys.modules.update(hidden)
+    """All names of its modules."""
+    return names_of("same_answers", MODULES)
 
 
 TOKENIZER = SimpleNamespace(token_bytes=lambda token: b"t%d" % token)
